@@ -1,0 +1,3 @@
+//! The stages' types. Each may assume what the stage before it guarantees.
+
+pub mod experiment;

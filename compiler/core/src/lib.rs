@@ -1,0 +1,5 @@
+//! Syntax tree to plan.
+
+pub mod diagnostics;
+pub mod ir;
+pub mod world;

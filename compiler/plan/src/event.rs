@@ -1,0 +1,67 @@
+//! What a worker tells its launcher: one JSON object a line on standard output, and the same lines in `<output>/events.jsonl`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// All ranks have met; training begins behind step `step`.
+    Started {
+        /// Ranks.
+        world: u32,
+        /// Steps already done (resume).
+        step: u64,
+        /// Steps in all.
+        steps: u64,
+        /// Parameters of the whole model, each counted once.
+        parameters: u64,
+    },
+    /// A step is done. Numbers are of all ranks.
+    Step {
+        /// Its number, from 1.
+        step: u64,
+        /// Mean loss per target token, per task that ran.
+        losses: BTreeMap<String, f64>,
+        /// Source tokens without padding.
+        source_tokens: u64,
+        /// Target tokens without padding.
+        target_tokens: u64,
+        /// Learning rate.
+        lr: f64,
+        /// Gradient norm before clipping.
+        norm: f64,
+        /// Wall seconds of the step.
+        seconds: f64,
+    },
+    /// A validation is done.
+    Validated {
+        /// After this step.
+        step: u64,
+        /// Mean cross-entropy per target token in nats, without label smoothing, per task.
+        losses: BTreeMap<String, f64>,
+    },
+    /// A checkpoint is complete on disk.
+    Saved {
+        /// After this step.
+        step: u64,
+        /// Its folder.
+        path: String,
+    },
+    /// Training ended.
+    Finished {
+        /// After this step.
+        step: u64,
+        /// Whether a signal asked for the end (a checkpoint was written; `--resume` goes on).
+        interrupted: bool,
+    },
+    /// This rank can't go on.
+    Failed {
+        /// Which.
+        rank: u32,
+        /// Why, for people.
+        message: String,
+    },
+}

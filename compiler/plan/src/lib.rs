@@ -1,0 +1,25 @@
+//! The plan: the one artefact between the compiler and the worker.
+//!
+//! `mmc` writes a [`Plan`], `mmc-worker` executes it, and both check it with [`verify`] and [`replay`], which share no code
+//! with the planner. What is not in the plan does not exist: the worker takes no decision that could stand here.
+//!
+//! The plan speaks names, never indices, so that a difference between two plans is readable.
+
+pub mod event;
+pub mod model;
+pub mod path;
+pub mod plan;
+pub mod random;
+pub mod schedule;
+
+pub use event::Event;
+pub use model::{
+    Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,
+    StackOverride, StackPattern,
+};
+pub use plan::{
+    CheckpointSpec, ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec,
+    LaneSpec, LaneTask, LanguageSpec, LinkSpec, Normalise, Optimizer, ParallelFiles, Plan,
+    Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
+    VocabularySpec,
+};

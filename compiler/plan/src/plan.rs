@@ -1,0 +1,435 @@
+//! The plan's types: names, canonical order, one fact a line.
+//!
+//! Every map is ordered by name; every list whose order matters says so.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ModelSpec, ModuleSpec};
+
+/// The version of the plan format that this crate reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// Everything that the worker needs in order to train, validate and translate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of the format, [`FORMAT`].
+    pub format: u32,
+    /// `sha256:<hex>` of all that the mathematics depends on; equal digests train equal parameters.
+    pub digest: String,
+    /// What the file is called and where its results go.
+    pub experiment: ExperimentSpec,
+    /// Languages by name.
+    pub languages: BTreeMap<String, LanguageSpec>,
+    /// Vocabularies by name: `LANG` or `joint`, prefixed with the tokenizer's name (`pieces.de`).
+    pub vocabularies: BTreeMap<String, VocabularySpec>,
+    /// Choices that hold for all modules, and the patterns from which paths are made.
+    pub model: ModelSpec,
+    /// Modules by name, e.g. `encoder.0.lang.de`.
+    pub modules: BTreeMap<String, ModuleSpec>,
+    /// Tasks by name: `<tasks block>.<source>-<target>`.
+    pub tasks: BTreeMap<String, TaskSpec>,
+    /// Steps, batches, optimiser, schedule.
+    pub training: TrainingSpec,
+    /// The lanes, in order; lane `l` is `lanes[l]`. Part of the mathematics.
+    pub lanes: Vec<LaneSpec>,
+    /// The machine that the plan was made for.
+    pub cluster: ClusterSpec,
+    /// The ranks, in order; rank `r` is `ranks[r]`. Not part of the mathematics.
+    pub ranks: Vec<RankSpec>,
+    /// Communicators in the global order of set-up and of use. Empty for one rank.
+    pub communicators: Vec<CommunicatorSpec>,
+    /// Sums over all ranks.
+    pub totals: Estimate,
+}
+
+/// Name, seed and output folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentSpec {
+    /// The experiment's name.
+    pub name: String,
+    /// The `##` lines before the `experiment` block.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
+    /// Root of every random stream.
+    pub seed: u64,
+    /// Folder for checkpoints and records, relative to the working directory of `mmc run`.
+    pub output: String,
+}
+
+/// One language.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageSpec {
+    /// Grouping name -> the group that this language is in. The unnamed grouping is called `groups`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, String>,
+}
+
+/// One vocabulary: a tokenizer's pieces followed by what the compiler adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VocabularySpec {
+    /// How the file is read.
+    pub kind: VocabularyKind,
+    /// The tokenizer's file.
+    pub file: String,
+    /// `sha256` of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// Pieces in the file: ids `0..pieces`.
+    pub pieces: u32,
+    /// Tokens added behind the file's pieces (ids `pieces..`), such as `<pad>` and `<to_de>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// Id of the unknown piece.
+    pub unk: u32,
+    /// Id of the start token.
+    pub bos: u32,
+    /// Id of the end token.
+    pub eos: u32,
+    /// Id of padding.
+    pub pad: u32,
+}
+
+impl VocabularySpec {
+    /// All ids: the file's pieces and the added ones.
+    pub fn size(&self) -> u32 {
+        self.pieces + u32::try_from(self.added.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The id of an added token.
+    pub fn added_id(&self, token: &str) -> Option<u32> {
+        let at = self.added.iter().position(|added| added == token)?;
+        Some(self.pieces + u32::try_from(at).ok()?)
+    }
+}
+
+/// The tokenizer families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VocabularyKind {
+    /// A SentencePiece `.model` file.
+    Sentencepiece,
+    /// A Hugging Face `tokenizer.json` file.
+    Huggingface,
+}
+
+/// One task: a direction with its corpus and its way through the modules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// What is learnt.
+    pub kind: TaskKind,
+    /// Source language.
+    pub source: String,
+    /// Target language.
+    pub target: String,
+    /// Share of all batches, in parts per billion; the shares of all tasks sum to 1 000 000 000.
+    pub share: u64,
+    /// Files.
+    pub corpus: CorpusFiles,
+    /// In the order in which they are applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transforms: Vec<Transform>,
+    /// Vocabulary of the source side.
+    pub source_vocabulary: String,
+    /// Vocabulary of the target side.
+    pub target_vocabulary: String,
+    /// Modules in order: source embedding, then encoder stacks.
+    pub encoder: Vec<String>,
+    /// Modules in order: target embedding, decoder stacks, then the output head when it is not tied to the embedding.
+    pub decoder: Vec<String>,
+}
+
+impl TaskSpec {
+    /// Every module of the task, each once, in order of use.
+    pub fn modules(&self) -> Vec<&str> {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in self.encoder.iter().chain(&self.decoder) {
+            if !seen.contains(&name.as_str()) {
+                seen.push(name);
+            }
+        }
+        seen
+    }
+}
+
+/// What a task learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Translation of a source segment.
+    Translate,
+}
+
+/// The files of a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorpusFiles {
+    /// Training text.
+    pub train: ParallelFiles,
+    /// Validation text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<ParallelFiles>,
+    /// Test text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<ParallelFiles>,
+}
+
+/// Line-aligned files: file `i` of one side belongs to file `i` of the other. Plain, `.gz` or `.zst`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParallelFiles {
+    /// Source side.
+    pub source: Vec<String>,
+    /// Target side.
+    pub target: Vec<String>,
+    /// Lines of one side, all files together.
+    pub lines: u64,
+}
+
+/// What happens to a pair of segments between the file and the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Transform {
+    /// Segments to pieces of the task's vocabularies.
+    Tokenize,
+    /// Added tokens put before the source and before the target pieces.
+    Prefix {
+        /// Tokens before the source.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        source: Vec<String>,
+        /// Tokens before the target; given to the decoder after its start token, never scored.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        target: Vec<String>,
+    },
+    /// Drops pairs with more pieces than this on either side (without start and end tokens).
+    FilterTooLong {
+        /// Most source pieces.
+        source: u32,
+        /// Most target pieces.
+        target: u32,
+    },
+}
+
+/// Steps, batches, optimiser and schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Padded tokens of the larger side in one batch of one lane, at most.
+    pub batch_tokens: u32,
+    /// Batches that a lane runs in a step.
+    pub accumulate: u32,
+    /// Examples that are read, shuffled and sorted into batches together, per task and lane.
+    pub shuffle: u32,
+    /// The optimiser of every module.
+    pub optimizer: Optimizer,
+    /// The learning rate's course over the global step.
+    pub schedule: Schedule,
+    /// Number format of parameters and computation.
+    pub precision: Precision,
+    /// Bound of the global gradient norm; none: no clipping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
+    /// Mass spread over the whole vocabulary, `0 <= x < 1`.
+    pub label_smoothing: f64,
+    /// What gradient sums are divided by.
+    pub normalise: Normalise,
+    /// Steps between validations; none: only after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate_every: Option<u64>,
+    /// When checkpoints are written.
+    pub checkpoint: CheckpointSpec,
+}
+
+/// AdamW and its constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as `torch.optim.AdamW`.
+    Adamw {
+        /// Peak learning rate.
+        lr: f64,
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// Added to the root of the second moment.
+        eps: f64,
+        /// Decoupled weight decay.
+        weight_decay: f64,
+    },
+}
+
+/// The learning rate's course; `s` is the global step, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// `lr` throughout.
+    Constant,
+    /// `lr * min(s / warmup, sqrt(warmup / s))`.
+    InverseSqrt {
+        /// Steps until the peak.
+        warmup: u64,
+    },
+    /// `lr * s / warmup`, then straight down to 0 at `steps`.
+    Linear {
+        /// Steps until the peak.
+        warmup: u64,
+    },
+}
+
+/// Number format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// 64-bit floats.
+    Fp64,
+}
+
+/// What gradient sums are divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalise {
+    /// Per module: the target tokens of all lanes that trained it in the step.
+    Tokens,
+    /// Per module: each lane's gradient is a mean over its own tokens; divided by the number of lanes that trained the module.
+    Lanes,
+}
+
+/// When checkpoints are written and how many stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointSpec {
+    /// Steps between checkpoints; one is always written after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+    /// The newest so many are kept.
+    pub keep: u32,
+}
+
+/// One lane: the tasks among which it draws in every step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneSpec {
+    /// Tasks by name. Their `parts` sum to [`crate::schedule::LANE_PARTS`].
+    pub tasks: BTreeMap<String, LaneTask>,
+}
+
+/// A task on a lane: all of it or, when it is on several lanes, a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneTask {
+    /// Probability of the task in a step of this lane, in parts of [`crate::schedule::LANE_PARTS`].
+    pub parts: u32,
+    /// This lane reads line `i` when [`crate::schedule::line_position`]`(i)` lies in `lines[0]..lines[1]`, millionths.
+    pub lines: [u32; 2],
+}
+
+/// The machine: what placement and estimates depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSpec {
+    /// The preset's name, or `custom`.
+    pub name: String,
+    /// Nodes.
+    pub nodes: u32,
+    /// Devices of a node; one rank each.
+    pub devices_per_node: u32,
+    /// Memory of a device in bytes.
+    pub device_memory: u64,
+    /// Peak rate of a device in FLOP/s at the plan's precision.
+    pub device_flops: f64,
+    /// Links between devices.
+    pub links: LinkSpec,
+    /// CPU ranks (Gloo) or GPUs (NCCL).
+    pub device: Device,
+    /// What a batch script needs; keys of the template, e.g. `partition`, `account`, `time`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slurm: BTreeMap<String, String>,
+}
+
+/// Kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// A process on the CPU.
+    Cpu,
+    /// A CUDA or ROCm device.
+    Gpu,
+}
+
+/// Rates in bytes per second, latency in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSpec {
+    /// Between devices of a node, per device.
+    pub intra: f64,
+    /// Between nodes, per node.
+    pub inter: f64,
+    /// Of one message.
+    pub latency: f64,
+}
+
+/// One rank: a process on one device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankSpec {
+    /// Node, from 0.
+    pub node: u32,
+    /// Device of the node, from 0.
+    pub device: u32,
+    /// Lanes in the order in which they run.
+    pub lanes: Vec<u32>,
+    /// Modules that live here, in order of name: exactly those of the lanes' tasks.
+    pub modules: Vec<String>,
+    /// The modules among them that this rank counts in norms and writes to checkpoints. Every module has one owner.
+    pub owns: Vec<String>,
+    /// Tasks that this rank validates. Every task with validation text is validated by one rank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validates: Vec<String>,
+    /// What the rank costs.
+    pub estimate: Estimate,
+}
+
+/// A set of ranks that share modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommunicatorSpec {
+    /// `world` for the set of all ranks (always there, always first, when there are several ranks), else `ranks.<a>-<b>...`.
+    pub name: String,
+    /// Members, ascending.
+    pub ranks: Vec<u32>,
+    /// Modules whose gradients are summed here, in the order in which they lie in the flat bucket.
+    /// The bucket of a step holds the gradients of those trained by any lane in that step, in this order,
+    /// followed by one number per such module: its divisor's summand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
+    /// Elements of the bucket when every module was trained: all parameters and one number per module.
+    pub elements: u64,
+}
+
+/// Predicted costs. Formulas: `docs/plan-format.md`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Parameters held.
+    pub parameters: u64,
+    /// Bytes of parameters, gradients and optimiser state.
+    pub state_bytes: u64,
+    /// Bytes of activations of one batch at its largest.
+    pub activation_bytes: u64,
+    /// Floating-point operations of one step, in expectation.
+    pub step_flops: u64,
+    /// Bytes that one step sends, in expectation (ring all-reduce).
+    pub step_bytes_sent: u64,
+    /// Seconds of one step, in expectation: compute at the device's peak, then communication, no overlap.
+    pub step_seconds: f64,
+}

@@ -1,0 +1,10 @@
+//! The one test binary of the compiler.
+
+mod cli;
+mod docs;
+mod golden;
+mod house;
+mod laws;
+mod oracle;
+mod support;
+mod ui;
