@@ -1,0 +1,5 @@
+//! Executes a plan: the network of its modules, training on one rank, and translation, all with libtorch.
+//!
+//! Knows nothing of the experiment language: what is not in the plan does not exist here.
+
+pub mod model;
