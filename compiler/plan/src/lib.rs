@@ -5,13 +5,19 @@
 //!
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
+pub mod error;
 pub mod event;
 pub mod model;
 pub mod path;
 pub mod plan;
 pub mod random;
 pub mod schedule;
+pub mod text;
 
+mod flow;
+mod record;
+
+pub use error::PlanError;
 pub use event::Event;
 pub use model::{
     Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,

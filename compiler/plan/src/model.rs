@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow;
+use crate::record::ModuleRecord;
+
 /// Choices that hold for all modules, and the patterns from which a task's path is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +43,7 @@ pub struct ModelSpec {
 #[serde(deny_unknown_fields)]
 pub struct StackOverride {
     /// Directions as `[source, target]`, sorted.
+    #[serde(serialize_with = "flow::pairs")]
     pub pairs: Vec<[String; 2]>,
     /// Encoder stacks; none: the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +143,7 @@ pub enum Positions {
 
 /// One module: a named set of parameters with one owner, one optimiser state and one checkpoint file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "ModuleRecord")]
 pub struct ModuleSpec {
     /// What it computes.
     #[serde(flatten)]
@@ -151,7 +155,7 @@ pub struct ModuleSpec {
 }
 
 /// Kinds of modules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModuleKind {
     /// Token embedding `[vocabulary size, dim]`, scaled by `sqrt(dim)` on the way in.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow;
 use crate::model::{ModelSpec, ModuleSpec};
+use crate::record::{OptimizerRecord, ScheduleRecord, TransformRecord};
 
 /// The version of the plan format that this crate reads and writes.
 pub const FORMAT: u32 = 1;
@@ -82,7 +84,7 @@ pub struct VocabularySpec {
     /// Pieces in the file: ids `0..pieces`.
     pub pieces: u32,
     /// Tokens added behind the file's pieces (ids `pieces..`), such as `<pad>` and `<to_de>`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "flow::names")]
     pub added: Vec<String>,
     /// Id of the unknown piece.
     pub unk: u32,
@@ -97,13 +99,13 @@ pub struct VocabularySpec {
 impl VocabularySpec {
     /// All ids: the file's pieces and the added ones.
     pub fn size(&self) -> u32 {
-        self.pieces + u32::try_from(self.added.len()).unwrap_or(u32::MAX)
+        self.pieces.saturating_add(u32::try_from(self.added.len()).unwrap_or(u32::MAX))
     }
 
     /// The id of an added token.
     pub fn added_id(&self, token: &str) -> Option<u32> {
         let at = self.added.iter().position(|added| added == token)?;
-        Some(self.pieces + u32::try_from(at).ok()?)
+        self.pieces.checked_add(u32::try_from(at).ok()?)
     }
 }
 
@@ -139,8 +141,10 @@ pub struct TaskSpec {
     /// Vocabulary of the target side.
     pub target_vocabulary: String,
     /// Modules in order: source embedding, then encoder stacks.
+    #[serde(serialize_with = "flow::names")]
     pub encoder: Vec<String>,
     /// Modules in order: target embedding, decoder stacks, then the output head when it is not tied to the embedding.
+    #[serde(serialize_with = "flow::names")]
     pub decoder: Vec<String>,
 }
 
@@ -184,8 +188,10 @@ pub struct CorpusFiles {
 #[serde(deny_unknown_fields)]
 pub struct ParallelFiles {
     /// Source side.
+    #[serde(serialize_with = "flow::names")]
     pub source: Vec<String>,
     /// Target side.
+    #[serde(serialize_with = "flow::names")]
     pub target: Vec<String>,
     /// Lines of one side, all files together.
     pub lines: u64,
@@ -193,17 +199,17 @@ pub struct ParallelFiles {
 
 /// What happens to a pair of segments between the file and the batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "TransformRecord")]
 pub enum Transform {
     /// Segments to pieces of the task's vocabularies.
     Tokenize,
     /// Added tokens put before the source and before the target pieces.
     Prefix {
         /// Tokens before the source.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "flow::names")]
         source: Vec<String>,
         /// Tokens before the target; given to the decoder after its start token, never scored.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "flow::names")]
         target: Vec<String>,
     },
     /// Drops pairs with more pieces than this on either side (without start and end tokens).
@@ -249,7 +255,7 @@ pub struct TrainingSpec {
 
 /// AdamW and its constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", from = "OptimizerRecord")]
 pub enum Optimizer {
     /// Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as `torch.optim.AdamW`.
     Adamw {
@@ -268,7 +274,7 @@ pub enum Optimizer {
 
 /// The learning rate's course; `s` is the global step, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "ScheduleRecord")]
 pub enum Schedule {
     /// `lr` throughout.
     Constant,
@@ -320,6 +326,7 @@ pub struct CheckpointSpec {
 #[serde(deny_unknown_fields)]
 pub struct LaneSpec {
     /// Tasks by name. Their `parts` sum to [`crate::schedule::LANE_PARTS`].
+    #[serde(serialize_with = "flow::lane_tasks")]
     pub tasks: BTreeMap<String, LaneTask>,
 }
 
@@ -387,6 +394,7 @@ pub struct RankSpec {
     /// Device of the node, from 0.
     pub device: u32,
     /// Lanes in the order in which they run.
+    #[serde(serialize_with = "flow::numbers")]
     pub lanes: Vec<u32>,
     /// Modules that live here, in order of name: exactly those of the lanes' tasks.
     pub modules: Vec<String>,
@@ -406,6 +414,7 @@ pub struct CommunicatorSpec {
     /// `world` for the set of all ranks (always there, always first, when there are several ranks), else `ranks.<a>-<b>...`.
     pub name: String,
     /// Members, ascending.
+    #[serde(serialize_with = "flow::numbers")]
     pub ranks: Vec<u32>,
     /// Modules whose gradients are summed here, in the order in which they lie in the flat bucket.
     /// The bucket of a step holds the gradients of those trained by any lane in that step, in this order,

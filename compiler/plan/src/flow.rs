@@ -1,0 +1,45 @@
+//! Which parts of a plan's text stand on one line: numbers, short lists of names, pairs, and a lane's tasks.
+//!
+//! A choice of looks alone: formats without a flow style (JSON) do not see it.
+
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_saphyr::{FlowMap, FlowSeq};
+
+use crate::plan::LaneTask;
+
+/// Bytes of names that still stand on one line.
+const LINE: usize = 96;
+
+/// `[0, 1]`, however long.
+pub(crate) fn numbers<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+    FlowSeq(numbers).serialize(serializer)
+}
+
+/// `[a, b]` when that is short, else one name a line.
+pub(crate) fn names<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let width: usize = names.iter().map(|name| name.len() + 2).sum();
+    if width <= LINE { FlowSeq(names).serialize(serializer) } else { names.serialize(serializer) }
+}
+
+/// One `[source, target]` a line.
+pub(crate) fn pairs<S: Serializer>(
+    pairs: &[[String; 2]],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(pairs.iter().map(FlowSeq))
+}
+
+/// One `name: {parts: 500000, lines: [0, 1000000]}` a line.
+pub(crate) fn lane_tasks<S: Serializer>(
+    tasks: &BTreeMap<String, LaneTask>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(tasks.len()))?;
+    for (name, task) in tasks {
+        map.serialize_entry(name, &FlowMap(task))?;
+    }
+    map.end()
+}
