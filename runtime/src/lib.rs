@@ -2,4 +2,6 @@
 //!
 //! Knows nothing of the experiment language: what is not in the plan does not exist here.
 
+pub mod dist;
+pub mod ffi;
 pub mod model;

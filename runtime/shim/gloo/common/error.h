@@ -1,0 +1,2 @@
+// Nothing of it is used; the torch wheel lacks the real header.
+#pragma once

@@ -1,0 +1,91 @@
+#define USE_C10D_GLOO
+#include "shim.h"
+
+#include <ATen/ATen.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+
+namespace {
+
+using Store = c10::intrusive_ptr<c10d::Store>;
+using Group = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
+
+at::Tensor& tensor(void* pointer) { return *static_cast<at::Tensor*>(pointer); }
+
+template <typename Body>
+char* guarded(Body body) {
+  try {
+    body();
+    return nullptr;
+  } catch (const c10::Error& error) {
+    return strdup(error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return strdup(error.what());
+  } catch (...) {
+    return strdup("unknown C++ exception");
+  }
+}
+
+}  // namespace
+
+void mmc_free(char* message) { std::free(message); }
+
+char* mmc_set_gradient(void* parameter, void* gradient) {
+  return guarded([&] { tensor(parameter).mutable_grad() = tensor(gradient); });
+}
+
+char* mmc_adamw(void* parameter, void* gradient, void* mean, void* square, double step, double lr, double beta1,
+                double beta2, double weight_decay, double eps) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto count = at::full({}, step, at::TensorOptions().dtype(at::kFloat).device(tensor(parameter).device()));
+    at::_fused_adamw_({tensor(parameter)}, {tensor(gradient)}, {tensor(mean)}, {tensor(square)}, {}, {count}, lr, beta1,
+                      beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false);
+  });
+}
+
+char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world, int64_t timeout_ms, void** store) {
+  return guarded([&] {
+    c10d::TCPStoreOptions options;
+    options.port = port;
+    options.isServer = server;
+    options.numWorkers = static_cast<std::size_t>(world);
+    options.timeout = std::chrono::milliseconds(timeout_ms);
+    *store = new Store(c10::make_intrusive<c10d::TCPStore>(host, options));
+  });
+}
+
+void mmc_store_delete(void* store) { delete static_cast<Store*>(store); }
+
+char* mmc_group_new(void* store, const char* name, int rank, int size, const char* host, int64_t timeout_ms,
+                    void** group) {
+  return guarded([&] {
+    auto timeout = std::chrono::milliseconds(timeout_ms);
+    auto prefixed = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<Store*>(store));
+    auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+    options->devices.push_back(*host ? c10d::ProcessGroupGloo::createDeviceForHostname(host)
+                                     : c10d::ProcessGroupGloo::createDefaultDevice());
+    *group = new Group(c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed, rank, size, options));
+  });
+}
+
+void mmc_group_delete(void* group) { delete static_cast<Group*>(group); }
+
+char* mmc_group_sum(void* group, void* target) {
+  return guarded([&] {
+    std::vector<at::Tensor> tensors{tensor(target)};
+    (*static_cast<Group*>(group))->allreduce(tensors)->wait();
+  });
+}
+
+char* mmc_group_barrier(void* group) {
+  return guarded([&] { (*static_cast<Group*>(group))->barrier()->wait(); });
+}

@@ -1,0 +1,8 @@
+//! The ranks of a run: how they meet and what they do together.
+
+pub mod hostlist;
+pub mod rendezvous;
+mod world;
+
+pub use rendezvous::{Seat, SeatError, seat};
+pub use world::{World, WorldError};
