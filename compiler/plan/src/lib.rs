@@ -5,12 +5,15 @@
 //!
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod model;
 pub mod path;
 pub mod plan;
 pub mod random;
+#[doc(hidden)]
+pub mod sample;
 pub mod schedule;
 pub mod text;
 

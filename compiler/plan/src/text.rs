@@ -79,3 +79,6 @@ fn options() -> serde_saphyr::Options {
         with_snippet: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The digest of a plan's mathematics: plans with equal digests train equal parameters, wherever they run.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::model::{ModelSpec, ModuleSpec};
+use crate::plan::{
+    CheckpointSpec, CorpusFiles, ExperimentSpec, LaneSpec, LanguageSpec, Normalise, Optimizer,
+    ParallelFiles, Plan, Precision, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform,
+    VocabularyKind, VocabularySpec,
+};
+
+/// All that trained parameters depend on, as it is hashed: JSON of this, maps by name, fields in this order.
+#[derive(Serialize)]
+struct Mathematics<'a> {
+    seed: u64,
+    languages: &'a BTreeMap<String, LanguageSpec>,
+    vocabularies: BTreeMap<&'a str, Vocabulary<'a>>,
+    model: &'a ModelSpec,
+    modules: &'a BTreeMap<String, ModuleSpec>,
+    tasks: BTreeMap<&'a str, Task<'a>>,
+    training: Training<'a>,
+    lanes: &'a [LaneSpec],
+}
+
+/// A vocabulary by its content; the file may lie anywhere.
+#[derive(Serialize)]
+struct Vocabulary<'a> {
+    kind: VocabularyKind,
+    sha256: &'a str,
+    pieces: u32,
+    added: &'a [String],
+    ids: [u32; 4],
+}
+
+/// A task with its training text; validation and test text train nothing.
+#[derive(Serialize)]
+struct Task<'a> {
+    kind: TaskKind,
+    source: &'a str,
+    target: &'a str,
+    share: u64,
+    train: &'a ParallelFiles,
+    transforms: &'a [Transform],
+    vocabularies: [&'a str; 2],
+    encoder: &'a [String],
+    decoder: &'a [String],
+}
+
+/// Training without the rhythm of validation and checkpoints.
+#[derive(Serialize)]
+struct Training<'a> {
+    steps: u64,
+    batch_tokens: u32,
+    accumulate: u32,
+    shuffle: u32,
+    optimizer: &'a Optimizer,
+    schedule: &'a Schedule,
+    precision: Precision,
+    clip: Option<f64>,
+    label_smoothing: f64,
+    normalise: Normalise,
+}
+
+impl Plan {
+    /// `sha256:<hex>` of the plan's mathematics: seed, groups, vocabularies by content, model, modules, tasks, training and
+    /// lanes; not names, folders, cluster, ranks, communicators, estimates or when validation and checkpoints happen.
+    ///
+    /// # Panics
+    /// Never: the mathematics holds nothing that JSON cannot write.
+    pub fn mathematics_digest(&self) -> String {
+        let mut hash = Hash(Sha256::new());
+        serde_json::to_writer(&mut hash, &mathematics(self))
+            .expect("maps have names as keys, and a hash takes all bytes");
+        let mut text = String::from("sha256:");
+        for byte in hash.0.finalize() {
+            text.push(hexadecimal(byte >> 4));
+            text.push(hexadecimal(byte & 15));
+        }
+        text
+    }
+}
+
+/// A hash that takes bytes as a file would.
+struct Hash(Sha256);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One hexadecimal digit of a number below 16.
+fn hexadecimal(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+}
+
+/// The mathematics of a plan. Every field of a plan is named here, so that a new one must be classified.
+fn mathematics(plan: &Plan) -> Mathematics<'_> {
+    let Plan {
+        format: _,
+        digest: _,
+        experiment,
+        languages,
+        vocabularies,
+        model,
+        modules,
+        tasks,
+        training,
+        lanes,
+        cluster: _,
+        ranks: _,
+        communicators: _,
+        totals: _,
+    } = plan;
+    let ExperimentSpec { name: _, about: _, seed, output: _ } = experiment;
+    Mathematics {
+        seed: *seed,
+        languages,
+        vocabularies: vocabularies
+            .iter()
+            .map(|(name, spec)| (name.as_str(), vocabulary(spec)))
+            .collect(),
+        model,
+        modules,
+        tasks: tasks.iter().map(|(name, spec)| (name.as_str(), task(spec))).collect(),
+        training: training_mathematics(training),
+        lanes,
+    }
+}
+
+fn vocabulary(spec: &VocabularySpec) -> Vocabulary<'_> {
+    let VocabularySpec { kind, file: _, sha256, pieces, added, unk, bos, eos, pad } = spec;
+    Vocabulary { kind: *kind, sha256, pieces: *pieces, added, ids: [*unk, *bos, *eos, *pad] }
+}
+
+fn task(spec: &TaskSpec) -> Task<'_> {
+    let TaskSpec {
+        kind,
+        source,
+        target,
+        share,
+        corpus,
+        transforms,
+        source_vocabulary,
+        target_vocabulary,
+        encoder,
+        decoder,
+    } = spec;
+    let CorpusFiles { train, valid: _, test: _ } = corpus;
+    Task {
+        kind: *kind,
+        source,
+        target,
+        share: *share,
+        train,
+        transforms,
+        vocabularies: [source_vocabulary, target_vocabulary],
+        encoder,
+        decoder,
+    }
+}
+
+fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
+    let TrainingSpec {
+        steps,
+        batch_tokens,
+        accumulate,
+        shuffle,
+        optimizer,
+        schedule,
+        precision,
+        clip,
+        label_smoothing,
+        normalise,
+        validate_every: _,
+        checkpoint,
+    } = spec;
+    let CheckpointSpec { every: _, keep: _ } = checkpoint;
+    Training {
+        steps: *steps,
+        batch_tokens: *batch_tokens,
+        accumulate: *accumulate,
+        shuffle: *shuffle,
+        optimizer,
+        schedule,
+        precision: *precision,
+        clip: *clip,
+        label_smoothing: *label_smoothing,
+        normalise: *normalise,
+    }
+}

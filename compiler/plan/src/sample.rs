@@ -1,0 +1,379 @@
+//! Small valid plans for the tests of this crate and of those that execute plans.
+//!
+//! Everything derivable is derived from a [`Sample`] in the plainest way: equal shares dealt to the lanes in a row, owners and
+//! validators the first rank that can.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,
+    StackPattern,
+};
+use crate::plan::{
+    CheckpointSpec, ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec,
+    FORMAT, LaneSpec, LaneTask, LanguageSpec, LinkSpec, Normalise, Optimizer, ParallelFiles, Plan,
+    Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
+    VocabularySpec,
+};
+use crate::schedule::{LANE_PARTS, LINE_PARTS};
+
+/// What a sample plan is made from; every field may be changed before [`Sample::plan`].
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Language -> its group.
+    pub languages: BTreeMap<String, String>,
+    /// Directions; the task of `["de", "en"]` is `t.de-en`.
+    pub pairs: Vec<[String; 2]>,
+    /// The files of each direction, in the order of `pairs`.
+    pub corpora: Vec<CorpusFiles>,
+    /// Language -> name of its vocabulary.
+    pub vocabulary_of: BTreeMap<String, String>,
+    /// Vocabularies by name.
+    pub vocabularies: BTreeMap<String, VocabularySpec>,
+    /// Of every task.
+    pub transforms: Vec<Transform>,
+    /// The model.
+    pub model: ModelSpec,
+    /// Training.
+    pub training: TrainingSpec,
+    /// Number of lanes.
+    pub lanes: u32,
+    /// The lanes of each rank.
+    pub mapping: Vec<Vec<u32>>,
+    /// Seed.
+    pub seed: u64,
+    /// Output folder.
+    pub output: String,
+}
+
+/// The plan of a [`Sample`] with all directions between the languages, on invented files.
+///
+/// Rank `r` runs the lanes `mapping[r]`; together they run `0..lanes`, each once.
+pub fn plan(languages: &[&str], lanes: u32, mapping: &[&[u32]]) -> Plan {
+    Sample::new(languages, lanes, mapping).plan()
+}
+
+/// Invented files of one direction with so many lines.
+pub fn corpus(source: &str, target: &str, lines: u64) -> CorpusFiles {
+    let files = |part: &str, lines| ParallelFiles {
+        source: vec![format!("corpus/{part}.{source}-{target}.{source}")],
+        target: vec![format!("corpus/{part}.{source}-{target}.{target}")],
+        lines,
+    };
+    CorpusFiles { train: files("train", lines), valid: Some(files("valid", 100)), test: None }
+}
+
+/// An invented `SentencePiece` vocabulary with `<pad>` behind its pieces.
+pub fn vocabulary(file: &str, pieces: u32) -> VocabularySpec {
+    VocabularySpec {
+        kind: VocabularyKind::Sentencepiece,
+        file: file.to_owned(),
+        sha256: "0".repeat(64),
+        pieces,
+        added: vec!["<pad>".to_owned()],
+        unk: 0,
+        bos: 1,
+        eos: 2,
+        pad: pieces,
+    }
+}
+
+/// Width 16, 2 heads, encoder `[1 x SRC_LANGUAGE, 1 x FULL]`, decoder `[1 x TGT_LANGUAGE]`, one embedding for all.
+pub fn model() -> ModelSpec {
+    ModelSpec {
+        dim: 16,
+        heads: 2,
+        ffn: 32,
+        dropout: 0.1,
+        attention_dropout: 0.0,
+        norm: Norm::Pre,
+        activation: Activation::Relu,
+        positions: Positions::Sinusoidal,
+        encoder: vec![
+            StackPattern { layers: 1, sharing: Sharing::SourceLanguage },
+            StackPattern { layers: 1, sharing: Sharing::Full },
+        ],
+        decoder: vec![StackPattern { layers: 1, sharing: Sharing::TargetLanguage }],
+        overrides: Vec::new(),
+        embeddings: Embeddings {
+            source: Sharing::Full,
+            target: Sharing::Full,
+            tie_source: true,
+            tie_output: true,
+        },
+    }
+}
+
+/// 20 steps with clipping and label smoothing.
+pub fn training() -> TrainingSpec {
+    TrainingSpec {
+        steps: 20,
+        batch_tokens: 256,
+        accumulate: 2,
+        shuffle: 200,
+        optimizer: Optimizer::Adamw {
+            lr: 1e-3,
+            beta1: 0.9,
+            beta2: 0.998,
+            eps: 1e-9,
+            weight_decay: 0.01,
+        },
+        schedule: Schedule::InverseSqrt { warmup: 10 },
+        precision: Precision::Fp32,
+        clip: Some(1.0),
+        label_smoothing: 0.1,
+        normalise: Normalise::Tokens,
+        validate_every: Some(10),
+        checkpoint: CheckpointSpec { every: Some(10), keep: 2 },
+    }
+}
+
+impl Sample {
+    /// All directions between the languages (each in the group `g`), one vocabulary `joint`.
+    pub fn new(languages: &[&str], lanes: u32, mapping: &[&[u32]]) -> Self {
+        let names = || languages.iter().map(|&name| name.to_owned());
+        let pairs: Vec<[String; 2]> = names()
+            .flat_map(|source| names().map(move |target| [source.clone(), target]))
+            .filter(|[source, target]| source != target)
+            .collect();
+        Self {
+            languages: names().map(|name| (name, "g".to_owned())).collect(),
+            corpora: pairs.iter().map(|[source, target]| corpus(source, target, 1000)).collect(),
+            pairs,
+            vocabulary_of: names().map(|name| (name, "joint".to_owned())).collect(),
+            vocabularies: BTreeMap::from([("joint".to_owned(), vocabulary("joint.model", 100))]),
+            transforms: vec![
+                Transform::Tokenize,
+                Transform::FilterTooLong { source: 100, target: 100 },
+            ],
+            model: model(),
+            training: training(),
+            lanes,
+            mapping: mapping.iter().map(|lanes| lanes.to_vec()).collect(),
+            seed: 1,
+            output: "runs/sample".to_owned(),
+        }
+    }
+
+    /// The plan. A sample that contradicts itself gives a plan that [`crate::verify`] rejects.
+    pub fn plan(&self) -> Plan {
+        let mut plan = self.frame();
+        for (at, ([source, target], corpus)) in self.pairs.iter().zip(&self.corpora).enumerate() {
+            let (first, last) = self.interval(at, 1_000_000_000);
+            let vocabulary = |language| self.vocabulary_of.get(language).cloned();
+            let path = plan.module_path(source, target);
+            let task = TaskSpec {
+                kind: TaskKind::Translate,
+                source: source.clone(),
+                target: target.clone(),
+                share: last - first,
+                corpus: corpus.clone(),
+                transforms: self.transforms.clone(),
+                source_vocabulary: vocabulary(source).unwrap_or_default(),
+                target_vocabulary: vocabulary(target).unwrap_or_default(),
+                encoder: path.as_ref().map(|path| path.encoder.clone()).unwrap_or_default(),
+                decoder: path.map(|path| path.decoder).unwrap_or_default(),
+            };
+            self.add_modules(&mut plan, &task);
+            plan.tasks.insert(format!("t.{source}-{target}"), task);
+            self.deal(&mut plan.lanes, at, &format!("t.{source}-{target}"));
+        }
+        place(&mut plan, &self.mapping);
+        plan.communicators = communicators(&plan);
+        plan.digest = plan.mathematics_digest();
+        plan
+    }
+
+    /// The interval of pair `at` when `0..whole` is cut into as many as there are pairs.
+    fn interval(&self, at: usize, whole: u64) -> (u64, u64) {
+        let pairs = self.pairs.len().max(1) as u64;
+        let cut = |at: usize| whole * at as u64 / pairs;
+        (cut(at), cut(at + 1))
+    }
+
+    /// Everything but tasks, modules, lanes' tasks, ranks and communicators.
+    fn frame(&self) -> Plan {
+        Plan {
+            format: FORMAT,
+            digest: String::new(),
+            experiment: ExperimentSpec {
+                name: "sample".to_owned(),
+                about: Vec::new(),
+                seed: self.seed,
+                output: self.output.clone(),
+            },
+            languages: self
+                .languages
+                .iter()
+                .map(|(name, group)| {
+                    let groups = BTreeMap::from([("groups".to_owned(), group.clone())]);
+                    (name.clone(), LanguageSpec { groups })
+                })
+                .collect(),
+            vocabularies: self.vocabularies.clone(),
+            model: self.model.clone(),
+            modules: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            training: self.training.clone(),
+            lanes: vec![LaneSpec { tasks: BTreeMap::new() }; self.lanes as usize],
+            cluster: ClusterSpec {
+                name: "custom".to_owned(),
+                nodes: 1,
+                devices_per_node: u32::try_from(self.mapping.len()).unwrap_or(u32::MAX),
+                device_memory: 1 << 30,
+                device_flops: 1e10,
+                links: LinkSpec { intra: 1e9, inter: 1e9, latency: 1e-5 },
+                device: Device::Cpu,
+                slurm: BTreeMap::new(),
+            },
+            ranks: Vec::new(),
+            communicators: Vec::new(),
+            totals: Estimate::default(),
+        }
+    }
+
+    /// The modules of a task, with their sizes.
+    fn add_modules(&self, plan: &mut Plan, task: &TaskSpec) {
+        let stacks =
+            |patterns: &[StackPattern], at: usize| patterns.get(at).map_or(0, |p| p.layers);
+        let own = self.model.overrides.iter().find(|own| {
+            own.pairs.iter().any(|pair| pair[0] == task.source && pair[1] == task.target)
+        });
+        let encoder = own.and_then(|own| own.encoder.as_ref()).unwrap_or(&self.model.encoder);
+        let decoder = own.and_then(|own| own.decoder.as_ref()).unwrap_or(&self.model.decoder);
+        let mut add = |name: &String, kind| {
+            let parameters = self.parameters(&kind);
+            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters });
+        };
+        for (at, name) in task.encoder.iter().enumerate() {
+            let vocabulary = task.source_vocabulary.clone();
+            match at.checked_sub(1) {
+                None => add(name, ModuleKind::Embedding { vocabulary }),
+                Some(at) => add(name, ModuleKind::EncoderStack { layers: stacks(encoder, at) }),
+            }
+        }
+        for (at, name) in task.decoder.iter().enumerate() {
+            let vocabulary = task.target_vocabulary.clone();
+            match at.checked_sub(1) {
+                None => add(name, ModuleKind::Embedding { vocabulary }),
+                Some(at) if at < decoder.len() => {
+                    add(name, ModuleKind::DecoderStack { layers: stacks(decoder, at) });
+                }
+                Some(_) => add(name, ModuleKind::Head { vocabulary }),
+            }
+        }
+    }
+
+    /// Parameters of a module, by the formulas of [`ModuleSpec::parameters`].
+    fn parameters(&self, kind: &ModuleKind) -> u64 {
+        let (d, f) = (u64::from(self.model.dim), u64::from(self.model.ffn));
+        let feed_forward = 2 * d * f + f + d;
+        let closing = if self.model.norm == Norm::Pre { 2 * d } else { 0 };
+        match kind {
+            ModuleKind::Embedding { vocabulary } | ModuleKind::Head { vocabulary } => {
+                let size = self.vocabularies.get(vocabulary).map_or(0, VocabularySpec::size);
+                u64::from(size) * d
+            }
+            ModuleKind::EncoderStack { layers } => {
+                u64::from(*layers) * (4 * d * d + 4 * d + feed_forward + 4 * d) + closing
+            }
+            ModuleKind::DecoderStack { layers } => {
+                u64::from(*layers) * (8 * d * d + 8 * d + feed_forward + 6 * d) + closing
+            }
+        }
+    }
+
+    /// Gives pair `at` its interval of the lanes laid end to end; lines are cut in proportion.
+    fn deal(&self, lanes: &mut [LaneSpec], at: usize, name: &str) {
+        let lane_parts = u64::from(LANE_PARTS);
+        let (first, last) = self.interval(at, u64::from(self.lanes) * lane_parts);
+        let line = |place: u64| {
+            let part = (place - first) * u64::from(LINE_PARTS) / (last - first).max(1);
+            u32::try_from(part).unwrap_or(LINE_PARTS)
+        };
+        let mut from = first;
+        while from < last {
+            let number = from / lane_parts;
+            let to = last.min((number + 1) * lane_parts);
+            let parts = u32::try_from(to - from).unwrap_or(LANE_PARTS);
+            if let Some(spec) = usize::try_from(number).ok().and_then(|at| lanes.get_mut(at)) {
+                let task = LaneTask { parts, lines: [line(from), line(to)] };
+                spec.tasks.insert(name.to_owned(), task);
+            }
+            from = to;
+        }
+    }
+}
+
+/// Puts lanes on ranks; owners and validators are the first ranks that can.
+fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
+    let width = match plan.training.precision {
+        Precision::Fp32 => 4,
+        Precision::Fp64 => 8,
+    };
+    let (mut owned, mut validated) = (BTreeSet::new(), BTreeSet::new());
+    for (device, lanes) in (0..).zip(mapping) {
+        let tasks: BTreeSet<&String> = lanes
+            .iter()
+            .filter_map(|&lane| plan.lanes.get(lane as usize))
+            .flat_map(|lane| lane.tasks.keys())
+            .collect();
+        let specs = || tasks.iter().filter_map(|&name| plan.tasks.get(name));
+        let modules: BTreeSet<String> =
+            specs().flat_map(|task| task.modules()).map(str::to_owned).collect();
+        let parameters = modules
+            .iter()
+            .filter_map(|name| plan.modules.get(name))
+            .map(|module| module.parameters)
+            .sum();
+        let rank = RankSpec {
+            node: 0,
+            device,
+            lanes: lanes.clone(),
+            owns: modules.iter().filter(|&name| owned.insert(name.clone())).cloned().collect(),
+            modules: modules.into_iter().collect(),
+            validates: tasks
+                .iter()
+                .filter(|&&name| plan.tasks.get(name).is_some_and(|t| t.corpus.valid.is_some()))
+                .filter(|&&name| validated.insert(name.clone()))
+                .map(|&name| name.clone())
+                .collect(),
+            estimate: Estimate {
+                parameters,
+                state_bytes: 4 * width * parameters,
+                ..Estimate::default()
+            },
+        };
+        plan.totals.parameters += rank.estimate.parameters;
+        plan.totals.state_bytes += rank.estimate.state_bytes;
+        plan.ranks.push(rank);
+    }
+}
+
+/// `world` and one communicator per distinct set of ranks that share modules.
+fn communicators(plan: &Plan) -> Vec<CommunicatorSpec> {
+    let all: Vec<u32> = (0..).zip(&plan.ranks).map(|(rank, _)| rank).collect();
+    let mut shared: BTreeMap<Vec<u32>, Vec<String>> = BTreeMap::new();
+    for name in plan.modules.keys() {
+        let holds = |rank: &RankSpec| rank.modules.contains(name);
+        let holders: Vec<u32> =
+            (0..).zip(&plan.ranks).filter(|(_, rank)| holds(rank)).map(|(rank, _)| rank).collect();
+        if holders.len() > 1 {
+            shared.entry(holders).or_default().push(name.clone());
+        }
+    }
+    if all.len() < 2 {
+        return Vec::new();
+    }
+    let world = shared.remove(&all).unwrap_or_default();
+    let sets = std::iter::once((all.clone(), world)).chain(shared);
+    sets.map(|(ranks, modules)| {
+        let members: Vec<String> = ranks.iter().map(u32::to_string).collect();
+        let name =
+            if ranks == all { "world".into() } else { format!("ranks.{}", members.join("-")) };
+        let sizes = modules.iter().filter_map(|name| plan.modules.get(name));
+        let elements = sizes.map(|module| module.parameters + 1).sum();
+        CommunicatorSpec { name, ranks, modules, elements }
+    })
+    .collect()
+}

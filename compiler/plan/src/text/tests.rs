@@ -1,0 +1,239 @@
+//! Laws of the text: it reads back as it was, equal plans have equal bytes, and nothing makes the reader panic.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Sharing, StackOverride, StackPattern};
+use crate::plan::{Optimizer, Schedule, Transform};
+use crate::sample::{self, Sample};
+
+/// Names that YAML 1.1 or 1.2 reads as something else, or that need quotes.
+const AWKWARD: [&str; 20] = [
+    "no",
+    "on",
+    "y",
+    "1e5",
+    "0x1f",
+    "12:30",
+    "null",
+    "~",
+    "",
+    " a",
+    "a ",
+    "a: b",
+    "a #b",
+    "-",
+    "2020-01-01",
+    "é",
+    "<<",
+    "a\nb",
+    "\u{85}\u{2028}\u{feff}",
+    "{x}",
+];
+
+fn reread(plan: &Plan) -> Plan {
+    let text = plan.to_yaml();
+    Plan::from_yaml(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
+}
+
+/// The fault of a text that is no plan, as people see it.
+fn fault(text: &str) -> String {
+    Plan::from_yaml(text).expect_err("no plan").to_string()
+}
+
+#[test]
+fn sample_reads_back() {
+    let plan = sample::plan(&["de", "en", "no"], 4, &[&[0, 1], &[2, 3]]);
+    assert_eq!(reread(&plan), plan);
+}
+
+#[test]
+fn every_kind_reads_back() {
+    let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
+    sample.transforms = vec![
+        Transform::Prefix { source: vec!["<to_no>".into(), "no".into()], target: Vec::new() },
+        Transform::Prefix { source: Vec::new(), target: vec!["1".into()] },
+        Transform::Tokenize,
+        Transform::FilterTooLong { source: 0, target: u32::MAX },
+    ];
+    let sharing = |sharing| StackPattern { layers: 1, sharing };
+    sample.model.encoder = vec![
+        sharing(Sharing::SourceGroup("groups".into())),
+        sharing(Sharing::TargetGroup("no".into())),
+        sharing(Sharing::Task),
+        sharing(Sharing::Pair),
+    ];
+    sample.model.overrides = vec![StackOverride {
+        pairs: vec![["de".into(), "no".into()], ["en".into(), "de".into()]],
+        encoder: None,
+        decoder: Some(Vec::new()),
+    }];
+    sample.model.embeddings.tie_output = false;
+    for schedule in
+        [Schedule::Constant, Schedule::Linear { warmup: 0 }, Schedule::InverseSqrt { warmup: 1 }]
+    {
+        sample.training.schedule = schedule;
+        let plan = sample.plan();
+        assert_eq!(reread(&plan), plan);
+    }
+}
+
+#[test]
+fn awkward_names_read_back() {
+    let mut plan = sample::plan(&["de", "en"], 1, &[&[0]]);
+    plan.experiment.about = AWKWARD.map(str::to_owned).to_vec();
+    for name in AWKWARD {
+        plan.languages.insert(name.to_owned(), crate::plan::LanguageSpec::default());
+        plan.cluster.slurm.insert(name.to_owned(), name.to_owned());
+        let task = plan.tasks["t.de-en"].clone();
+        plan.tasks.insert(name.to_owned(), task);
+    }
+    plan.tasks.values_mut().for_each(|task| {
+        task.corpus.train.source = AWKWARD.map(str::to_owned).to_vec();
+        task.transforms =
+            vec![Transform::Prefix { source: AWKWARD.map(str::to_owned).to_vec(), target: vec![] }];
+    });
+    assert_eq!(reread(&plan), plan);
+}
+
+#[test]
+fn looks_as_documented() {
+    let mut sample = Sample::new(&["en", "no"], 2, &[&[0], &[1]]);
+    sample.transforms = vec![Transform::Tokenize];
+    let text = sample.plan().to_yaml();
+    for part in [
+        "languages:\n  en:\n    groups:\n      groups: g\n  \"no\":\n",
+        "    encoder: [embed.full, encoder.0.lang.en, encoder.1.full]\n",
+        "lanes:\n- tasks:\n    t.en-no: {parts: 1000000, lines: [0, 1000000]}\n",
+        "  lanes: [1]\n  modules:\n  - decoder.0.lang.en\n",
+        "- name: world\n  ranks: [0, 1]\n  modules:\n  - embed.full\n",
+        "  encoder.1.full:\n    kind: encoder_stack\n    layers: 1\n    parameters: 2256\n",
+    ] {
+        assert!(text.contains(part), "{part}\nis not in\n{text}");
+    }
+}
+
+#[test]
+fn faults_name_place_and_expectation() {
+    let text = sample::plan(&["de", "en"], 1, &[&[0]]).to_yaml();
+    let spoilt = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from} is not in {text}");
+        fault(&text.replacen(from, to, 1))
+    };
+    let line = |what: &str| text.lines().position(|line| line.contains(what)).unwrap_or(0) + 1;
+    let place = |what: &str| format!("line {}, column", line(what));
+
+    let unknown = spoilt("  seed: 1\n", "  seed: 1\n  sead: 1\n");
+    assert!(unknown.contains("unknown field `sead`"), "{unknown}");
+    assert!(unknown.contains("name, about, seed, output"), "{unknown}");
+    assert!(unknown.contains(&format!("line {}, column 3", line("  seed: 1") + 1)), "{unknown}");
+
+    let wrong_type = spoilt("  seed: 1\n", "  seed: many\n");
+    assert!(wrong_type.contains(&place("  seed: 1")), "{wrong_type}");
+
+    let negative = spoilt("    layers: 1\n", "    layers: -1\n");
+    assert!(negative.contains("line "), "{negative}");
+
+    let twice = spoilt("  seed: 1\n", "  seed: 1\n  seed: 1\n");
+    assert!(twice.contains("duplicate"), "{twice}");
+
+    let foreign = spoilt("    kind: inverse_sqrt\n", "    kind: constant\n");
+    assert!(foreign.contains("unknown field `warmup` of kind `constant`"), "{foreign}");
+
+    let missing = spoilt("    warmup: 10\n", "");
+    assert!(missing.contains("missing field `warmup` of kind `inverse_sqrt`"), "{missing}");
+
+    let kind = spoilt("    kind: adamw\n", "    kind: adam\n");
+    assert!(kind.contains("`adam`") && kind.contains("adamw"), "{kind}");
+    assert!(kind.contains(&place("kind: adamw")), "{kind}");
+}
+
+#[test]
+fn other_version_is_named() {
+    let text = sample::plan(&["de", "en"], 1, &[&[0]]).to_yaml();
+    let other = text.replacen("format: 1\n", "format: 2\nnovelty: 1\n", 1);
+    assert!(matches!(
+        Plan::from_yaml(&other),
+        Err(PlanError::Version { found: 2, expected: FORMAT, .. })
+    ));
+    let same = text.replacen("format: 1\n", "format: 7\n", 1);
+    assert!(matches!(Plan::from_yaml(&same), Err(PlanError::Version { found: 7, .. })));
+}
+
+#[test]
+fn bombs_are_refused() {
+    let deep = "[".repeat(100_000);
+    let keys = "a: {".repeat(100_000);
+    let block = (0..2000).fold(String::new(), |text, depth| text + &" ".repeat(depth) + "a:\n");
+    let laughs = (1..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
+        let before = at - 1;
+        format!("{text}a{at}: &a{at} [*a{before}, *a{before}]\n")
+    });
+    let tags = "!!binary |\n".repeat(1000);
+    for bomb in
+        [deep.as_str(), &keys, &block, &laughs, &tags, "", "\u{feff}", "%YAML 9\n---\n", "- ? :"]
+    {
+        let _ = fault(bomb);
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test reads files that it has written")]
+fn bytes_that_are_no_text_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.yaml");
+    std::fs::write(&path, [0xff, 0xfe, 0, 1]).expect("written");
+    assert!(matches!(Plan::from_path(&path), Err(PlanError::Unreadable { .. })));
+    std::fs::write(&path, "format: 1\n").expect("written");
+    let fault = Plan::from_path(&path).expect_err("fields are missing").to_string();
+    assert!(fault.contains(&path.display().to_string()), "{fault}");
+    assert!(matches!(
+        Plan::from_path(&folder.path().join("absent")),
+        Err(PlanError::Unreadable { .. })
+    ));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever stands in names and numbers, the text reads back as the same plan.
+    #[test]
+    fn text_reads_back(
+        names in prop::collection::vec(any::<String>(), 1..4),
+        seed: u64,
+        lr in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO,
+        share: u64,
+    ) {
+        let mut plan = sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
+        plan.experiment.seed = seed;
+        plan.experiment.name = names.concat();
+        plan.experiment.about.clone_from(&names);
+        plan.training.optimizer =
+            Optimizer::Adamw { lr, beta1: 0.0, beta2: 1.0, eps: -0.0, weight_decay: f64::MAX };
+        for task in plan.tasks.values_mut() {
+            task.share = share;
+            task.corpus.train.source.clone_from(&names);
+            task.encoder.clone_from(&names);
+        }
+        for name in names {
+            plan.languages.insert(name, crate::plan::LanguageSpec::default());
+        }
+        prop_assert_eq!(reread(&plan), plan);
+    }
+
+    /// A text spoilt at one place is read or refused.
+    #[test]
+    fn spoilt_text_never_panics(at in 0_usize..4000, cut in 0_usize..40, put in "[ -~\n]{0,8}") {
+        let mut text = sample::plan(&["de", "en"], 1, &[&[0]]).to_yaml();
+        let from = at.min(text.len());
+        let to = (from + cut).min(text.len());
+        text.replace_range(from..to, &put);
+        let _ = Plan::from_yaml(&text);
+    }
+
+    /// Any text is read or refused.
+    #[test]
+    fn any_text_never_panics(text in any::<String>()) {
+        let _ = Plan::from_yaml(&text);
+    }
+}
