@@ -1,12 +1,33 @@
 //! The network: from the plan's modules and their parameters to losses and hidden states. `docs/model.md` has the equations.
 //!
 //! Never decides anything: shapes, widths and paths come from the plan, parameters from whoever owns them.
+//!
+//! [`layout()`] tells a module's parameters, [`init::fill`] their first values, [`Network::build`] makes layers of them,
+//! [`Network::direction`] finds a task's way through them once, and [`Direction::loss`] is what training calls.
 
+mod attention;
+mod batch;
+mod decoder;
+mod direction;
+mod dropout;
+mod embedding;
+mod encoder;
 mod error;
+mod feed_forward;
 pub mod init;
 pub mod layout;
+mod linear;
+mod loss;
+mod network;
+mod sublayer;
 pub mod weights;
 
+pub use attention::Grid;
+pub use batch::Batch;
+pub use direction::Direction;
+pub use dropout::{Masks, Mode};
 pub use error::ModelError;
 pub use layout::{Init, ParameterSpec, layout};
+pub use loss::LossSum;
+pub use network::Network;
 pub use weights::Weights;

@@ -1,0 +1,130 @@
+//! A batch as tensors: ids in rows of equal length, and which target positions are scored.
+
+use tch::{Device, Kind, Tensor};
+
+use super::attention::Grid;
+
+/// Sentence pairs as tensors.
+#[derive(Debug)]
+pub struct Batch {
+    /// Source ids `[rows * columns]`, row by row, padded behind.
+    pub(crate) source: Ids,
+    /// Target ids given to the decoder `[rows * columns]`: each row without its last id.
+    pub(crate) target: Ids,
+    /// Positions in the target that are scored, `[tokens]`; none: all of them.
+    pub(crate) scored: Option<Tensor>,
+    /// The ids to be predicted there, `[tokens]`.
+    pub(crate) gold: Tensor,
+}
+
+/// Rows of ids, made equally long by padding behind.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    /// `[rows * columns]`.
+    pub(crate) flat: Tensor,
+    /// Shape.
+    pub(crate) grid: Grid,
+    /// Ids in each row before its padding.
+    pub(crate) lengths: Vec<i64>,
+}
+
+impl Ids {
+    /// Rows of ids on a device. What stands in the padding changes nothing: nothing attends to it, and it is not scored.
+    pub(crate) fn new<'a>(
+        rows: impl ExactSizeIterator<Item = &'a [u32]> + Clone,
+        device: Device,
+    ) -> Self {
+        let columns = rows.clone().map(<[u32]>::len).max().unwrap_or(0);
+        let count = rows.len();
+        let mut flat = Vec::with_capacity(count * columns);
+        let mut lengths = Vec::with_capacity(count);
+        for row in rows {
+            flat.extend(row.iter().map(|&id| i64::from(id)));
+            flat.resize(flat.len() + columns - row.len(), 0);
+            lengths.push(as_i64(row.len()));
+        }
+        let flat = Tensor::from_slice(&flat).to_device(device);
+        Self { flat, grid: Grid { rows: as_i64(count), columns: as_i64(columns) }, lengths }
+    }
+
+    /// What hides padded keys: `[rows, 1, 1, columns]`, 0 and `-inf`, like `like` in kind; none when nothing is padded.
+    pub(crate) fn mask(&self, like: &Tensor) -> Option<Tensor> {
+        let Grid { rows, columns } = self.grid;
+        if self.lengths.iter().all(|&length| length == columns) {
+            return None;
+        }
+        let lengths = Tensor::from_slice(&self.lengths).to_device(like.device()).unsqueeze(1);
+        let hidden = Tensor::arange(columns, (Kind::Int64, like.device())).ge_tensor(&lengths);
+        let open = Tensor::zeros([rows, columns], (like.kind(), like.device()));
+        Some(open.masked_fill(&hidden, f64::NEG_INFINITY).view([rows, 1, 1, columns]))
+    }
+}
+
+impl Batch {
+    /// A batch of pairs. `source` rows are what the encoder reads, at least one id each; `target` rows are the start token,
+    /// `unscored` prefix tokens, the pieces and the end token: every id is predicted from those before it, and all but the
+    /// first `unscored` predictions count.
+    pub fn new(source: &[Vec<u32>], target: &[Vec<u32>], unscored: usize, device: Device) -> Self {
+        let source = Ids::new(source.iter().map(Vec::as_slice), device);
+        let before_last = |row: &'_ Vec<u32>| row.len().saturating_sub(1);
+        let inputs = target.iter().map(|row| row.split_last().map_or(&[][..], |(_, rest)| rest));
+        let inputs = Ids::new(inputs, device);
+        let columns = usize::try_from(inputs.grid.columns).unwrap_or(0);
+        let (mut scored, mut gold) = (Vec::new(), Vec::new());
+        for (at, row) in target.iter().enumerate() {
+            let first = unscored.min(before_last(row));
+            scored.extend((first..before_last(row)).map(|column| as_i64(at * columns + column)));
+            gold.extend(row.iter().skip(first + 1).map(|&id| i64::from(id)));
+        }
+        let all = scored.len() == target.len() * columns;
+        let scored = (!all).then(|| Tensor::from_slice(&scored).to_device(device));
+        Self { source, target: inputs, scored, gold: Tensor::from_slice(&gold).to_device(device) }
+    }
+
+    /// Scored target tokens.
+    pub fn tokens(&self) -> i64 {
+        self.gold.size().first().copied().unwrap_or(0)
+    }
+
+    /// Ids of both sides that are not padding: what throughput is counted in.
+    pub fn ids(&self) -> [i64; 2] {
+        [self.source.lengths.iter().sum(), self.target.lengths.iter().sum()]
+    }
+}
+
+fn as_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor).expect("ids")
+    }
+
+    #[test]
+    fn targets_are_shifted_and_prefixes_not_scored() {
+        let source = vec![vec![5, 2], vec![6, 7, 2]];
+        let target = vec![vec![1, 9, 4, 5, 2], vec![1, 9, 2]];
+        let batch = Batch::new(&source, &target, 1, Device::Cpu);
+        assert_eq!(listed(&batch.source.flat), [5, 2, 0, 6, 7, 2]);
+        assert_eq!(listed(&batch.target.flat), [1, 9, 4, 5, 1, 9, 0, 0]);
+        assert_eq!(listed(batch.scored.as_ref().expect("not all")), [1, 2, 3, 5]);
+        assert_eq!(listed(&batch.gold), [4, 5, 2, 2]);
+        assert_eq!(batch.tokens(), 4);
+        assert_eq!(batch.ids(), [5, 6]);
+    }
+
+    #[test]
+    fn a_mask_only_where_rows_differ() {
+        let like = Tensor::zeros([1], (Kind::Float, Device::Cpu));
+        let even = [vec![5, 2], vec![6, 2]];
+        assert!(Ids::new(even.iter().map(Vec::as_slice), Device::Cpu).mask(&like).is_none());
+        let uneven = [vec![5, 2], vec![2]];
+        let mask = Ids::new(uneven.iter().map(Vec::as_slice), Device::Cpu).mask(&like);
+        let values: Vec<f32> = Vec::try_from(mask.expect("uneven").view([-1])).expect("values");
+        assert_eq!(values, [0.0, 0.0, 0.0, f32::NEG_INFINITY]);
+    }
+}

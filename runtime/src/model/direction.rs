@@ -1,0 +1,71 @@
+//! One direction's way through the modules: from ids to encoder states, decoder states and the loss.
+
+use std::rc::Rc;
+
+use tch::Tensor;
+
+use super::batch::{Batch, Ids};
+use super::decoder::{DecoderStack, Memory};
+use super::dropout::Mode;
+use super::embedding::{Embedding, Positions};
+use super::encoder::EncoderStack;
+use super::loss::{LossSum, cross_entropy};
+
+/// The layers of one direction, looked up once.
+#[derive(Debug, Clone)]
+pub struct Direction {
+    pub(crate) source: Rc<Embedding>,
+    pub(crate) encoder: Vec<Rc<EncoderStack>>,
+    pub(crate) target: Rc<Embedding>,
+    pub(crate) decoder: Vec<Rc<DecoderStack>>,
+    pub(crate) output: Rc<Embedding>,
+    pub(crate) positions: Option<Rc<Positions>>,
+    pub(crate) dropout: f64,
+}
+
+impl Direction {
+    /// The summed cross-entropy of a batch; gradients are recorded unless the caller forbids it.
+    pub fn loss(&self, batch: &Batch, mode: Mode<'_>, label_smoothing: f64) -> LossSum {
+        let memory = self.encode(&batch.source, mode);
+        let states = self.decode(&batch.target, &memory, mode);
+        let states = match &batch.scored {
+            Some(scored) => states.index_select(0, scored),
+            None => states,
+        };
+        let loss = cross_entropy(&states, &self.output.weight, &batch.gold, label_smoothing);
+        LossSum { loss, tokens: batch.tokens() }
+    }
+
+    /// Source ids to the encoder's states.
+    pub(crate) fn encode(&self, source: &Ids, mode: Mode<'_>) -> Memory {
+        let mut states = self.embed(&self.source, source, mode);
+        let mask = source.mask(&states);
+        for stack in &self.encoder {
+            states = stack.forward(states, source.grid, mask.as_ref(), mode);
+        }
+        Memory { states, grid: source.grid, mask }
+    }
+
+    /// All positions of the target to the decoder's states, `[rows * columns, dim]`.
+    pub(crate) fn decode(&self, target: &Ids, memory: &Memory, mode: Mode<'_>) -> Tensor {
+        let mut states = self.embed(&self.target, target, mode);
+        for stack in &self.decoder {
+            states = stack.forward(states, target.grid, memory, mode);
+        }
+        states
+    }
+
+    /// Ids to embeddings with positions, `[rows * columns, dim]`.
+    fn embed(&self, embedding: &Embedding, ids: &Ids, mode: Mode<'_>) -> Tensor {
+        let embedded = self.place(embedding.forward(&ids.flat), ids, 0);
+        mode.drop(embedded, self.dropout)
+    }
+
+    /// Adds positions from `from` on to embeddings `[rows * columns, dim]`.
+    pub(crate) fn place(&self, embedded: Tensor, ids: &Ids, from: i64) -> Tensor {
+        let Some(positions) = &self.positions else { return embedded };
+        let (rows, columns) = (ids.grid.rows, ids.grid.columns);
+        let table = positions.range(from, columns, &embedded);
+        (embedded.view([rows, columns, -1]) + table).view([rows * columns, -1])
+    }
+}

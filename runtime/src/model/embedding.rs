@@ -1,0 +1,91 @@
+//! Token embeddings and sinusoidal positions.
+
+use std::cell::RefCell;
+
+use tch::{Device, Kind, Tensor};
+
+/// A matrix `[vocabulary size, dim]`: token embedding, output projection, or both.
+#[derive(Debug)]
+pub(crate) struct Embedding {
+    pub(crate) weight: Tensor,
+}
+
+impl Embedding {
+    /// Ids of any shape to `[.., dim]`, scaled by `sqrt(dim)` (Vaswani et al. 2017, section 3.4).
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]
+    pub(crate) fn forward(&self, ids: &Tensor) -> Tensor {
+        let dim = self.weight.size().last().copied().unwrap_or(1) as f64;
+        Tensor::embedding(&self.weight, ids, -1, false, false) * dim.sqrt()
+    }
+}
+
+/// Positions by which the table grows.
+const AT_A_TIME: i64 = 256;
+
+/// Sines and cosines of positions, made once for as many positions as were asked for.
+#[derive(Debug)]
+pub(crate) struct Positions {
+    dim: i64,
+    table: RefCell<Option<Tensor>>,
+}
+
+impl Positions {
+    /// The table of a width, empty.
+    pub(crate) fn new(dim: u32) -> Self {
+        Self { dim: i64::from(dim), table: RefCell::new(None) }
+    }
+
+    /// Positions `from..from + count` as `[count, dim]`, like `like` in kind and device.
+    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> Tensor {
+        let mut table = self.table.borrow_mut();
+        let enough = table.as_ref().filter(|table| {
+            let rows = table.size().first().copied().unwrap_or(0);
+            rows >= from + count && table.kind() == like.kind() && table.device() == like.device()
+        });
+        if let Some(enough) = enough {
+            return enough.narrow(0, from, count);
+        }
+        let rows = (from + count + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME;
+        let made = sinusoids(rows, self.dim).to_kind(like.kind()).to_device(like.device());
+        table.insert(made).narrow(0, from, count)
+    }
+}
+
+/// Row `p`: `sin(p w_i)` for `i` in `0..h`, then `cos(p w_i)`, with `h = dim / 2` and `w_i = 10000^(-i / h)`; an odd
+/// width ends with 0.
+fn sinusoids(rows: i64, dim: i64) -> Tensor {
+    let half = dim / 2;
+    let options = (Kind::Double, Device::Cpu);
+    let steps = Tensor::arange(half, options) * (-libm::log(10_000.0) / as_f64(half.max(1)));
+    let angles = Tensor::arange(rows, options).unsqueeze(1) * steps.exp().unsqueeze(0);
+    let rest = Tensor::zeros([rows, dim - 2 * half], options);
+    Tensor::cat(&[angles.sin(), angles.cos(), rest], 1)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]
+fn as_f64(count: i64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_sines_then_cosines() {
+        let like = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+        let positions = Positions::new(7);
+        let table = positions.range(2, 3, &like);
+        assert_eq!(table.size(), [3, 7]);
+        for p in 0..3 {
+            for i in 0..3 {
+                let angle = f64::from(p + 2) * 10_000.0_f64.powf(-f64::from(i) / 3.0);
+                let at = |column: i32| table.double_value(&[i64::from(p), i64::from(column)]);
+                assert!((at(i) - angle.sin()).abs() < 1e-12);
+                assert!((at(i + 3) - angle.cos()).abs() < 1e-12);
+            }
+            assert!(table.double_value(&[i64::from(p), 6]).abs() < 1e-15);
+        }
+        assert_eq!(positions.range(700, 2, &like).size(), [2, 7]);
+    }
+}

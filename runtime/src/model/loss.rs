@@ -1,0 +1,101 @@
+//! Cross-entropy with label smoothing, fused with the output projection so that the logits of a batch are never kept.
+
+use tch::{Kind, Tensor};
+
+/// Summed loss of a batch and how many target tokens it is over.
+#[derive(Debug)]
+pub struct LossSum {
+    /// Sum over the scored target tokens, in nats: a tensor without dimensions that carries gradients.
+    pub loss: Tensor,
+    /// Scored target tokens.
+    pub tokens: i64,
+}
+
+/// Logits made at a time: a few MiB, so that they stay in the processor's cache between the passes over them.
+const LOGITS_AT_A_TIME: i64 = 1 << 20;
+
+/// The sum over tokens of `(1 - s) * -log p(gold) + s / v * sum over the vocabulary of -log p`, as
+/// `torch.nn.functional.cross_entropy(label_smoothing = s, reduction = "sum")` of the logits `states output^T`.
+///
+/// `states`: `[tokens, dim]`, `output`: `[v, dim]`, `gold`: ids `[tokens]`.
+///
+/// With `l = logsumexp(logits)` the loss of a token is `l - (1 - s) logits[gold] - s mean(logits)`, and its gradient by the
+/// logits is `softmax - (1 - s) onehot(gold) - s / v`. Both are computed chunk by chunk without recording; the gradients
+/// by `states` and `output` are then handed to autograd as those of a linear form with the loss's value.
+pub(crate) fn cross_entropy(
+    states: &Tensor,
+    output: &Tensor,
+    gold: &Tensor,
+    smoothing: f64,
+) -> Tensor {
+    // A view tells whether recording is on: a parameter itself wants gradients even where nothing is recorded.
+    let recorded = [states, output].iter().any(|x| x.view_as(x).requires_grad());
+    let parts = tch::no_grad(|| Parts::compute(states, output, gold, smoothing, recorded));
+    let Some([by_states, by_output]) = parts.gradients else {
+        return parts.loss;
+    };
+    let form = states.reshape([-1]).dot(&by_states.reshape([-1]))
+        + output.reshape([-1]).dot(&by_output.reshape([-1]));
+    let value = form.detach();
+    parts.loss + (form - value)
+}
+
+/// The loss and, if wanted, its gradients by states and output.
+struct Parts {
+    loss: Tensor,
+    gradients: Option<[Tensor; 2]>,
+}
+
+impl Parts {
+    fn compute(
+        states: &Tensor,
+        output: &Tensor,
+        gold: &Tensor,
+        smoothing: f64,
+        recorded: bool,
+    ) -> Self {
+        let (states, output) = (states.detach(), output.detach());
+        let vocabulary = output.size().first().copied().unwrap_or(1).max(1);
+        let tokens = states.size().first().copied().unwrap_or(0);
+        let chunk = (LOGITS_AT_A_TIME / vocabulary).clamp(64, tokens.max(64));
+        let mean = output.mean_dim(Some([0_i64].as_slice()), false, output.kind());
+        let mut by_states = Vec::new();
+        let mut by_output = recorded.then(|| output.zeros_like());
+        let mut loss = Tensor::zeros([], (Kind::Double, states.device()));
+        for from in (0..tokens).step_by(usize::try_from(chunk).unwrap_or(usize::MAX)) {
+            let count = chunk.min(tokens - from);
+            let states = states.narrow(0, from, count);
+            let gold = gold.narrow(0, from, count).unsqueeze(1);
+            let logits = states.mm(&output.tr());
+            let (top, at) = logits.max_dim(1, true);
+            let at_gold = logits.gather(1, &gold, false);
+            let mut p = logits.softmax(-1, logits.kind());
+            // The largest probability is at least 1 / v, so its logarithm loses nothing.
+            let logsumexp = top - p.gather(1, &at, false).log();
+            loss += logsumexp.sum(Kind::Double) - at_gold.sum(Kind::Double) * (1.0 - smoothing);
+            if smoothing > 0.0 {
+                loss -= states.mv(&mean).sum(Kind::Double) * smoothing;
+            }
+            if let Some(by_output) = by_output.as_mut() {
+                let taken = at_gold.full_like(smoothing - 1.0);
+                let _ = p.scatter_add_(1, &gold, &taken);
+                by_states.push(p.mm(&output) - &mean * smoothing);
+                let _ = by_output.addmm_(&p.tr(), &states);
+            }
+        }
+        let loss = loss.to_kind(output.kind());
+        let gradients = by_output.map(|by_output| {
+            let spread = states.sum_dim_intlist(Some([0_i64].as_slice()), true, states.kind());
+            let by_output = by_output - spread * (smoothing / as_f64(vocabulary));
+            let by_states =
+                if by_states.is_empty() { states.zeros_like() } else { Tensor::cat(&by_states, 0) };
+            [by_states, by_output]
+        });
+        Self { loss, gradients }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "vocabularies are far below 2^53")]
+fn as_f64(count: i64) -> f64 {
+    count as f64
+}
