@@ -5,6 +5,7 @@
 //!
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
+pub mod collective;
 pub mod digest;
 pub mod error;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod text;
 mod flow;
 mod record;
 
+pub use collective::{CollectiveCall, CollectivePurpose};
 pub use error::PlanError;
 pub use event::Event;
 pub use model::{

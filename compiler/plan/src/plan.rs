@@ -43,7 +43,7 @@ pub struct Plan {
     pub ranks: Vec<RankSpec>,
     /// Communicators in the global order of set-up and of use. Empty for one rank.
     pub communicators: Vec<CommunicatorSpec>,
-    /// Sums over all ranks.
+    /// Sums over all ranks; `step_seconds` is the slowest rank's.
     pub totals: Estimate,
 }
 

@@ -1,0 +1,194 @@
+//! The collectives of a step, rank by rank: what the worker drives itself by.
+//!
+//! A step `s` (from 1) of a plan with more than one rank has, in this order, on every rank:
+//!
+//! 1. **Gradients.** For each communicator in the plan's order of which the rank is a member: a module is *trained* in the
+//!    step when the task of any lane of the plan ([`Plan::task_at`]) leads through it. Communicators none of whose modules
+//!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket in the plan's
+//!    precision: the gradients of the trained modules, in the communicator's order, then one number for each of them: its
+//!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places.
+//! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: the sum of squares of the divided gradients of the
+//!    trained modules that the rank owns; the source tokens of the rank's lanes; 1 if a signal asked this rank to end, else
+//!    0; then, for each task that any lane ran in the step, in order of name, the sum of its losses and of its target tokens.
+//! 3. The optimiser steps every trained module. No communication.
+//! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last, when a task has validation
+//!    text: one all-reduce (sum) over `world` of 64-bit floats: for each such task, in order of name, the sum of its losses and
+//!    of its target tokens; zeros for tasks that another rank validates.
+//! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every`, after the last, and when the scalars say
+//!    that a signal asked for the end: every rank writes the modules that it owns, then one all-reduce (sum) over `world` of
+//!    one 64-bit float, 0 when all was written, else 1. The checkpoint is complete, and published by rank 0, when the sum is 0.
+//!
+//! One rank alone has no collectives. The order of communicators is one for all ranks, so no two ranks can wait for each
+//! other; [`crate::replay`] proves it of each plan by other code.
+
+use std::collections::BTreeSet;
+
+use crate::plan::{CommunicatorSpec, Plan};
+
+/// What a collective is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CollectivePurpose {
+    /// Sums of gradients and divisors.
+    Gradients,
+    /// Norm, tokens, losses, request to end.
+    Scalars,
+    /// Validation losses.
+    Validation,
+    /// All ranks have written.
+    Checkpoint,
+}
+
+/// One all-reduce (sum) in which a rank takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectiveCall<'a> {
+    /// The communicator's name.
+    pub communicator: &'a str,
+    /// What for.
+    pub purpose: CollectivePurpose,
+    /// [`CollectivePurpose::Gradients`]: the trained modules in the order of the bucket; else empty.
+    pub modules: Vec<&'a str>,
+    /// [`CollectivePurpose::Scalars`] and [`CollectivePurpose::Validation`]: the tasks in the order of their numbers; else empty.
+    pub tasks: Vec<&'a str>,
+    /// Numbers in the bucket: of the plan's precision for gradients, else 64-bit floats.
+    pub elements: u64,
+}
+
+/// Numbers ahead of the tasks' in the scalars: sum of squares, source tokens, requests to end.
+pub const SCALARS_AHEAD: u64 = 3;
+
+impl Plan {
+    /// The tasks that the lanes run in a step (from 1), each once, in order of name.
+    pub fn tasks_in(&self, step: u64) -> BTreeSet<&str> {
+        (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)).collect()
+    }
+
+    /// The modules that are trained in a step (from 1): those of its tasks, on whatever lane or rank.
+    pub fn trained_in(&self, step: u64) -> BTreeSet<&str> {
+        let specs = self.tasks_in(step).into_iter().filter_map(|name| self.tasks.get(name));
+        specs
+            .flat_map(|task| task.encoder.iter().chain(&task.decoder))
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Whether all tasks with validation text are validated after a step.
+    pub fn validates_after(&self, step: u64) -> bool {
+        let every = self.training.validate_every;
+        step == self.training.steps || every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// Whether a checkpoint is written after a step, signals apart.
+    pub fn saves_after(&self, step: u64) -> bool {
+        let every = self.training.checkpoint.every;
+        step == self.training.steps || every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// The collectives of a rank in a step (from 1), in the order in which it takes part in them; signals apart.
+    pub fn collectives(&self, rank: u32, step: u64) -> Vec<CollectiveCall<'_>> {
+        let trained = self.trained_in(step);
+        let of_rank = self.communicators.iter().filter(|spec| spec.ranks.contains(&rank));
+        let mut calls: Vec<_> = of_rank.filter_map(|spec| self.gradients(spec, &trained)).collect();
+        if self.ranks.len() < 2 {
+            return calls;
+        }
+        let Some(world) = self.communicators.first().map(|spec| spec.name.as_str()) else {
+            return calls;
+        };
+        let numbers = |purpose, ahead, tasks: Vec<_>| CollectiveCall {
+            communicator: world,
+            purpose,
+            modules: Vec::new(),
+            elements: ahead + 2 * tasks.len() as u64,
+            tasks,
+        };
+        let ran = self.tasks_in(step).into_iter().collect();
+        calls.push(numbers(CollectivePurpose::Scalars, SCALARS_AHEAD, ran));
+        let validated = self.validated_tasks();
+        if self.validates_after(step) && !validated.is_empty() {
+            calls.push(numbers(CollectivePurpose::Validation, 0, validated));
+        }
+        if self.saves_after(step) {
+            calls.push(numbers(CollectivePurpose::Checkpoint, 1, Vec::new()));
+        }
+        calls
+    }
+
+    /// The tasks with validation text, in order of name.
+    pub fn validated_tasks(&self) -> Vec<&str> {
+        let with_text = self.tasks.iter().filter(|(_, task)| task.corpus.valid.is_some());
+        with_text.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The all-reduce of a communicator's gradients; none when none of its modules is trained.
+    fn gradients<'a>(
+        &'a self,
+        spec: &'a CommunicatorSpec,
+        trained: &BTreeSet<&str>,
+    ) -> Option<CollectiveCall<'a>> {
+        let modules: Vec<&str> =
+            spec.modules.iter().map(String::as_str).filter(|name| trained.contains(name)).collect();
+        if modules.is_empty() {
+            return None;
+        }
+        let sizes = modules.iter().filter_map(|&name| self.modules.get(name));
+        let elements = sizes
+            .fold(0_u64, |sum, module| sum.saturating_add(module.parameters.saturating_add(1)));
+        Some(CollectiveCall {
+            communicator: &spec.name,
+            purpose: CollectivePurpose::Gradients,
+            modules,
+            tasks: Vec::new(),
+            elements,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn one_rank_has_none() {
+        let plan = sample::plan(&["de", "en"], 2, &[&[0, 1]]);
+        assert!((1..=plan.training.steps).all(|step| plan.collectives(0, step).is_empty()));
+    }
+
+    #[test]
+    fn step_has_gradients_then_scalars_then_validation_then_checkpoint() {
+        use CollectivePurpose::{Checkpoint, Gradients, Scalars, Validation};
+        let plan = sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
+        let purposes = |step| -> Vec<CollectivePurpose> {
+            plan.collectives(1, step).iter().map(|call| call.purpose).collect()
+        };
+        assert_eq!(purposes(1), [Gradients, Scalars]);
+        assert_eq!(purposes(10), [Gradients, Scalars, Validation, Checkpoint]);
+        assert_eq!(purposes(20), [Gradients, Scalars, Validation, Checkpoint]);
+    }
+
+    #[test]
+    fn bucket_holds_what_the_step_trains() {
+        // Each lane draws among three directions: which modules are trained differs from step to step.
+        let plan = sample::plan(&["cs", "de", "en"], 2, &[&[0], &[1]]);
+        let mut seen = BTreeSet::new();
+        for step in 1..=20 {
+            let trained = plan.trained_in(step);
+            for spec in &plan.communicators {
+                let call = plan.gradients(spec, &trained);
+                let modules: Vec<&str> = spec
+                    .modules
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|m| trained.contains(m))
+                    .collect();
+                assert_eq!(call.is_none(), modules.is_empty());
+                let Some(call) = call else { continue };
+                let parameters: u64 = modules.iter().map(|&m| plan.modules[m].parameters).sum();
+                assert_eq!(call.elements, parameters + modules.len() as u64);
+                assert!(call.elements <= spec.elements);
+                seen.insert((spec.name.as_str(), call.elements));
+            }
+        }
+        assert!(seen.len() > plan.communicators.len(), "buckets never differ: {seen:?}");
+    }
+}
