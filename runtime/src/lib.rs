@@ -5,3 +5,5 @@
 pub mod dist;
 pub mod ffi;
 pub mod model;
+pub mod optim;
+pub mod store;

@@ -1,0 +1,323 @@
+//! Checkpoints by logical name: `<output>/checkpoints/step_<N>/`, complete or not there at all.
+//!
+//! ```text
+//! step_000200/modules/<module>.safetensors    parameters by name
+//!             optimizer/<module>.safetensors  flat moments `mean`, `square`, and `updates`
+//!             streams/<lane>.json             where every task's stream stands
+//!             manifest.json                   format, digest, step, sha256 of every file above
+//!             plan.yaml                       the plan, for translation
+//! latest                                      name of the newest
+//! ```
+//! All ranks write into a folder that gets its name last. Names are of modules and lanes, never of ranks: another placement of
+//! the same mathematics resumes from it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use mmc_plan::Plan;
+use mmc_text::batch::StreamState;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tch::{Kind, Tensor};
+
+use crate::dist::World;
+use crate::error::{WorkerError, While as _};
+use crate::store::{ModuleStore, Store};
+
+/// Version of the layout above.
+const FORMAT: u32 = 1;
+
+/// State of a lane's streams: task -> state.
+pub type LaneStreams = BTreeMap<String, StreamState>;
+
+/// What a checkpoint says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The plan's digest of the mathematics.
+    pub digest: String,
+    /// Steps done.
+    pub step: u64,
+    /// File below the checkpoint's folder -> sha256 in hexadecimal.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The folder of an experiment's checkpoints.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    /// Those below an output folder.
+    pub fn new(output: &Path) -> Self {
+        Self { folder: output.join("checkpoints") }
+    }
+
+    /// The folder of a step's checkpoint.
+    pub fn of_step(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step_{step:06}"))
+    }
+
+    /// Complete checkpoints by step, newest first.
+    fn steps(&self) -> Vec<u64> {
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut steps: Vec<u64> = names
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("step_")?.parse().ok())
+            .collect();
+        steps.sort_unstable_by(|a, b| b.cmp(a));
+        steps
+    }
+
+    /// The newest checkpoint of this mathematics whose files are whole; damaged ones are named to `warn` and passed over.
+    pub fn newest_whole(
+        &self,
+        plan: &Plan,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Option<u64>, WorkerError> {
+        for step in self.steps() {
+            let folder = self.of_step(step);
+            match check(&folder) {
+                Ok(manifest) if manifest.digest == plan.digest => return Ok(Some(step)),
+                Ok(manifest) => {
+                    return Err(WorkerError::Checkpoint(format!(
+                        "{} belongs to other mathematics ({}) than the plan ({}); `mmc diff` of its plan.yaml and yours says what differs; train into another output folder, or resume with the old experiment",
+                        folder.display(),
+                        manifest.digest,
+                        plan.digest
+                    )));
+                }
+                Err(fault) => warn(format!("{}: {fault}; trying an older checkpoint", folder.display())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`.
+    pub fn save(
+        &self,
+        step: u64,
+        plan: &Plan,
+        world: &World,
+        store: &Store,
+        streams: &BTreeMap<u32, LaneStreams>,
+    ) -> Result<PathBuf, WorkerError> {
+        let (folder, part) = (self.of_step(step), self.folder.join(format!(".step_{step:06}.part")));
+        if world.leads() {
+            remove(&part)?;
+            for sub in ["modules", "optimizer", "streams", "ranks"] {
+                let path = part.join(sub);
+                fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
+            }
+        }
+        world.barrier()?;
+        let rank = world.seat().rank as usize;
+        let mut files = BTreeMap::new();
+        let owned = plan.ranks.get(rank).map(|spec| spec.owns.as_slice()).unwrap_or_default();
+        for name in owned {
+            if let Some(module) = store.modules.get(name) {
+                write_module(&part, name, module, &mut files)?;
+            }
+        }
+        for (lane, states) in streams {
+            let text = serde_json::to_vec(states).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
+            write_file(&part, &format!("streams/{lane}.json"), &text, &mut files)?;
+        }
+        let listed = serde_json::to_vec(&files).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
+        write_file(&part, &format!("ranks/{rank}.json"), &listed, &mut BTreeMap::new())?;
+        world.barrier()?;
+        if world.leads() {
+            complete(&part, &folder, step, plan)?;
+            write_atomically(&self.folder.join("latest"), format!("step_{step:06}\n").as_bytes())?;
+            for old in self.steps().into_iter().skip(plan.training.checkpoint.keep.max(1) as usize) {
+                remove(&self.of_step(old))?;
+            }
+        }
+        world.barrier()?;
+        Ok(folder)
+    }
+
+    /// Reads this rank's modules and the streams of its lanes.
+    pub fn load(
+        &self,
+        step: u64,
+        store: &mut Store,
+        lanes: &[u32],
+    ) -> Result<BTreeMap<u32, LaneStreams>, WorkerError> {
+        let folder = self.of_step(step);
+        for (name, module) in &mut store.modules {
+            read_module(&folder, name, module)?;
+        }
+        let mut streams = BTreeMap::new();
+        for &lane in lanes {
+            let path = folder.join(format!("streams/{lane}.json"));
+            let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
+            let states = serde_json::from_slice(&text)
+                .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
+            streams.insert(lane, states);
+        }
+        Ok(streams)
+    }
+}
+
+/// Merges the ranks' lists into the manifest and gives the folder its name.
+fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), WorkerError> {
+    let mut files = BTreeMap::new();
+    for rank in 0..plan.ranks.len() {
+        let path = part.join(format!("ranks/{rank}.json"));
+        let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
+        let listed: BTreeMap<String, String> = serde_json::from_slice(&text)
+            .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
+        files.extend(listed);
+    }
+    remove(&part.join("ranks"))?;
+    write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
+    let manifest = Manifest { format: FORMAT, digest: plan.digest.clone(), step, files };
+    let text =
+        serde_json::to_vec_pretty(&manifest).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
+    write_file(part, "manifest.json", &text, &mut BTreeMap::new())?;
+    for sub in ["modules", "optimizer", "streams", "."] {
+        sync(&part.join(sub))?;
+    }
+    remove(folder)?;
+    fs::rename(part, folder).doing(format_args!("naming {}", folder.display()))?;
+    folder.parent().map_or(Ok(()), sync)
+}
+
+/// Reads a checkpoint's manifest and compares every file's sum.
+fn check(folder: &Path) -> Result<Manifest, String> {
+    let text = fs::read(folder.join("manifest.json")).map_err(|e| format!("manifest.json: {e}"))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|e| format!("manifest.json: {e}"))?;
+    if manifest.format != FORMAT {
+        return Err(format!("format {} is not {FORMAT}", manifest.format));
+    }
+    for (file, expected) in &manifest.files {
+        let found = sum(&folder.join(file)).map_err(|e| format!("{file}: {e}"))?;
+        if found != *expected {
+            return Err(format!("{file} is damaged: its sha256 differs from the manifest's"));
+        }
+    }
+    Ok(manifest)
+}
+
+fn write_module(
+    part: &Path,
+    name: &str,
+    module: &ModuleStore,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), WorkerError> {
+    let parameters = module.pieces(&module.flat)?;
+    write_tensors(part, &format!("modules/{name}.safetensors"), &parameters, files)?;
+    let updates = Tensor::from_slice(&[i64::try_from(module.updates).unwrap_or(i64::MAX)]);
+    let state = [
+        ("mean".to_owned(), module.mean.shallow_clone()),
+        ("square".to_owned(), module.square.shallow_clone()),
+        ("updates".to_owned(), updates),
+    ];
+    write_tensors(part, &format!("optimizer/{name}.safetensors"), &state, files)
+}
+
+fn read_module(folder: &Path, name: &str, module: &mut ModuleStore) -> Result<(), WorkerError> {
+    let parameters = read_tensors(&folder.join(format!("modules/{name}.safetensors")))?;
+    for (parameter, mut piece) in module.pieces(&module.flat)? {
+        let saved = parameters.get(&parameter).ok_or_else(|| {
+            WorkerError::Checkpoint(format!("module `{name}` was saved without `{parameter}`"))
+        })?;
+        if saved.size() != piece.size() {
+            return Err(WorkerError::Checkpoint(format!(
+                "`{parameter}` of module `{name}` was saved with shape {:?}, the plan has {:?}",
+                saved.size(),
+                piece.size()
+            )));
+        }
+        tch::no_grad(|| piece.f_copy_(saved))?;
+    }
+    let path = folder.join(format!("optimizer/{name}.safetensors"));
+    let state = read_tensors(&path)?;
+    let take = |key: &str| {
+        state.get(key).ok_or_else(|| {
+            WorkerError::Checkpoint(format!("{} has no `{key}`", path.display()))
+        })
+    };
+    module.mean.f_copy_(take("mean")?)?;
+    module.square.f_copy_(take("square")?)?;
+    module.updates = u64::try_from(take("updates")?.to_kind(Kind::Int64).int64_value(&[0])).unwrap_or(0);
+    Ok(())
+}
+
+/// The tensors of a safetensors file by name.
+pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, WorkerError> {
+    let named = Tensor::read_safetensors(path)
+        .map_err(|fault| WorkerError::Checkpoint(format!("reading {}: {fault}", path.display())))?;
+    Ok(named.into_iter().collect())
+}
+
+fn write_tensors(
+    part: &Path,
+    file: &str,
+    named: &[(String, Tensor)],
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), WorkerError> {
+    let path = part.join(file);
+    let tensors: Vec<(&str, &Tensor)> =
+        named.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    Tensor::write_safetensors(&tensors, &path)
+        .map_err(|fault| WorkerError::Checkpoint(format!("writing {}: {fault}", path.display())))?;
+    sync(&path)?;
+    let sum = sum(&path).doing(format_args!("reading {}", path.display()))?;
+    files.insert(file.to_owned(), sum);
+    Ok(())
+}
+
+fn write_file(
+    part: &Path,
+    file: &str,
+    bytes: &[u8],
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), WorkerError> {
+    let path = part.join(file);
+    fs::write(&path, bytes).doing(format_args!("writing {}", path.display()))?;
+    sync(&path)?;
+    files.insert(file.to_owned(), hexadecimal(&Sha256::digest(bytes)));
+    Ok(())
+}
+
+/// Replaces a file: readers see the old one or the new one.
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WorkerError> {
+    let doing = format!("writing {}", path.display());
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).doing(&doing)?;
+    file.write_all(bytes).doing(&doing)?;
+    file.as_file().sync_all().doing(&doing)?;
+    file.persist(path).map_err(|fault| fault.error).doing(&doing)?;
+    Ok(())
+}
+
+fn sync(path: &Path) -> Result<(), WorkerError> {
+    let doing = format!("syncing {}", path.display());
+    File::open(path).doing(&doing)?.sync_all().doing(&doing)
+}
+
+fn remove(folder: &Path) -> Result<(), WorkerError> {
+    match fs::remove_dir_all(folder) {
+        Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => {
+            Err(fault).doing(format_args!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sum(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

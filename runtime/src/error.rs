@@ -1,0 +1,84 @@
+//! Why a worker can't go on.
+
+use crate::dist::{SeatError, WorldError};
+use crate::ffi::ShimError;
+use crate::model::ModelError;
+use crate::store::StoreError;
+
+/// Everything that ends a worker, in words for people.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The plan.
+    #[error("the plan can't be used: {0}")]
+    Plan(String),
+    /// The environment.
+    #[error(transparent)]
+    Seat(#[from] SeatError),
+    /// Other ranks.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// Parameters.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Text.
+    #[error(transparent)]
+    Stream(#[from] mmc_text::batch::StreamError),
+    /// Tensors.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// The shim.
+    #[error("libtorch: {0}")]
+    Shim(#[from] ShimError),
+    /// Files.
+    #[error("{doing}: {cause}")]
+    File {
+        /// What was being done, with the path.
+        doing: String,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// A checkpoint.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// The plan has no such rank.
+    #[error("the plan has no rank {0}")]
+    NoRank(usize),
+    /// The plan is for a device that this worker does not serve.
+    #[error("the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`")]
+    Device,
+    /// A loss that is no number.
+    #[error("step {step}: the loss of task `{task}` on lane {lane} is {loss}; lower the learning rate or clip gradients; the last checkpoint is whole")]
+    NotFinite {
+        /// Step.
+        step: u64,
+        /// Lane.
+        lane: u32,
+        /// Task.
+        task: String,
+        /// Its value.
+        loss: f64,
+    },
+    /// A norm that is no number.
+    #[error("step {step}: the gradient norm is {norm}; lower the learning rate; the last checkpoint is whole")]
+    NormNotFinite {
+        /// Step.
+        step: u64,
+        /// Its value.
+        norm: f64,
+    },
+}
+
+/// Names what was being done when the system refused.
+pub(crate) trait While<T> {
+    /// `doing` is a phrase such as "writing PATH".
+    fn doing(self, doing: impl std::fmt::Display) -> Result<T, WorkerError>;
+}
+
+impl<T> While<T> for std::io::Result<T> {
+    fn doing(self, doing: impl std::fmt::Display) -> Result<T, WorkerError> {
+        self.map_err(|cause| WorkerError::File { doing: doing.to_string(), cause })
+    }
+}

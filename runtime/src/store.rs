@@ -1,0 +1,178 @@
+//! Module name -> parameters, gradients and optimiser state, each one flat tensor, in the plan's order.
+//!
+//! The network's parameters are leaves that lie in the flat tensor, and their gradients lie in the flat gradient: summing over
+//! ranks, clipping, updating and saving are single operations on flat tensors.
+
+use std::collections::BTreeMap;
+
+use mmc_plan::{Plan, Precision};
+use tch::{Device, Kind, Tensor};
+
+use crate::ffi::{self, ShimError};
+use crate::model::{ModelError, ParameterSpec, Weights, init, layout};
+
+/// Why parameters can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The plan's modules do not fit together.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A tensor operation failed.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// The shim failed.
+    #[error("libtorch: {0}")]
+    Shim(#[from] ShimError),
+}
+
+/// One module's parameters and training state.
+#[derive(Debug)]
+pub struct ModuleStore {
+    /// All parameters, `[elements]`.
+    pub flat: Tensor,
+    /// Sum of gradients since the last [`Self::clear_gradient`], `[elements]`.
+    pub gradient: Tensor,
+    /// First moment, `[elements]`.
+    pub mean: Tensor,
+    /// Second moment, `[elements]`.
+    pub square: Tensor,
+    /// Updates done: the module's own clock for bias correction.
+    pub updates: u64,
+    /// Names and shapes in flat order.
+    pub layout: Vec<ParameterSpec>,
+    leaves: Vec<(String, Tensor)>,
+}
+
+impl ModuleStore {
+    fn new(plan: &Plan, module: &str, kind: Kind) -> Result<Self, StoreError> {
+        let layout = layout(plan, module)?;
+        let elements: i64 = layout.iter().map(ParameterSpec::elements).sum();
+        let options = (kind, Device::Cpu);
+        let initial: Vec<Tensor> = layout
+            .iter()
+            .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
+            .collect();
+        let mut store = Self {
+            flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
+            gradient: Tensor::f_zeros([elements], options)?,
+            mean: Tensor::f_zeros([elements], options)?,
+            square: Tensor::f_zeros([elements], options)?,
+            updates: 0,
+            layout,
+            leaves: Vec::new(),
+        };
+        let gradients = store.pieces(&store.gradient)?;
+        for ((name, piece), (_, gradient)) in store.pieces(&store.flat)?.into_iter().zip(gradients)
+        {
+            let leaf = piece.detach().set_requires_grad(true);
+            ffi::set_gradient(&leaf, &gradient)?;
+            store.leaves.push((name, leaf));
+        }
+        Ok(store)
+    }
+
+    /// Views of a flat tensor in the parameters' shapes, by name.
+    pub fn pieces(&self, flat: &Tensor) -> Result<Vec<(String, Tensor)>, StoreError> {
+        let mut offset = 0;
+        let mut pieces = Vec::with_capacity(self.layout.len());
+        for parameter in &self.layout {
+            let elements = parameter.elements();
+            let piece = flat.f_narrow(0, offset, elements)?.f_view(parameter.shape.as_slice())?;
+            pieces.push((parameter.name.clone(), piece));
+            offset += elements;
+        }
+        Ok(pieces)
+    }
+
+    /// The parameters for the network: leaves that share storage with [`Self::flat`].
+    pub fn weights(&self) -> Weights {
+        let share = |(name, leaf): &(String, Tensor)| (name.clone(), leaf.shallow_clone());
+        Weights::new(self.leaves.iter().map(share).collect())
+    }
+
+    /// Sets the gradient to zero.
+    pub fn clear_gradient(&mut self) {
+        let _ = self.gradient.zero_();
+    }
+
+    /// Elements of the flat tensors.
+    pub fn elements(&self) -> i64 {
+        self.flat.numel().try_into().unwrap_or(i64::MAX)
+    }
+}
+
+/// The modules of one rank.
+#[derive(Debug)]
+pub struct Store {
+    /// By name.
+    pub modules: BTreeMap<String, ModuleStore>,
+    /// Kind of all tensors.
+    pub kind: Kind,
+}
+
+impl Store {
+    /// Makes a rank's modules with their initial values, which depend on seed and names alone.
+    pub fn new(plan: &Plan, rank: usize) -> Result<Self, StoreError> {
+        let kind = match plan.training.precision {
+            Precision::Fp32 => Kind::Float,
+            Precision::Fp64 => Kind::Double,
+        };
+        let names = plan.ranks.get(rank).map(|spec| spec.modules.as_slice()).unwrap_or_default();
+        let mut modules = BTreeMap::new();
+        for name in names {
+            modules.insert(name.clone(), ModuleStore::new(plan, name, kind)?);
+        }
+        Ok(Self { modules, kind })
+    }
+
+    /// The parameters of all modules for the network.
+    pub fn weights(&self) -> BTreeMap<String, Weights> {
+        self.modules.iter().map(|(name, module)| (name.clone(), module.weights())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use crate::ffi::{self, AdamW, AdamWState};
+
+    #[test]
+    fn backward_adds_into_the_flat_gradient() {
+        let flat = Tensor::from_slice(&[1.0_f64, 2.0, 3.0]);
+        let gradient = Tensor::zeros([3], (Kind::Double, tch::Device::Cpu));
+        let leaf = flat.narrow(0, 1, 2).detach().set_requires_grad(true);
+        ffi::set_gradient(&leaf, &gradient.narrow(0, 1, 2)).unwrap();
+        for _ in 0..2 {
+            (&leaf * &leaf).sum(Kind::Double).backward();
+        }
+        assert_eq!(Vec::<f64>::try_from(&gradient).unwrap(), [0.0, 8.0, 12.0]);
+    }
+
+    /// Against algorithm 2 of Loshchilov and Hutter 2019, written out in 64-bit arithmetic.
+    #[test]
+    fn adamw_follows_its_paper() {
+        let constants = AdamW { lr: 0.1, beta1: 0.9, beta2: 0.98, eps: 1e-9, weight_decay: 0.01 };
+        let tensor = |value: f64| Tensor::from_slice(&[value]);
+        let (parameter, mean, square) = (tensor(1.5), tensor(0.0), tensor(0.0));
+        let (mut x, mut m, mut v) = (1.5_f64, 0.0_f64, 0.0_f64);
+        for update in 1..=5_i32 {
+            let g = 0.3 * f64::from(update) - 0.7;
+            let gradient = tensor(g);
+            let state = AdamWState {
+                parameter: &parameter,
+                gradient: &gradient,
+                mean: &mean,
+                square: &square,
+            };
+            ffi::adamw(&state, u64::try_from(update).unwrap(), &constants).unwrap();
+            x -= constants.lr * constants.weight_decay * x;
+            m = constants.beta1 * m + (1.0 - constants.beta1) * g;
+            v = constants.beta2 * v + (1.0 - constants.beta2) * g * g;
+            let corrected_m = m / (1.0 - constants.beta1.powi(update));
+            let corrected_v = v / (1.0 - constants.beta2.powi(update));
+            x -= constants.lr * corrected_m / (corrected_v.sqrt() + constants.eps);
+            assert!((parameter.double_value(&[0]) - x).abs() < 1e-12, "update {update}");
+        }
+    }
+}
