@@ -19,6 +19,8 @@ pub mod layout;
 mod linear;
 mod loss;
 mod network;
+#[cfg(test)]
+mod reference;
 mod sublayer;
 pub mod weights;
 

@@ -1,0 +1,231 @@
+//! The network against PyTorch's own layers: states, loss and every gradient of small networks saved by
+//! `tests/fixtures/make_reference.py`, and the fused loss against PyTorch's kernel.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mmc_plan::sample::Sample;
+use mmc_plan::{Activation, ModuleKind, ModuleSpec, Norm, Plan, Positions, StackPattern};
+use serde::Deserialize;
+use tch::{Device, Kind, Reduction, Tensor};
+
+use super::loss::cross_entropy;
+use super::{Batch, Masks, Mode, Network, Weights, layout};
+
+const TOLERANCE: f64 = 1e-10;
+
+#[derive(Deserialize)]
+struct Reference {
+    widths: Widths,
+    cases: BTreeMap<String, Case>,
+}
+
+#[derive(Deserialize)]
+struct Widths {
+    dim: u32,
+    heads: u32,
+    ffn: u32,
+    vocabulary: u32,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    norm: Norm,
+    activation: Activation,
+    positions: Positions,
+    encoder: Vec<u32>,
+    decoder: Vec<u32>,
+    tied: bool,
+    smoothing: f64,
+    unscored: usize,
+    source: Vec<Vec<u32>>,
+    target: Vec<Vec<u32>>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
+}
+
+fn reference() -> (Reference, BTreeMap<String, Tensor>) {
+    let text = std::fs::read(fixture("model_reference.json")).expect("the fixture is there");
+    let tensors = Tensor::read_safetensors(fixture("model_reference.safetensors"));
+    let tensors = tensors.expect("the fixture is readable").into_iter().collect();
+    (serde_json::from_slice(&text).expect("the fixture is JSON of this form"), tensors)
+}
+
+/// The plan of a case: names as the fixture has them, counts by the formulas of `ModuleSpec`.
+fn plan_of(widths: &Widths, case: &Case) -> (Plan, [Vec<String>; 2]) {
+    let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
+    let stacks = |layers: &[u32]| -> Vec<StackPattern> {
+        let sharing = mmc_plan::Sharing::Full;
+        layers.iter().map(|&layers| StackPattern { layers, sharing: sharing.clone() }).collect()
+    };
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    joint.pieces = widths.vocabulary - 1;
+    let model = &mut sample.model;
+    (model.dim, model.heads, model.ffn) = (widths.dim, widths.heads, widths.ffn);
+    (model.norm, model.activation) = (case.norm, case.activation);
+    model.positions = case.positions;
+    model.encoder = stacks(&case.encoder);
+    model.decoder = stacks(&case.decoder);
+    model.embeddings.tie_source = case.tied;
+    model.embeddings.tie_output = case.tied;
+    let mut plan = sample.plan();
+    let path = plan.module_path("a", "b").expect("a path");
+    plan.modules = spec(&plan, widths, case, &path);
+    (plan, [path.encoder, path.decoder])
+}
+
+fn spec(
+    plan: &Plan,
+    widths: &Widths,
+    case: &Case,
+    path: &mmc_plan::path::ModulePath,
+) -> BTreeMap<String, ModuleSpec> {
+    let (d, f) = (u64::from(widths.dim), u64::from(widths.ffn));
+    let table = u64::from(widths.vocabulary) * d;
+    let closing = if case.norm == Norm::Pre { 2 * d } else { 0 };
+    let vocabulary = || plan.vocabularies.keys().next().expect("one").clone();
+    let mut modules = BTreeMap::new();
+    for name in path.encoder.iter().chain(&path.decoder) {
+        let layers = |side: &str, layers: &[u32]| -> Option<u32> {
+            let at = name.strip_prefix(side)?.split('.').next()?.parse::<usize>().ok()?;
+            layers.get(at).copied()
+        };
+        let spec = if let Some(layers) = layers("encoder.", &case.encoder) {
+            let one = 4 * d * d + 4 * d + 2 * d * f + f + d + 4 * d;
+            let parameters = u64::from(layers) * one + closing;
+            ModuleSpec { kind: ModuleKind::EncoderStack { layers }, parameters }
+        } else if let Some(layers) = layers("decoder.", &case.decoder) {
+            let one = 8 * d * d + 8 * d + 2 * d * f + f + d + 6 * d;
+            let parameters = u64::from(layers) * one + closing;
+            ModuleSpec { kind: ModuleKind::DecoderStack { layers }, parameters }
+        } else {
+            ModuleSpec {
+                kind: ModuleKind::Embedding { vocabulary: vocabulary() },
+                parameters: table,
+            }
+        };
+        modules.insert(name.clone(), spec);
+    }
+    modules
+}
+
+fn weights_of(
+    plan: &Plan,
+    case: &str,
+    saved: &BTreeMap<String, Tensor>,
+) -> BTreeMap<String, Weights> {
+    let load = |module: &String| {
+        let parameters = layout(plan, module).expect("counts agree with the formulas");
+        let named = parameters.into_iter().map(|parameter| {
+            let tensor = saved[&format!("{case}/{module}/{}", parameter.name)].shallow_clone();
+            assert_eq!(tensor.size(), parameter.shape, "{module}/{}", parameter.name);
+            (parameter.name, tensor.set_requires_grad(true))
+        });
+        (module.clone(), Weights::new(named.collect()))
+    };
+    plan.modules.keys().map(load).collect()
+}
+
+fn assert_close(found: &Tensor, expected: &Tensor, what: &str) {
+    assert_eq!(found.numel(), expected.numel(), "{what}: sizes");
+    let expected = expected.view_as(found);
+    let difference = (found - &expected).abs().max().double_value(&[]);
+    let scale = expected.abs().max().double_value(&[]).max(1.0);
+    assert!(difference / scale < TOLERANCE, "{what}: {difference:e} apart");
+}
+
+#[test]
+fn states_loss_and_gradients_equal_those_of_pytorch() {
+    let (reference, saved) = reference();
+    for (name, case) in &reference.cases {
+        let (plan, [encoder, decoder]) = plan_of(&reference.widths, case);
+        let weights = weights_of(&plan, name, &saved);
+        let network = Network::build(&plan, &weights).expect("everything is there");
+        let direction = network.direction(&encoder, &decoder).expect("a path of right kinds");
+        let batch = Batch::new(&case.source, &case.target, case.unscored, Device::Cpu);
+        let memory = direction.encode(&batch.source, Mode::Evaluate);
+        assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
+        let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
+        assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
+        let sum = direction.loss(&batch, Mode::Evaluate, case.smoothing);
+        assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
+        sum.loss.backward();
+        for (module, weights) in &weights {
+            for (parameter, tensor) in weights.named() {
+                let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
+                assert_close(&tensor.grad(), expected, &format!("{name} {module} {parameter}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fused_loss_equals_pytorchs_kernel() {
+    let options = (Kind::Double, Device::Cpu);
+    let leaf = |shape: [i64; 2]| Tensor::randn(shape, options).set_requires_grad(true);
+    for (tokens, vocabulary, smoothing) in [(1, 3, 0.0), (150, 17_000, 0.1), (70, 5, 0.3)] {
+        tch::manual_seed(tokens);
+        let (states, output) = (leaf([tokens, 6]), leaf([vocabulary, 6]));
+        let gold = Tensor::randint(vocabulary, [tokens], (Kind::Int64, Device::Cpu));
+        let ours = cross_entropy(&states, &output, &gold, smoothing);
+        let none: Option<Tensor> = None;
+        let logits = states.mm(&output.tr());
+        let theirs = logits.cross_entropy_loss(&gold, none, Reduction::Sum, -100, smoothing);
+        assert_close(&ours, &theirs, "loss");
+        let ours = Tensor::run_backward(&[ours * 3.0], &[&states, &output], false, false);
+        let theirs = Tensor::run_backward(&[theirs * 3.0], &[&states, &output], false, false);
+        assert_close(&ours[0], &theirs[0], "by states");
+        assert_close(&ours[1], &theirs[1], "by output");
+    }
+}
+
+#[test]
+fn an_unrecorded_loss_is_the_same() {
+    let options = (Kind::Float, Device::Cpu);
+    let states = Tensor::randn([9, 4], options);
+    let output = Tensor::randn([7, 4], options).set_requires_grad(true);
+    let gold = Tensor::randint(7, [9], (Kind::Int64, Device::Cpu));
+    let recorded = cross_entropy(&states, &output, &gold, 0.1);
+    let unrecorded = tch::no_grad(|| cross_entropy(&states, &output, &gold, 0.1));
+    assert!(recorded.requires_grad() && !unrecorded.requires_grad());
+    assert!(recorded.detach().equal(&unrecorded));
+}
+
+#[test]
+fn attention_with_dropout_takes_the_same_way() {
+    let (reference, saved) = reference();
+    let case = &reference.cases["stacks"];
+    let loss_at = |rate: f64| {
+        let (mut plan, [encoder, decoder]) = plan_of(&reference.widths, case);
+        (plan.model.dropout, plan.model.attention_dropout) = (0.0, rate);
+        let weights = weights_of(&plan, "stacks", &saved);
+        let network = Network::build(&plan, &weights).expect("everything is there");
+        let direction = network.direction(&encoder, &decoder).expect("a path");
+        let batch = Batch::new(&case.source, &case.target, case.unscored, Device::Cpu);
+        let masks = Masks::new(1, &[0]);
+        direction.loss(&batch, Mode::Train(&masks), case.smoothing).loss
+    };
+    // So small a rate drops nothing, but takes the way that draws masks.
+    assert_close(&loss_at(1e-9), &saved["stacks/loss"], "explicit attention");
+    assert!((loss_at(0.5) - &saved["stacks/loss"]).abs().double_value(&[]) > 1e-3);
+}
+
+#[test]
+fn dropout_depends_on_its_key_alone() {
+    let (reference, saved) = reference();
+    let case = &reference.cases["pre-relu"];
+    let (mut plan, [encoder, decoder]) = plan_of(&reference.widths, case);
+    plan.model.dropout = 0.2;
+    let weights = weights_of(&plan, "pre-relu", &saved);
+    let network = Network::build(&plan, &weights).expect("everything is there");
+    let direction = network.direction(&encoder, &decoder).expect("a path");
+    let batch = Batch::new(&case.source, &case.target, 0, Device::Cpu);
+    let masked = |step: u64| {
+        let masks = Masks::new(1, &[step]);
+        direction.loss(&batch, Mode::Train(&masks), 0.0).loss.double_value(&[])
+    };
+    assert!((masked(1) - masked(1)).abs() < 1e-15, "one key, one mask");
+    assert!((masked(1) - masked(2)).abs() > 1e-6, "other keys, other masks");
+}
