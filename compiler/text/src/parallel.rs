@@ -1,0 +1,171 @@
+//! Line-aligned files as one stream of pairs: file `i` of the source side beside file `i` of the target side.
+
+use std::path::{Path, PathBuf};
+
+use mmc_plan::ParallelFiles;
+
+use crate::error::TextError;
+use crate::lines::{self, Line, LineReader};
+
+/// One line of each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// Number of the pair over all files, from 0.
+    pub index: u64,
+    /// Source side.
+    pub source: Line<'a>,
+    /// Target side.
+    pub target: Line<'a>,
+}
+
+/// The pairs of parallel files in order.
+#[derive(Debug)]
+pub struct ParallelReader {
+    /// Files that are not yet open, last first.
+    waiting: Vec<(PathBuf, PathBuf)>,
+    open: Option<(LineReader, LineReader)>,
+    next: u64,
+}
+
+impl ParallelReader {
+    /// Opens the files of a corpus one after the other. The error is at once when the sides have different numbers of files.
+    pub fn open(files: &ParallelFiles) -> Result<Self, TextError> {
+        let (source_files, target_files) = (files.source.len(), files.target.len());
+        if source_files != target_files {
+            return Err(TextError::UnequalFiles { source_files, target_files });
+        }
+        let pairs = files.source.iter().zip(&files.target);
+        let waiting = pairs.rev().map(|(s, t)| (PathBuf::from(s), PathBuf::from(t))).collect();
+        Ok(Self { waiting, open: None, next: 0 })
+    }
+
+    /// Number of the next pair, from 0.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// The next pair; none at the end. Errors: files that can't be read on, or that differ in length.
+    pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>, TextError> {
+        loop {
+            if self.open.is_none() && !self.open_next()? {
+                return Ok(None);
+            }
+            let Some((source, target)) = &mut self.open else { return Ok(None) };
+            // Whether there is another line is asked first, because the line itself is lent out.
+            match (source.at_end()?, target.at_end()?) {
+                (true, true) => self.open = None,
+                (false, false) => break,
+                _ => return Err(unequal(source, target)),
+            }
+        }
+        let index = self.next;
+        self.next += 1;
+        let Some((source, target)) = &mut self.open else { return Ok(None) };
+        Ok(source.next_line()?.zip(target.next_line()?).map(|(source, target)| Pair {
+            index,
+            source,
+            target,
+        }))
+    }
+
+    /// Reads past up to `count` pairs and says past how many.
+    pub fn skip(&mut self, count: u64) -> Result<u64, TextError> {
+        let mut skipped = 0;
+        while skipped < count {
+            if self.open.is_none() && !self.open_next()? {
+                break;
+            }
+            let Some((source, target)) = &mut self.open else { break };
+            let left = source.skip(count - skipped)?;
+            if target.skip(left)? < left {
+                return Err(unequal(source, target));
+            }
+            skipped += left;
+            if skipped < count {
+                if !target.at_end()? {
+                    return Err(unequal(source, target));
+                }
+                self.open = None;
+            }
+        }
+        self.next += skipped;
+        Ok(skipped)
+    }
+
+    /// Opens the next two files; false when there are none.
+    fn open_next(&mut self) -> Result<bool, TextError> {
+        let Some((source, target)) = self.waiting.pop() else { return Ok(false) };
+        self.open = Some((lines::open(&source)?, lines::open(&target)?));
+        Ok(true)
+    }
+}
+
+/// The fault of two files of different lengths, with both lengths as far as they can be counted.
+fn unequal(source: &mut LineReader, target: &mut LineReader) -> TextError {
+    let rest = |reader: &mut LineReader| -> Result<(PathBuf, u64), TextError> {
+        reader.skip(u64::MAX)?;
+        Ok((Path::to_owned(reader.path()), reader.line()))
+    };
+    match (rest(source), rest(target)) {
+        (Ok((source_path, source_lines)), Ok((target_path, target_lines))) => {
+            TextError::UnequalLines { source_path, source_lines, target_path, target_lines }
+        }
+        (Err(fault), _) | (_, Err(fault)) => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &Path, sides: [&[&str]; 2]) -> ParallelFiles {
+        let write = |side: usize| {
+            let texts = sides[side].iter().enumerate();
+            let paths = texts.map(|(at, text)| {
+                let path = folder.join(format!("{side}.{at}"));
+                std::fs::write(&path, text).unwrap();
+                path.to_string_lossy().into_owned()
+            });
+            paths.collect()
+        };
+        ParallelFiles { source: write(0), target: write(1), lines: 0 }
+    }
+
+    fn all(files: &ParallelFiles, skip: u64) -> Result<Vec<(u64, String)>, TextError> {
+        let mut reader = ParallelReader::open(files)?;
+        reader.skip(skip)?;
+        let mut pairs = Vec::new();
+        while let Some(pair) = reader.next_pair()? {
+            let text = |line: Line<'_>| line.text().unwrap_or("?").to_owned();
+            pairs.push((pair.index, text(pair.source) + "|" + &text(pair.target)));
+        }
+        Ok(pairs)
+    }
+
+    #[test]
+    fn files_follow_each_other_and_can_be_skipped_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), [&["a\nb\n", "", "c\nd"], &["A\nB", "", "C\nD\n"]]);
+        let whole = all(&files, 0).unwrap();
+        let texts: Vec<&str> = whole.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["a|A", "b|B", "c|C", "d|D"]);
+        for skip in 0..5_usize {
+            assert_eq!(all(&files, skip as u64).unwrap(), whole[skip..], "{skip}");
+        }
+    }
+
+    #[test]
+    fn different_lengths_are_named_with_both_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        for skip in 0..4 {
+            let files = files(folder.path(), [&["a\nb\nc\n"], &["A\n"]]);
+            let fault = all(&files, skip).unwrap_err();
+            let TextError::UnequalLines { source_lines, target_lines, .. } = fault else {
+                panic!("{fault}")
+            };
+            assert_eq!((source_lines, target_lines), (3, 1));
+        }
+        let files = files(folder.path(), [&["a"], &[]]);
+        assert!(matches!(all(&files, 0), Err(TextError::UnequalFiles { .. })));
+    }
+}
