@@ -38,8 +38,26 @@ impl Diagnostics {
         if self.errors > 0 { Err(Halt(())) } else { Ok(()) }
     }
 
-    /// All findings.
+    /// All findings in order of place, then of code; the same code at the same place once. Files come in the order in
+    /// which they were read; findings without a place come first.
     pub fn into_findings(self) -> Vec<Finding> {
-        self.findings
+        let mut keyed: Vec<(Key, Finding)> =
+            self.findings.into_iter().map(|finding| (key(&*finding), finding)).collect();
+        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        keyed.dedup_by(|(a, _), (b, _)| a == b && a.place.is_some());
+        keyed.into_iter().map(|(_, finding)| finding).collect()
     }
+}
+
+/// What orders findings.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    place: Option<(usize, usize)>,
+    code: String,
+}
+
+fn key(finding: &dyn Diagnostic) -> Key {
+    let code = finding.code().map(|code| code.to_string()).unwrap_or_default();
+    let primary = finding.labels().and_then(|mut labels| labels.next());
+    Key { place: primary.map(|label| (label.offset(), label.len())), code }
 }

@@ -2,4 +2,8 @@
 
 pub mod diagnostics;
 pub mod ir;
+pub mod registry;
+pub mod stdlib;
+pub mod suggest;
+pub mod template;
 pub mod world;

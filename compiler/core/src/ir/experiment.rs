@@ -145,7 +145,7 @@ pub struct TaskBlock {
     pub corpus: At<usize>,
     /// Index into `Experiment::tokenizers`: the one tokenizer among the transforms.
     pub tokenizer: At<usize>,
-    /// The other transforms, in order.
+    /// All transforms, in order; [`TransformWish::Tokenize`], once, stands for `tokenizer`.
     pub transforms: Vec<At<TransformWish>>,
     /// Multiplies the weight of each of its tasks.
     pub weight: f64,

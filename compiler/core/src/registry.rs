@@ -1,0 +1,121 @@
+//! All diagnostic codes with what they mean and an example of each: what `mmc explain` says and `docs/diagnostics.md` holds.
+
+mod resolve;
+
+use std::fmt::Write as _;
+
+/// How the examples of a row are to be read, so that tests can run them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Example {
+    /// Entries of a file that imports a complete experiment, whose fields they override.
+    Over,
+    /// A whole file.
+    Alone,
+    /// A command or a situation; not run.
+    Told,
+}
+
+/// A diagnostic code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// `mmc::<stage>::<fault>`.
+    pub code: &'static str,
+    /// The fault in a few words.
+    pub title: &'static str,
+    /// What it means and what to do.
+    pub meaning: &'static str,
+    /// What yields it.
+    pub wrong: &'static str,
+    /// What is right instead.
+    pub right: &'static str,
+    /// How `wrong` and `right` are to be read.
+    pub example: Example,
+}
+
+/// The rows of all stages, in the order of the stages.
+const STAGES: &[(&str, &[Row])] = &[("resolve", resolve::ROWS)];
+
+/// All rows, stage by stage, in order of code within one.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    STAGES.iter().flat_map(|(_, rows)| rows.iter())
+}
+
+/// The row of a code.
+pub fn find(code: &str) -> Option<&'static Row> {
+    rows().find(|row| row.code == code)
+}
+
+/// The codes of lints: those whose level can be set.
+pub fn lints() -> impl Iterator<Item = &'static str> {
+    rows().map(|row| row.code).filter(|code| code.starts_with("mmc::lint::"))
+}
+
+/// The registry as a page of documentation.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Diagnostics\n\nEvery message of `mmc` has a code; `mmc explain CODE` shows what stands here. \
+         Examples are checked by tests: the wrong one yields its code, the right one is clean.\n\
+         Most are fragments: think of the rest of the experiment around them.\n",
+    );
+    for (stage, rows) in STAGES {
+        let _ = write!(page, "\n## Stage `{stage}`\n");
+        for row in *rows {
+            let _ = write!(
+                page,
+                "\n### `{}`\n\n{}. {}\n\nWrong:\n\n```text\n{}\n```\n\nRight:\n\n```text\n{}\n```\n",
+                row.code,
+                capitalised(row.title),
+                row.meaning,
+                row.wrong.trim_matches('\n'),
+                row.right.trim_matches('\n'),
+            );
+        }
+    }
+    page
+}
+
+/// A row as `mmc explain` prints it.
+pub fn explain(row: &Row) -> String {
+    let indented = |text: &str| -> String {
+        text.trim_matches('\n').lines().fold(String::new(), |sum, line| sum + "    " + line + "\n")
+    };
+    format!(
+        "{}: {}\n\n{}\n\nWrong:\n\n{}\nRight:\n\n{}",
+        row.code,
+        row.title,
+        row.meaning,
+        indented(row.wrong),
+        indented(row.right)
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_named_after_their_stage() {
+        let mut seen = BTreeSet::new();
+        for (stage, rows) in STAGES {
+            for row in *rows {
+                assert!(seen.insert(row.code), "{} is there twice", row.code);
+                assert!(row.code.starts_with(&format!("mmc::{stage}::")), "{}", row.code);
+            }
+            assert!(rows.is_sorted_by_key(|row| row.code), "stage {stage} is not in order of code");
+        }
+    }
+
+    #[test]
+    fn a_row_can_be_found_and_explained() {
+        let row = find("mmc::resolve::missing_unit").unwrap();
+        assert!(explain(row).contains("batch = 4096 tokens"));
+        assert!(find("mmc::resolve::nothing").is_none());
+    }
+}

@@ -1,0 +1,253 @@
+//! `corpus` and `tokenizer` blocks; their templates are checked here, once, for every language in use.
+
+use std::collections::BTreeSet;
+
+use mmc_plan::VocabularyKind;
+use mmc_syntax::ast::{BinaryOp, Expr, ExprKind};
+use mmc_syntax::source::Span;
+
+use super::error::ResolveError;
+use super::program::{Declared, Program};
+use super::read::{Choice, PLAIN, Reader, arguments, head};
+use super::section::Known;
+use crate::ir::experiment::{
+    At, Corpus, TemplatePair, Tokenizer, TokenizerMethod, TokenizerTraining,
+};
+use crate::suggest;
+use crate::template::{DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates};
+
+const CORPUS: Known =
+    Known { values: &["mono", "test", "train", "valid"], blocks: &[], not_built: &[] };
+
+const TOKENIZER: Known = Known {
+    values: &["file", "kind", "model", "train"],
+    blocks: &[],
+    not_built: &[("sampling", "subword sampling"), ("vocab", "word vocabularies")],
+};
+
+/// Which variables a template has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    ByDirection,
+    ByLanguage,
+}
+
+/// All corpora, in order of name.
+pub(crate) fn corpora<'a>(
+    program: &Program<'a>,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, 'a>,
+) -> Vec<Corpus> {
+    let mut corpora = Vec::new();
+    for declared in program.declared("corpus") {
+        declared.section.check(&CORPUS, reader.diagnostics);
+        let part = |field: &'static str, reader: &mut Reader<'_, 'a>| {
+            let value = declared.section.value(field)?;
+            parallel(value, field, codes, templates, reader)
+        };
+        let (train, valid, test) =
+            (part("train", reader), part("valid", reader), part("test", reader));
+        if let Some(mono) = declared.section.value("mono") {
+            monolingual(mono, codes, templates, reader);
+        }
+        corpora.push(Corpus {
+            name: declared.name.to_owned(),
+            train,
+            valid,
+            test,
+            span: declared.span,
+        });
+    }
+    corpora
+}
+
+fn parallel<'a>(
+    value: &'a Expr,
+    field: &str,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<At<TemplatePair>> {
+    let value = reader.follow(value)?;
+    let ExprKind::Binary { op: BinaryOp::To, left, right } = &value.kind else {
+        reader.report(ResolveError::WrongType {
+            field: field.to_owned(),
+            expected: "two templates joined by `->`".to_owned(),
+            found: super::values::describe(value),
+            span: value.span,
+            help: Some(format!(
+                "for example `{field} = \"{field}.{{src_lang}}\" -> \"{field}.{{tgt_lang}}\"`"
+            )),
+        });
+        return None;
+    };
+    let mut side = |expr: &'a Expr| {
+        let (text, span) = reader.text(expr, field)?;
+        checked(text, span, field, Filled::ByDirection, codes, templates, reader)
+            .then_some((text, span))
+    };
+    let (source, target) = (side(left), side(right));
+    let ((source, left), (target, right)) = (source?, target?);
+    let sharded = |text| crate::template::is_sharded(templates, text);
+    if sharded(source) != sharded(target) {
+        reader.report(ResolveError::Template {
+            field: field.to_owned(),
+            fault: "one side has `{shard}`, the other has not".to_owned(),
+            span: if sharded(source) { right } else { left },
+            help: "file `i` of one side belongs to file `i` of the other: both need `{shard}`"
+                .to_owned(),
+        });
+        return None;
+    }
+    let pair = TemplatePair { source: source.to_owned(), target: target.to_owned() };
+    Some(At { value: pair, span: value.span })
+}
+
+fn monolingual<'a>(
+    value: &'a Expr,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, 'a>,
+) {
+    let Some(value) = reader.follow(value) else { return };
+    let items = match &value.kind {
+        ExprKind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(value),
+    };
+    for item in items {
+        if let Some((text, span)) = reader.text(item, "mono") {
+            checked(text, span, "mono", Filled::ByLanguage, codes, templates, reader);
+        }
+    }
+}
+
+/// Whether a template can be filled for every language in use; reports what is wrong with it.
+fn checked(
+    text: &str,
+    span: Span,
+    field: &str,
+    filled: Filled,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, '_>,
+) -> bool {
+    // Filters see one language at a time, so a direction from a language to itself meets all that can go wrong.
+    let try_one = |code: &str| match filled {
+        Filled::ByDirection => templates.direction(text, code, code),
+        Filled::ByLanguage => templates.language(text, code),
+    };
+    let placeholder = BTreeSet::from(["xx".to_owned()]);
+    let codes = if codes.is_empty() { &placeholder } else { codes };
+    let Some(fault) = codes.iter().find_map(|code| try_one(code).err()) else { return true };
+    if codes.contains("xx") && matches!(fault, TemplateFault::NoCode { .. }) {
+        return true;
+    }
+    let variables = match filled {
+        Filled::ByDirection => DIRECTION_VARIABLES,
+        Filled::ByLanguage => LANGUAGE_VARIABLES,
+    };
+    let help = match &fault {
+        TemplateFault::Variable(word) => suggest::nearest(word, variables.iter().copied())
+            .map_or_else(
+                || format!("variables here: {}", suggest::listed(variables, "and")),
+                |near| format!("did you mean `{{{near}}}`?"),
+            ),
+        TemplateFault::Filter(word) => suggest::nearest(word, FILTERS.iter().copied()).map_or_else(
+            || format!("filters: {}", suggest::listed(FILTERS, "and")),
+            |near| format!("did you mean `{near}`?"),
+        ),
+        TemplateFault::NoCode { language, scheme } => {
+            format!("give it: `language {language} {{ aliases = {{ {scheme} = \"...\" }} }}`")
+        }
+        TemplateFault::Syntax(_) => {
+            "a template is text with variables in braces, `train.{src_lang}.gz`".to_owned()
+        }
+    };
+    let (field, fault) = (field.to_owned(), fault.to_string());
+    reader.report(ResolveError::Template { field, fault, span, help });
+    false
+}
+
+/// All tokenizers, in order of name; nothing in the place of a faulty one.
+pub(crate) fn tokenizers<'a>(
+    program: &Program<'a>,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, 'a>,
+) -> Vec<Option<Tokenizer>> {
+    program
+        .declared("tokenizer")
+        .iter()
+        .map(|declared| tokenizer(declared, codes, templates, reader))
+        .collect()
+}
+
+fn tokenizer<'a>(
+    declared: &Declared<'a>,
+    codes: &BTreeSet<String>,
+    templates: &Templates,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Tokenizer> {
+    const KINDS: &[Choice<VocabularyKind>] = &[
+        ("sentencepiece", VocabularyKind::Sentencepiece),
+        ("huggingface", VocabularyKind::Huggingface),
+    ];
+    let section = &declared.section;
+    section.check(&TOKENIZER, reader.diagnostics);
+    let kind = reader.required(section, "kind", "kind = sentencepiece");
+    let kind = kind.and_then(|kind| reader.choice(kind, "kind", KINDS, &["words", "bytes"]))?;
+    let (field, other, example) = match kind {
+        VocabularyKind::Sentencepiece => ("model", "file", "model = \"spm/{lang}.model\""),
+        VocabularyKind::Huggingface => ("file", "model", "file = \"tok/{lang}.json\""),
+    };
+    if let Some(span) = section.key(other) {
+        reader.report(ResolveError::UnknownField {
+            block: section.what.clone(),
+            word: other.to_owned(),
+            span,
+            help: format!("this kind has `{example}`"),
+        });
+    }
+    let training = section.value("train").and_then(|value| training(value, kind, reader));
+    let template = reader.required(section, field, example)?;
+    let (text, span) = reader.text(template, field)?;
+    checked(text, span, field, Filled::ByLanguage, codes, templates, reader).then(|| Tokenizer {
+        name: declared.name.to_owned(),
+        kind,
+        file: At { value: text.to_owned(), span },
+        train: training,
+        span: declared.span,
+    })
+}
+
+fn training<'a>(
+    value: &'a Expr,
+    kind: VocabularyKind,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<TokenizerTraining> {
+    let value = reader.follow(value)?;
+    if kind == VocabularyKind::Sentencepiece {
+        let help = Some("tokenizers that are trained here have `kind = huggingface`".to_owned());
+        let construct = "training of SentencePiece models".to_owned();
+        reader.report(ResolveError::NotBuilt { construct, span: value.span, help });
+        return None;
+    }
+    let Some((word, span)) = head(value) else {
+        reader.wrong_type("train", "`bpe(pieces = 4000)` or `unigram(pieces = 4000)`", value);
+        return None;
+    };
+    let method = match word {
+        "bpe" => TokenizerMethod::Bpe,
+        "unigram" => TokenizerMethod::Unigram,
+        _ => {
+            reader.unknown_choice(word, span, "train", &["bpe", "unigram"], &["wordpiece"]);
+            return None;
+        }
+    };
+    let args = reader.args(word, arguments(value), &["pieces"]);
+    let pieces = reader.argument((word, span), &args, "pieces", "bpe(pieces = 4000)")?;
+    // 256 bytes, or a small alphabet, and the special tokens have to fit.
+    let pieces = reader.whole(pieces, "pieces", PLAIN, (64, 4_000_000))?;
+    Some(TokenizerTraining { method, pieces: u32::try_from(pieces).ok()? })
+}
