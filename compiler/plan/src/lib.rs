@@ -17,6 +17,7 @@ pub mod random;
 pub mod sample;
 pub mod schedule;
 pub mod text;
+pub mod verify;
 
 mod flow;
 mod record;
@@ -34,3 +35,4 @@ pub use plan::{
     Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
     VocabularySpec,
 };
+pub use verify::{Rule, Violation, verify};

@@ -1,0 +1,164 @@
+//! Checks of one plan, re-derived from its own facts; no code is shared with the planner.
+//!
+//! What holds afterwards: every name means something, every number is in range, lanes and ranks carry exactly what they
+//! must, and every gradient is summed over exactly the ranks that hold the module. That the ranks' collectives meet is proved
+//! by `replay`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::plan::{FORMAT, Plan};
+
+mod communicators;
+mod lanes;
+mod modules;
+mod numbers;
+mod ranks;
+mod tasks;
+
+#[cfg(test)]
+mod tests;
+
+/// The rules that a plan keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The format's version is the one that is read.
+    Format,
+    /// The digest is that of the plan's mathematics.
+    Digest,
+    /// Names are not empty and can stand in a path and in a report.
+    Name,
+    /// Numbers are finite and in their ranges.
+    Number,
+    /// Every name that is referred to exists.
+    Reference,
+    /// Vocabularies have distinct ids in range, and fit the modules and transforms that use them.
+    Vocabulary,
+    /// Both sides of a corpus have as many files, and text.
+    Corpus,
+    /// A task leads through the modules that the model's patterns make of its direction.
+    Path,
+    /// A module is what its place says, has the parameters that its formula gives, and is used.
+    Module,
+    /// A lane's parts sum to `LANE_PARTS`.
+    LaneParts,
+    /// A task's line intervals over its lanes partition all its lines.
+    Lines,
+    /// A task's share is what its lanes give it, and all shares sum to a billion.
+    Share,
+    /// Every lane is on exactly one rank.
+    LaneRank,
+    /// Every rank is a device of the cluster of its own.
+    Placement,
+    /// A rank holds exactly the modules of its lanes' tasks.
+    RankModules,
+    /// Every module has exactly one owner, which holds it.
+    Owner,
+    /// Every task with validation text is validated by exactly one rank, which holds its modules.
+    Validation,
+    /// Every module held by several ranks is in exactly one communicator, whose members are exactly its holders.
+    Communicator,
+    /// Parameters and state are what the rank's modules sum to.
+    Estimate,
+    /// State and activations fit the device.
+    Memory,
+}
+
+/// A rule that a plan breaks, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Error, Diagnostic)]
+#[error("plan breaks rule `{rule:?}` at {place}: {message}")]
+#[diagnostic(
+    code(mmc::plan::broken),
+    help("a plan that `mmc` wrote keeps every rule: make it again from its source")
+)]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// What breaks it, e.g. ``task `t.de-en` ``.
+    pub place: String,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// Checks every rule and gives all violations, in order of rule and place.
+pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
+    let mut findings = Findings { violations: Vec::new() };
+    let index = Index::new(plan);
+    if plan.format != FORMAT {
+        findings.add(Rule::Format, "the plan", format!("format {}, not {FORMAT}", plan.format));
+    }
+    let digest = plan.mathematics_digest();
+    if plan.digest != digest {
+        let message = format!("`{}`, but the mathematics has `{digest}`", plan.digest);
+        findings.add(Rule::Digest, "the digest", message);
+    }
+    numbers::check(plan, &mut findings);
+    tasks::check(plan, &mut findings);
+    modules::check(plan, &mut findings);
+    lanes::check(plan, &mut findings);
+    ranks::check(plan, &index, &mut findings);
+    communicators::check(plan, &index, &mut findings);
+    findings.violations.sort();
+    if findings.violations.is_empty() { Ok(()) } else { Err(findings.violations) }
+}
+
+/// The violations found so far.
+struct Findings {
+    violations: Vec<Violation>,
+}
+
+impl Findings {
+    /// Records a violation.
+    fn add(&mut self, rule: Rule, place: impl fmt::Display, message: impl fmt::Display) {
+        let (place, message) = (place.to_string(), message.to_string());
+        self.violations.push(Violation { rule, place, message });
+    }
+
+    /// Records a violation unless `kept`; the words are made only when they are needed.
+    fn expect<P: fmt::Display, M: fmt::Display>(
+        &mut self,
+        kept: bool,
+        rule: Rule,
+        words: impl FnOnce() -> (P, M),
+    ) {
+        if !kept {
+            let (place, message) = words();
+            self.add(rule, place, message);
+        }
+    }
+}
+
+/// What several checks look up.
+struct Index<'a> {
+    /// Module -> ranks that hold it, ascending.
+    holders: BTreeMap<&'a str, BTreeSet<u32>>,
+    /// The modules that each rank must hold: those of its lanes' tasks.
+    needed: Vec<BTreeSet<&'a str>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let mut holders: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        let mut needed = Vec::new();
+        for (number, rank) in (0..).zip(&plan.ranks) {
+            for module in &rank.modules {
+                holders.entry(module).or_default().insert(number);
+            }
+            let mut modules = BTreeSet::new();
+            for lane in &rank.lanes {
+                let lane = usize::try_from(*lane).ok().and_then(|lane| plan.lanes.get(lane));
+                for name in lane.iter().flat_map(|lane| lane.tasks.keys()) {
+                    let task = plan.tasks.get(name);
+                    let path =
+                        task.iter().flat_map(|task| task.encoder.iter().chain(&task.decoder));
+                    modules.extend(path.map(String::as_str));
+                }
+            }
+            needed.push(modules);
+        }
+        Self { holders, needed }
+    }
+}

@@ -1,0 +1,147 @@
+//! Ranges of the numbers of model, training, vocabularies and cluster.
+
+use crate::model::{Positions, StackPattern};
+use crate::plan::{Optimizer, Plan, Schedule, TrainingSpec, VocabularySpec};
+use crate::verify::{Findings, Rule};
+
+/// One number with its name and range; reports it when it is outside (or no number at all).
+struct Range<'a> {
+    findings: &'a mut Findings,
+    place: &'static str,
+}
+
+impl Range<'_> {
+    /// `low <= value < high`.
+    fn half_open(&mut self, name: &str, value: f64, low: f64, high: f64) {
+        let kept = value.is_finite() && low <= value && value < high;
+        self.findings.expect(kept, Rule::Number, || {
+            (format!("{}.{name}", self.place), format!("{value} is not in {low} <= x < {high}"))
+        });
+    }
+
+    /// Finite and above 0.
+    fn positive(&mut self, name: &str, value: f64) {
+        let kept = value.is_finite() && value > 0.0;
+        self.findings.expect(kept, Rule::Number, || {
+            (format!("{}.{name}", self.place), format!("{value} is not finite and above 0"))
+        });
+    }
+
+    /// Finite and not below 0.
+    fn not_negative(&mut self, name: &str, value: f64) {
+        let kept = value.is_finite() && value >= 0.0;
+        self.findings.expect(kept, Rule::Number, || {
+            (format!("{}.{name}", self.place), format!("{value} is not finite and at least 0"))
+        });
+    }
+
+    /// At least 1.
+    fn counts(&mut self, name: &str, value: u64) {
+        self.findings.expect(value > 0, Rule::Number, || {
+            (format!("{}.{name}", self.place), "0 is not at least 1")
+        });
+    }
+}
+
+pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+    model(plan, findings);
+    training(&plan.training, findings);
+    cluster(plan, findings);
+    for (name, spec) in &plan.vocabularies {
+        vocabulary(name, spec, findings);
+    }
+}
+
+fn model(plan: &Plan, findings: &mut Findings) {
+    let model = &plan.model;
+    let mut range = Range { findings, place: "model" };
+    range.counts("dim", model.dim.into());
+    range.counts("heads", model.heads.into());
+    range.counts("ffn", model.ffn.into());
+    range.half_open("dropout", model.dropout, 0.0, 1.0);
+    range.half_open("attention_dropout", model.attention_dropout, 0.0, 1.0);
+    let divides = model.dim.checked_rem(model.heads) == Some(0);
+    findings.expect(divides, Rule::Number, || {
+        ("model.heads", format!("{} heads do not divide dim {}", model.heads, model.dim))
+    });
+    let halves = model.positions != Positions::Sinusoidal || model.dim.is_multiple_of(2);
+    findings.expect(halves, Rule::Number, || {
+        ("model.dim", format!("{} is odd, but half of it are sines", model.dim))
+    });
+    let own = model.overrides.iter().flat_map(|own| own.encoder.iter().chain(&own.decoder));
+    let patterns = [&model.encoder, &model.decoder].into_iter().chain(own).flatten();
+    for StackPattern { layers, sharing } in patterns {
+        findings.expect(*layers > 0, Rule::Number, || {
+            ("model", format!("a stack `{sharing}` has no layers"))
+        });
+    }
+}
+
+fn training(training: &TrainingSpec, findings: &mut Findings) {
+    let mut range = Range { findings, place: "training" };
+    range.counts("steps", training.steps);
+    range.counts("batch_tokens", training.batch_tokens.into());
+    range.counts("accumulate", training.accumulate.into());
+    range.counts("shuffle", training.shuffle.into());
+    let Optimizer::Adamw { lr, beta1, beta2, eps, weight_decay } = training.optimizer;
+    range.not_negative("optimizer.lr", lr);
+    range.half_open("optimizer.beta1", beta1, 0.0, 1.0);
+    range.half_open("optimizer.beta2", beta2, 0.0, 1.0);
+    range.positive("optimizer.eps", eps);
+    range.not_negative("optimizer.weight_decay", weight_decay);
+    if let Schedule::InverseSqrt { warmup } = training.schedule {
+        range.counts("schedule.warmup", warmup);
+    }
+    if let Some(clip) = training.clip {
+        range.positive("clip", clip);
+    }
+    range.half_open("label_smoothing", training.label_smoothing, 0.0, 1.0);
+    range.counts("validate_every", training.validate_every.unwrap_or(1));
+    range.counts("checkpoint.every", training.checkpoint.every.unwrap_or(1));
+    range.counts("checkpoint.keep", training.checkpoint.keep.into());
+}
+
+fn cluster(plan: &Plan, findings: &mut Findings) {
+    let cluster = &plan.cluster;
+    let mut range = Range { findings, place: "cluster" };
+    range.counts("nodes", cluster.nodes.into());
+    range.counts("devices_per_node", cluster.devices_per_node.into());
+    range.counts("device_memory", cluster.device_memory);
+    range.positive("device_flops", cluster.device_flops);
+    range.positive("links.intra", cluster.links.intra);
+    range.positive("links.inter", cluster.links.inter);
+    range.not_negative("links.latency", cluster.links.latency);
+    let estimates = plan.ranks.iter().map(|rank| &rank.estimate).chain([&plan.totals]);
+    for estimate in estimates {
+        let mut range = Range { findings: &mut *findings, place: "estimate" };
+        range.not_negative("step_seconds", estimate.step_seconds);
+    }
+}
+
+fn vocabulary(name: &str, spec: &VocabularySpec, findings: &mut Findings) {
+    let place = || format!("vocabulary `{name}`");
+    let mut add = |kept: bool, message: &dyn Fn() -> String| {
+        findings.expect(kept, Rule::Vocabulary, || (place(), message()));
+    };
+    let size = u64::from(spec.pieces) + spec.added.len() as u64;
+    add(spec.pieces > 0, &|| "it has no pieces".to_owned());
+    add(u32::try_from(size).is_ok(), &|| format!("{size} ids are more than 32 bits hold"));
+    let hexadecimal = spec.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    add(spec.sha256.len() == 64 && hexadecimal, &|| {
+        format!("`{}` is no sha256 of 64 hexadecimal digits", spec.sha256)
+    });
+    let ids = [("unk", spec.unk), ("bos", spec.bos), ("eos", spec.eos), ("pad", spec.pad)];
+    for (at, (what, id)) in ids.iter().enumerate() {
+        add(u64::from(*id) < size, &|| format!("`{what}` is {id}, but there are {size} ids"));
+        for (other, same) in ids.iter().skip(at + 1) {
+            add(id != same, &|| format!("`{what}` and `{other}` are both {id}"));
+        }
+    }
+    let mut added: Vec<&String> = spec.added.iter().collect();
+    added.sort_unstable();
+    for pair in added.windows(2) {
+        if let [token, next] = pair {
+            add(token != next, &|| format!("`{token}` is added twice"));
+        }
+    }
+}
