@@ -20,6 +20,13 @@ pub struct Name {
     pub span: Span,
 }
 
+impl Name {
+    /// The word as an expression.
+    pub fn into_expr(self) -> Expr {
+        Expr { kind: ExprKind::Name(self.text), span: self.span }
+    }
+}
+
 /// One entry of a file or of a block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
