@@ -1,0 +1,247 @@
+//! One task on one lane: an endless stream of batches that can be left and found again.
+
+use mmc_plan::random::{Purpose, Stream, name_key};
+use mmc_plan::schedule::line_position;
+use mmc_plan::{ParallelFiles, Plan};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::cut::{Batch, columns, shuffled};
+use super::example::{Examples, Skipped};
+use super::{StreamError as Fault, Tokenizers};
+use crate::error::TextError;
+use crate::parallel::ParallelReader;
+
+/// Why a stream gives no batch.
+#[derive(Debug, Error)]
+pub enum StreamError {
+    /// The plan has no such task.
+    #[error("the plan has no task `{0}`")]
+    UnknownTask(String),
+    /// The plan has no such lane, or the task is not on it.
+    #[error("task `{task}` is not on lane {lane}")]
+    NotOnLane {
+        /// The task.
+        task: String,
+        /// The lane.
+        lane: u32,
+    },
+    /// The plan has no such vocabulary.
+    #[error("the plan has no vocabulary `{0}`")]
+    UnknownVocabulary(String),
+    /// A prefix token that the vocabulary lacks.
+    #[error("vocabulary `{vocabulary}` has no token `{token}`")]
+    UnknownToken {
+        /// The token.
+        token: String,
+        /// The vocabulary.
+        vocabulary: String,
+    },
+    /// A task without the files asked for.
+    #[error("task `{0}` has no validation text")]
+    NoValidation(String),
+    /// A whole epoch without an example.
+    #[error(
+        "task `{task}`: no pair of {} is usable on lane {lane} ({} empty, {} too long, {} not UTF-8)",
+        source.join(", "), skipped.empty, skipped.too_long, skipped.not_utf8
+    )]
+    NothingUsable {
+        /// The task.
+        task: String,
+        /// The lane.
+        lane: u32,
+        /// Source files.
+        source: Vec<String>,
+        /// Why pairs were skipped.
+        skipped: Skipped,
+    },
+    /// A state that the corpus no longer fits.
+    #[error("task `{0}`: the corpus is not the one that the saved state belongs to")]
+    OtherCorpus(String),
+    /// Files and tokenizers.
+    #[error(transparent)]
+    Text(#[from] TextError),
+}
+
+/// Where a stream stands: enough to find the next batch again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamState {
+    /// Passes through the corpus that are done.
+    pub epoch: u64,
+    /// Chunks of the epoch before the present one.
+    pub chunk: u64,
+    /// First line of the present chunk, over all files.
+    pub line: u64,
+    /// Batches of the present chunk that were served.
+    pub served: u64,
+    /// Pairs skipped before the present chunk.
+    pub skipped: Skipped,
+}
+
+/// Endless batches of one task on one lane.
+#[derive(Debug)]
+pub struct TaskStream {
+    task: String,
+    lane: u32,
+    seed: u64,
+    files: ParallelFiles,
+    lines: [u32; 2],
+    most: usize,
+    chunk_size: usize,
+    examples: Examples,
+    reader: Option<ParallelReader>,
+    state: StreamState,
+    /// Batches of the present chunk that are still to be served, last first.
+    waiting: Vec<Batch>,
+    /// Where the reader stands and what was skipped behind the present chunk.
+    behind: (u64, Skipped),
+    at_end: bool,
+}
+
+impl TaskStream {
+    /// A stream at its start. Nothing is read before the first batch.
+    pub fn open(
+        plan: &Plan,
+        task: &str,
+        lane: u32,
+        tokenizers: &Tokenizers,
+    ) -> Result<Self, StreamError> {
+        let spec = plan.tasks.get(task).ok_or_else(|| Fault::UnknownTask(task.to_owned()))?;
+        let on_lane = plan
+            .lanes
+            .get(lane as usize)
+            .and_then(|spec| spec.tasks.get(task))
+            .ok_or_else(|| Fault::NotOnLane { task: task.to_owned(), lane })?;
+        Ok(Self {
+            task: task.to_owned(),
+            lane,
+            seed: plan.experiment.seed,
+            files: spec.corpus.train.clone(),
+            lines: on_lane.lines,
+            most: plan.training.batch_tokens as usize,
+            chunk_size: plan.training.shuffle.max(1) as usize,
+            examples: Examples::new(plan, spec, tokenizers)?,
+            reader: None,
+            state: StreamState::default(),
+            waiting: Vec::new(),
+            behind: (0, Skipped::default()),
+            at_end: false,
+        })
+    }
+
+    /// Where the stream stands.
+    pub fn state(&self) -> StreamState {
+        self.state
+    }
+
+    /// Brings a stream to a state that an equal stream had.
+    pub fn resume(&mut self, state: &StreamState) -> Result<(), StreamError> {
+        self.state = *state;
+        self.waiting.clear();
+        self.reader = None;
+        self.at_end = false;
+        self.behind = (state.line, state.skipped);
+        if state.served == 0 {
+            return Ok(());
+        }
+        self.fill()?;
+        let left = self.waiting.len().checked_sub(usize::try_from(state.served).unwrap_or(usize::MAX));
+        let left = left.ok_or_else(|| Fault::OtherCorpus(self.task.clone()))?;
+        self.waiting.truncate(left);
+        Ok(())
+    }
+
+    /// The next batch. The stream starts anew, in another order, whenever the corpus is through.
+    pub fn next_batch(&mut self) -> Result<Batch, StreamError> {
+        let mut empty_passes = 0;
+        loop {
+            if let Some(batch) = self.waiting.pop() {
+                self.state.served += 1;
+                return Ok(batch);
+            }
+            self.advance();
+            self.fill()?;
+            if self.waiting.is_empty() && self.at_end {
+                empty_passes += 1;
+                if empty_passes > 1 {
+                    return Err(Fault::NothingUsable {
+                        task: self.task.clone(),
+                        lane: self.lane,
+                        source: self.files.source.clone(),
+                        skipped: self.behind.1,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Moves the state behind the present chunk: to the next one, or to the next epoch.
+    fn advance(&mut self) {
+        let untouched = self.state.served == 0 && self.behind.0 == self.state.line && !self.at_end;
+        if untouched {
+            return;
+        }
+        let (line, skipped) = self.behind;
+        self.state = if self.at_end {
+            self.reader = None;
+            self.at_end = false;
+            StreamState { epoch: self.state.epoch + 1, chunk: 0, line: 0, served: 0, skipped }
+        } else {
+            let (epoch, chunk) = (self.state.epoch, self.state.chunk + 1);
+            StreamState { epoch, chunk, line, served: 0, skipped }
+        };
+        self.behind = (self.state.line, skipped);
+    }
+
+    /// Reads the chunk at the state's line and cuts it into batches.
+    fn fill(&mut self) -> Result<(), StreamError> {
+        let mut reader = match self.reader.take() {
+            Some(reader) if reader.position() == self.state.line => reader,
+            _ => {
+                let mut reader = ParallelReader::open(&self.files)?;
+                if reader.skip(self.state.line)? < self.state.line {
+                    return Err(Fault::OtherCorpus(self.task.clone()));
+                }
+                reader
+            }
+        };
+        let mut skipped = self.state.skipped;
+        let mut chunk = Vec::new();
+        self.at_end = true;
+        while let Some(pair) = reader.next_pair()? {
+            let place = line_position(pair.index);
+            let [from, to] = self.lines;
+            if place < from || place >= to {
+                continue;
+            }
+            let (Ok(source), Ok(target)) = (pair.source.text(), pair.target.text()) else {
+                skipped.not_utf8 += 1;
+                continue;
+            };
+            if let Some(example) = self.examples.make(source, target, &mut skipped) {
+                if columns(&example) > self.most {
+                    skipped.too_long += 1;
+                } else {
+                    chunk.push(example);
+                }
+            }
+            if chunk.len() == self.chunk_size {
+                self.at_end = false;
+                break;
+            }
+        }
+        self.behind = (reader.position(), skipped);
+        self.reader = Some(reader);
+        let StreamState { epoch, chunk: number, .. } = self.state;
+        let key = [name_key(&self.task), u64::from(self.lane), epoch, number];
+        let mut streams = (
+            Stream::new(self.seed, Purpose::Shuffle, &key),
+            Stream::new(self.seed, Purpose::BatchOrder, &key),
+        );
+        let unscored = self.examples.unscored();
+        self.waiting = shuffled(chunk, self.most, unscored, (&mut streams.0, &mut streams.1));
+        self.waiting.reverse();
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! The tokenizers of a plan's vocabularies, loaded once each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use mmc_plan::Plan;
+
+use super::StreamError;
+use crate::tokenizer::Tokenizer;
+
+/// Tokenizers by the names of vocabularies. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Tokenizers {
+    by_vocabulary: BTreeMap<String, Arc<Tokenizer>>,
+}
+
+impl Tokenizers {
+    /// Loads the vocabularies of both sides of the tasks named. Vocabularies that read the same file share its tokenizer.
+    pub fn load(plan: &Plan, tasks: &[&str]) -> Result<Self, StreamError> {
+        let mut by_file: BTreeMap<&str, Arc<Tokenizer>> = BTreeMap::new();
+        let mut by_vocabulary = BTreeMap::new();
+        for task in tasks {
+            let spec =
+                plan.tasks.get(*task).ok_or_else(|| StreamError::UnknownTask((*task).to_owned()))?;
+            for name in [&spec.source_vocabulary, &spec.target_vocabulary] {
+                if by_vocabulary.contains_key(name) {
+                    continue;
+                }
+                let vocabulary = plan
+                    .vocabularies
+                    .get(name)
+                    .ok_or_else(|| StreamError::UnknownVocabulary(name.clone()))?;
+                let tokenizer = if let Some(tokenizer) = by_file.get(vocabulary.file.as_str()) {
+                    Arc::clone(tokenizer)
+                } else {
+                    let path = Path::new(&vocabulary.file);
+                    let tokenizer = Arc::new(Tokenizer::load(vocabulary.kind, path)?);
+                    by_file.insert(&vocabulary.file, Arc::clone(&tokenizer));
+                    tokenizer
+                };
+                by_vocabulary.insert(name.clone(), tokenizer);
+            }
+        }
+        Ok(Self { by_vocabulary })
+    }
+
+    /// The tokenizer of a vocabulary.
+    pub fn get(&self, vocabulary: &str) -> Result<Arc<Tokenizer>, StreamError> {
+        let found = self.by_vocabulary.get(vocabulary).map(Arc::clone);
+        found.ok_or_else(|| StreamError::UnknownVocabulary(vocabulary.to_owned()))
+    }
+}
