@@ -116,8 +116,7 @@ mod tests {
         let trials = 400_u64;
         for trial in 0..trials {
             let mut streams = (stream(trial * 2), stream(trial * 2 + 1));
-            let batches =
-                shuffled(examples(&lengths), 24, 0, (&mut streams.0, &mut streams.1));
+            let batches = shuffled(examples(&lengths), 24, 0, (&mut streams.0, &mut streams.1));
             let served = batches.iter().flat_map(|batch| batch.source.iter().map(|row| row[0]));
             for (place, at) in (0_u32..).zip(served) {
                 places[at as usize] += f64::from(place);

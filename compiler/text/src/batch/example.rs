@@ -52,7 +52,8 @@ impl Side {
             .get(name)
             .ok_or_else(|| StreamError::UnknownVocabulary(name.to_owned()))?;
         let id = |token: &String| {
-            let fault = || StreamError::UnknownToken { token: token.clone(), vocabulary: name.to_owned() };
+            let fault =
+                || StreamError::UnknownToken { token: token.clone(), vocabulary: name.to_owned() };
             spec.added_id(token).ok_or_else(fault)
         };
         Ok(Self {
@@ -121,7 +122,12 @@ impl Examples {
     }
 
     /// The example of a pair, or none, counted by its reason.
-    pub(super) fn make(&self, source: &str, target: &str, skipped: &mut Skipped) -> Option<Example> {
+    pub(super) fn make(
+        &self,
+        source: &str,
+        target: &str,
+        skipped: &mut Skipped,
+    ) -> Option<Example> {
         let source_pieces = self.source.pieces(source, skipped)?;
         let target_pieces = self.target.pieces(target, skipped)?;
         let mut source = self.source.prefix.clone();

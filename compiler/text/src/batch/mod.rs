@@ -7,6 +7,8 @@
 mod cut;
 mod example;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tokenizers;
 mod validation;
 

@@ -43,7 +43,7 @@ pub enum StreamError {
     /// A whole epoch without an example.
     #[error(
         "task `{task}`: no pair of {} is usable on lane {lane} ({} empty, {} too long, {} not UTF-8)",
-        source.join(", "), skipped.empty, skipped.too_long, skipped.not_utf8
+        files.join(", "), skipped.empty, skipped.too_long, skipped.not_utf8
     )]
     NothingUsable {
         /// The task.
@@ -51,7 +51,7 @@ pub enum StreamError {
         /// The lane.
         lane: u32,
         /// Source files.
-        source: Vec<String>,
+        files: Vec<String>,
         /// Why pairs were skipped.
         skipped: Skipped,
     },
@@ -146,7 +146,8 @@ impl TaskStream {
             return Ok(());
         }
         self.fill()?;
-        let left = self.waiting.len().checked_sub(usize::try_from(state.served).unwrap_or(usize::MAX));
+        let left =
+            self.waiting.len().checked_sub(usize::try_from(state.served).unwrap_or(usize::MAX));
         let left = left.ok_or_else(|| Fault::OtherCorpus(self.task.clone()))?;
         self.waiting.truncate(left);
         Ok(())
@@ -168,7 +169,7 @@ impl TaskStream {
                     return Err(Fault::NothingUsable {
                         task: self.task.clone(),
                         lane: self.lane,
-                        source: self.files.source.clone(),
+                        files: self.files.source.clone(),
                         skipped: self.behind.1,
                     });
                 }
@@ -215,7 +216,7 @@ impl TaskStream {
             if place < from || place >= to {
                 continue;
             }
-            let (Ok(source), Ok(target)) = (pair.source.text(), pair.target.text()) else {
+            let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) else {
                 skipped.not_utf8 += 1;
                 continue;
             };

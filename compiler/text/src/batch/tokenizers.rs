@@ -21,8 +21,10 @@ impl Tokenizers {
         let mut by_file: BTreeMap<&str, Arc<Tokenizer>> = BTreeMap::new();
         let mut by_vocabulary = BTreeMap::new();
         for task in tasks {
-            let spec =
-                plan.tasks.get(*task).ok_or_else(|| StreamError::UnknownTask((*task).to_owned()))?;
+            let spec = plan
+                .tasks
+                .get(*task)
+                .ok_or_else(|| StreamError::UnknownTask((*task).to_owned()))?;
             for name in [&spec.source_vocabulary, &spec.target_vocabulary] {
                 if by_vocabulary.contains_key(name) {
                     continue;

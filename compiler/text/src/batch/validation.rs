@@ -49,7 +49,7 @@ impl ValidationStream {
             while chunk.len() < CHUNK
                 && let Some(pair) = self.reader.next_pair()?
             {
-                let (Ok(source), Ok(target)) = (pair.source.text(), pair.target.text()) else {
+                let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) else {
                     self.skipped.not_utf8 += 1;
                     continue;
                 };

@@ -1,0 +1,187 @@
+//! Streams as a whole: coverage, exact resumption, lanes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use mmc_plan::sample::{Sample, vocabulary};
+use mmc_plan::{CorpusFiles, LaneTask, ParallelFiles, Plan, VocabularyKind};
+
+use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
+
+/// A tokenizer of whole words `w0`..`w999`, ids 3 to 1002, behind `<unk> <s> </s>`.
+fn tokenizer() -> String {
+    let words: BTreeMap<String, u32> = ["<unk>", "<s>", "</s>"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain((0..1000).map(|at| format!("w{at}")))
+        .zip(0..)
+        .collect();
+    serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "pre_tokenizer": { "type": "Whitespace" },
+        "model": { "type": "WordLevel", "vocab": words, "unk_token": "<unk>" },
+    })
+    .to_string()
+}
+
+const TASK: &str = "t.de-en";
+
+/// A corpus of `lines` numbered pairs, the number being the first word of both sides, and a plan for it.
+fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
+    let text = |line: u64| {
+        let rest: Vec<String> = (0..line % 7).map(|at| format!("w{at}")).collect();
+        format!("w{line} {}", rest.join(" ")).trim_end().to_owned() + "\n"
+    };
+    let whole: String = (0..lines).map(text).collect();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let tokenizer = file("tokenizer.json", &tokenizer());
+    let sides = || ParallelFiles {
+        source: vec![file("text.de", &whole)],
+        target: vec![file("text.en", &whole)],
+        lines,
+    };
+    let mut sample = Sample::new(&["de", "en"], 2, &[&[0, 1]]);
+    sample.corpora = vec![CorpusFiles { train: sides(), valid: Some(sides()), test: None }; 2];
+    let mut joint = vocabulary(&tokenizer, 1003);
+    joint.kind = VocabularyKind::Huggingface;
+    sample.vocabularies.insert("joint".to_owned(), joint);
+    let mut plan = sample.plan();
+    plan.training.shuffle = shuffle;
+    plan.training.batch_tokens = 64;
+    for lane in &mut plan.lanes {
+        lane.tasks.insert(TASK.to_owned(), LaneTask { parts: 1, lines: [0, 1_000_000] });
+    }
+    plan
+}
+
+fn open(plan: &Plan, lane: u32) -> TaskStream {
+    let tokenizers = Tokenizers::load(plan, &[TASK]).unwrap();
+    TaskStream::open(plan, TASK, lane, &tokenizers).unwrap()
+}
+
+/// The line numbers of a batch, read off its first pieces, target beside source.
+fn lines(plan: &Plan, batch: &Batch) -> Vec<u64> {
+    let prefix =
+        plan.tasks[TASK].transforms.iter().any(|t| matches!(t, mmc_plan::Transform::Prefix { .. }));
+    let number = |row: &[u32], at: usize| u64::from(row[at]) - 3;
+    let (source_at, target_at) =
+        (usize::from(prefix && batch.source[0][0] >= 1003), 1 + batch.unscored);
+    let rows = batch.source.iter().zip(&batch.target);
+    rows.map(|(source, target)| {
+        assert_eq!(number(source, source_at), number(target, target_at), "sides belong together");
+        number(source, source_at)
+    })
+    .collect()
+}
+
+/// Line numbers of whole epochs of `lines` examples each.
+fn epochs(plan: &Plan, stream: &mut TaskStream, lines_each: usize, count: usize) -> Vec<Vec<u64>> {
+    (0..count)
+        .map(|_| {
+            let mut epoch = Vec::new();
+            while epoch.len() < lines_each {
+                epoch.extend(lines(plan, &stream.next_batch().unwrap()));
+            }
+            epoch
+        })
+        .collect()
+}
+
+#[test]
+fn every_pair_comes_once_an_epoch_in_another_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for shuffle in [50, 200, 1000] {
+        let plan = corpus(folder.path(), 200, shuffle);
+        let passes = epochs(&plan, &mut open(&plan, 0), 200, 3);
+        for pass in &passes {
+            let mut sorted = pass.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..200).collect::<Vec<u64>>(), "shuffle {shuffle}");
+        }
+        assert_ne!(passes[0], passes[1]);
+        assert_ne!(passes[1], passes[2]);
+    }
+}
+
+#[test]
+fn a_stream_resumes_exactly_after_any_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = corpus(folder.path(), 150, 40);
+    let mut stream = open(&plan, 1);
+    let mut states = vec![stream.state()];
+    let mut batches = Vec::new();
+    for _ in 0..90 {
+        batches.push(stream.next_batch().unwrap());
+        states.push(stream.state());
+    }
+    for (at, state) in states.iter().enumerate() {
+        let mut again = open(&plan, 1);
+        again.resume(state).unwrap();
+        assert_eq!(again.state(), *state);
+        for batch in batches.iter().skip(at).take(12) {
+            assert_eq!(again.next_batch().unwrap(), *batch, "resumed after {at}");
+        }
+    }
+}
+
+#[test]
+fn lanes_divide_the_corpus_and_differ_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 300, 1000);
+    for (lane, interval) in [(0, [0, 300_000]), (1, [300_000, 1_000_000])] {
+        plan.lanes[lane].tasks.insert(TASK.to_owned(), LaneTask { parts: 1, lines: interval });
+    }
+    let of = |lane: u32, count: usize| epochs(&plan, &mut open(&plan, lane), count, 1).remove(0);
+    let (first, second) = (of(0, 90), of(1, 210));
+    let mut both: Vec<u64> = first.iter().chain(&second).copied().collect();
+    both.sort_unstable();
+    assert_eq!(both, (0..300).collect::<Vec<u64>>());
+    assert_eq!(first, of(0, 90), "a stream depends on the plan alone");
+}
+
+#[test]
+fn unusable_pairs_are_counted_and_nothing_usable_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 60, 1000);
+    let source = plan.tasks[TASK].corpus.train.source[0].clone();
+    let mut text = fs::read(&source).unwrap();
+    let length = text.len();
+    text.splice(0..2, *b"\xff\xff");
+    text[length - 1] = b'\n';
+    fs::write(&source, &text).unwrap();
+    let mut stream = open(&plan, 0);
+    epochs(&plan, &mut stream, 59, 1);
+    stream.next_batch().unwrap();
+    assert_eq!(stream.state().skipped.not_utf8, 1);
+    plan.training.batch_tokens = 1;
+    let fault = open(&plan, 0).next_batch().unwrap_err();
+    assert!(matches!(fault, StreamError::NothingUsable { .. }), "{fault}");
+}
+
+#[test]
+fn validation_gives_each_pair_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = corpus(folder.path(), 120, 10);
+    let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+    let mut stream = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
+    let mut seen = Vec::new();
+    while let Some(batch) = stream.next_batch().unwrap() {
+        assert_eq!(
+            batch.target_tokens,
+            batch
+                .target
+                .iter()
+                .map(|row| row.len() as u64 - 1 - batch.unscored as u64)
+                .sum::<u64>()
+        );
+        seen.extend(lines(&plan, &batch));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..120).collect::<Vec<u64>>());
+}
