@@ -7,19 +7,21 @@
 //!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket in the plan's
 //!    precision: the gradients of the trained modules, in the communicator's order, then one number for each of them: its
 //!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places.
-//! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: the sum of squares of the divided gradients of the
-//!    trained modules that the rank owns; the source tokens of the rank's lanes; 1 if a signal asked this rank to end, else
-//!    0; then, for each task that any lane ran in the step, in order of name, the sum of its losses and of its target tokens.
+//! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
+//!    its target tokens and its source tokens; then the sum of squares of the divided gradients of the trained modules; then
+//!    the number of ranks that a signal asked to end. A rank puts zeros for the lanes of others, and counts the modules that
+//!    it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
 //! 3. The optimiser steps every trained module. No communication.
-//! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last, when a task has validation
-//!    text: one all-reduce (sum) over `world` of 64-bit floats: for each such task, in order of name, the sum of its losses and
-//!    of its target tokens; zeros for tasks that another rank validates.
-//! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every`, after the last, and when the scalars say
-//!    that a signal asked for the end: every rank writes the modules that it owns, then one all-reduce (sum) over `world` of
-//!    one 64-bit float, 0 when all was written, else 1. The checkpoint is complete, and published by rank 0, when the sum is 0.
+//! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last: one all-reduce (sum) over
+//!    `world` of 64-bit floats: for each task of the plan, in order of name, the sum of its losses and its target tokens;
+//!    zeros for tasks that another rank validates or none.
+//! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every` and after the last: three barriers over
+//!    `world`: the folder is there; every rank has written the modules that it owns; rank 0 has published the whole.
+//!
+//! When the scalars say that a signal asked for the end, the step has no validation, a checkpoint, and no successor.
 //!
 //! One rank alone has no collectives. The order of communicators is one for all ranks, so no two ranks can wait for each
-//! other; [`crate::replay`] proves it of each plan by other code.
+//! other; [`crate::replay()`] proves it of each plan by other code.
 
 use std::collections::BTreeSet;
 
@@ -30,15 +32,15 @@ use crate::plan::{CommunicatorSpec, Plan};
 pub enum CollectivePurpose {
     /// Sums of gradients and divisors.
     Gradients,
-    /// Norm, tokens, losses, request to end.
+    /// Losses and tokens of lanes, norm, requests to end.
     Scalars,
     /// Validation losses.
     Validation,
-    /// All ranks have written.
+    /// A barrier around the files of a checkpoint.
     Checkpoint,
 }
 
-/// One all-reduce (sum) in which a rank takes part.
+/// One all-reduce (sum), or barrier, in which a rank takes part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectiveCall<'a> {
     /// The communicator's name.
@@ -47,14 +49,21 @@ pub struct CollectiveCall<'a> {
     pub purpose: CollectivePurpose,
     /// [`CollectivePurpose::Gradients`]: the trained modules in the order of the bucket; else empty.
     pub modules: Vec<&'a str>,
-    /// [`CollectivePurpose::Scalars`] and [`CollectivePurpose::Validation`]: the tasks in the order of their numbers; else empty.
-    pub tasks: Vec<&'a str>,
-    /// Numbers in the bucket: of the plan's precision for gradients, else 64-bit floats.
+    /// Numbers in the bucket: of the plan's precision for gradients, else 64-bit floats; 0 for a barrier.
     pub elements: u64,
 }
 
-/// Numbers ahead of the tasks' in the scalars: sum of squares, source tokens, requests to end.
-pub const SCALARS_AHEAD: u64 = 3;
+/// Numbers of a lane among the scalars: sum of losses, target tokens, source tokens.
+pub const LANE_SCALARS: u64 = 3;
+
+/// Numbers behind the lanes' among the scalars: sum of squares, requests to end.
+pub const RANK_SCALARS: u64 = 2;
+
+/// Numbers of a task in a validation: sum of losses, target tokens.
+pub const TASK_SCALARS: u64 = 2;
+
+/// Barriers of a checkpoint.
+pub const CHECKPOINT_BARRIERS: usize = 3;
 
 impl Plan {
     /// The tasks that the lanes run in a step (from 1), each once, in order of name.
@@ -94,29 +103,23 @@ impl Plan {
         let Some(world) = self.communicators.first().map(|spec| spec.name.as_str()) else {
             return calls;
         };
-        let numbers = |purpose, ahead, tasks: Vec<_>| CollectiveCall {
+        let over_world = |purpose, elements| CollectiveCall {
             communicator: world,
             purpose,
             modules: Vec::new(),
-            elements: ahead + 2 * tasks.len() as u64,
-            tasks,
+            elements,
         };
-        let ran = self.tasks_in(step).into_iter().collect();
-        calls.push(numbers(CollectivePurpose::Scalars, SCALARS_AHEAD, ran));
-        let validated = self.validated_tasks();
-        if self.validates_after(step) && !validated.is_empty() {
-            calls.push(numbers(CollectivePurpose::Validation, 0, validated));
+        let scalars = LANE_SCALARS * self.lanes.len() as u64 + RANK_SCALARS;
+        calls.push(over_world(CollectivePurpose::Scalars, scalars));
+        if self.validates_after(step) {
+            let losses = TASK_SCALARS * self.tasks.len() as u64;
+            calls.push(over_world(CollectivePurpose::Validation, losses));
         }
         if self.saves_after(step) {
-            calls.push(numbers(CollectivePurpose::Checkpoint, 1, Vec::new()));
+            let barrier = over_world(CollectivePurpose::Checkpoint, 0);
+            calls.extend(std::iter::repeat_n(barrier, CHECKPOINT_BARRIERS));
         }
         calls
-    }
-
-    /// The tasks with validation text, in order of name.
-    pub fn validated_tasks(&self) -> Vec<&str> {
-        let with_text = self.tasks.iter().filter(|(_, task)| task.corpus.valid.is_some());
-        with_text.map(|(name, _)| name.as_str()).collect()
     }
 
     /// The all-reduce of a communicator's gradients; none when none of its modules is trained.
@@ -137,7 +140,6 @@ impl Plan {
             communicator: &spec.name,
             purpose: CollectivePurpose::Gradients,
             modules,
-            tasks: Vec::new(),
             elements,
         })
     }
@@ -162,8 +164,9 @@ mod tests {
             plan.collectives(1, step).iter().map(|call| call.purpose).collect()
         };
         assert_eq!(purposes(1), [Gradients, Scalars]);
-        assert_eq!(purposes(10), [Gradients, Scalars, Validation, Checkpoint]);
-        assert_eq!(purposes(20), [Gradients, Scalars, Validation, Checkpoint]);
+        let whole = [Gradients, Scalars, Validation, Checkpoint, Checkpoint, Checkpoint];
+        assert_eq!(purposes(10), whole);
+        assert_eq!(purposes(20), whole);
     }
 
     #[test]

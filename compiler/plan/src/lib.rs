@@ -13,6 +13,7 @@ pub mod model;
 pub mod path;
 pub mod plan;
 pub mod random;
+pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
@@ -35,4 +36,5 @@ pub use plan::{
     Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
     VocabularySpec,
 };
+pub use replay::{ReplayFault, ReplayReport, replay};
 pub use verify::{Rule, Violation, verify};

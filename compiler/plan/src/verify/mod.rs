@@ -2,7 +2,7 @@
 //!
 //! What holds afterwards: every name means something, every number is in range, lanes and ranks carry exactly what they
 //! must, and every gradient is summed over exactly the ranks that hold the module. That the ranks' collectives meet is proved
-//! by `replay`.
+//! by [`crate::replay()`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
