@@ -1,2 +1,28 @@
-//! Placeholder.
-fn main() {}
+//! The `mmc` command: arguments to one command's run, its end to an exit code.
+//!
+//! 0: fine; 1: findings, differences, a failed run; 2: wrong usage or unreadable input; 75: interrupted, `--resume` goes on;
+//! 101: a fault of `mmc` itself.
+
+mod args;
+mod error;
+mod launch;
+mod output;
+mod program;
+mod progress;
+mod report;
+mod run;
+mod seat;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    report::install_panic_hook();
+    let end = args::Arguments::parse().command.run();
+    match end {
+        Ok(exit) => exit.code(),
+        Err(stop) => report::stop(stop).code(),
+    }
+}
