@@ -6,5 +6,6 @@ mod golden;
 mod house;
 mod laws;
 mod oracle;
+mod registry;
 mod support;
 mod ui;

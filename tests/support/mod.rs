@@ -1,1 +1,46 @@
 //! Shared by the tests.
+
+pub(crate) mod world;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mmc_core::diagnostics::{Diagnostics, Finding};
+use mmc_core::ir::experiment::Experiment;
+use mmc_core::resolve::resolve;
+use mmc_syntax::SourceMap;
+use world::TestWorld;
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compares with a file, or rewrites it under `MMC_BLESS=1`. The message says what differs.
+pub(crate) fn compare(path: &Path, found: &str) -> Result<(), String> {
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    if expected == found {
+        return Ok(());
+    }
+    if std::env::var_os("MMC_BLESS").is_some_and(|value| value == "1") {
+        return fs::write(path, found).map_err(|why| format!("{}: {why}", path.display()));
+    }
+    let difference = similar::TextDiff::from_lines(expected.as_str(), found);
+    let text = difference.unified_diff().header("expected", "found").to_string();
+    Err(format!("{} differs (MMC_BLESS=1 rewrites it):\n{text}", path.display()))
+}
+
+/// What the compiler says of `main.mmc`.
+pub(crate) struct Outcome {
+    pub(crate) experiment: Option<Experiment>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) sources: SourceMap,
+}
+
+/// Resolves `entry` of a world.
+pub(crate) fn resolved(world: &TestWorld, entry: &str, params: &[(String, String)]) -> Outcome {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Diagnostics::default();
+    let experiment = resolve(entry, params, world, &mut sources, &mut diagnostics).ok();
+    Outcome { experiment, findings: diagnostics.into_findings(), sources }
+}

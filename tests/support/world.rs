@@ -1,0 +1,71 @@
+//! A world for tests: sources from memory or a folder, every corpus and tokenizer there unless told otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use mmc_plan::VocabularyKind;
+
+/// Lines of a corpus that nobody says anything about.
+const LINES: u64 = 1_000;
+
+/// Answers from memory, then from a folder.
+#[derive(Debug, Default)]
+pub(crate) struct TestWorld {
+    /// Sources by path.
+    pub(crate) sources: BTreeMap<String, String>,
+    /// Where other sources are looked for.
+    pub(crate) folder: Option<PathBuf>,
+    /// Corpus and tokenizer files that are not there.
+    pub(crate) missing: BTreeSet<String>,
+    /// Lines of corpora.
+    pub(crate) lines: BTreeMap<String, u64>,
+}
+
+impl TestWorld {
+    /// A world whose only source is `main.mmc`, over the sources of a folder.
+    pub(crate) fn with_main(folder: &Path, text: &str) -> Self {
+        let sources = BTreeMap::from([("main.mmc".to_owned(), text.to_owned())]);
+        Self { sources, folder: Some(folder.to_owned()), ..Self::default() }
+    }
+}
+
+impl World for TestWorld {
+    fn source(&self, path: &str) -> Result<String, WorldError> {
+        if let Some(text) = self.sources.get(path) {
+            return Ok(text.clone());
+        }
+        let folder = self.folder.as_ref().ok_or(WorldError::Missing)?;
+        fs::read_to_string(folder.join(path)).map_err(|_| WorldError::Missing)
+    }
+
+    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
+        if self.missing.contains(path) {
+            return Err(WorldError::Missing);
+        }
+        let lines = self.lines.get(path).copied().unwrap_or(LINES);
+        Ok(CorpusFacts { bytes: lines * 50, lines })
+    }
+
+    fn matching(&self, pattern: &str) -> Vec<String> {
+        if self.missing.contains(pattern) {
+            return Vec::new();
+        }
+        ["0", "1"].map(|shard| pattern.replace('*', shard)).to_vec()
+    }
+
+    fn tokenizer(&self, path: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
+        if self.missing.contains(path) {
+            return Err(WorldError::Missing);
+        }
+        Ok(TokenizerFacts {
+            pieces: 100,
+            sha256: "0".repeat(64),
+            unk: Some(0),
+            bos: Some(1),
+            eos: Some(2),
+            pad: None,
+        })
+    }
+}
