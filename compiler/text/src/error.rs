@@ -102,6 +102,30 @@ pub enum TextError {
         /// The system's reason.
         cause: io::Error,
     },
+    /// A file that is no tokenizer of its kind.
+    #[error("can't read `{}` as a tokenizer: {reason}", path.display())]
+    #[diagnostic(
+        code(mmc::text::tokenizer),
+        help(
+            "`kind = sentencepiece` reads `.model` files of unigram and BPE models, `kind = huggingface` reads `tokenizer.json` files"
+        )
+    )]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A vocabulary that can't be trained.
+    #[error("can't train a tokenizer: {reason}")]
+    #[diagnostic(
+        code(mmc::text::untrainable),
+        help("change the number of pieces, the coverage or the files")
+    )]
+    Training {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl TextError {
@@ -111,7 +135,6 @@ impl TextError {
     }
 
     /// The system refused to write a file.
-    #[expect(dead_code, reason = "for the writers")]
     pub(crate) fn unwritable(path: &Path, cause: io::Error) -> Self {
         Self::Unwritable { path: path.to_owned(), cause }
     }

@@ -9,5 +9,8 @@ pub mod count;
 pub mod error;
 pub mod lines;
 pub mod parallel;
+pub mod tokenizer;
+
+mod write;
 
 pub use error::TextError;

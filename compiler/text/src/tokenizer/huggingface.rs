@@ -1,0 +1,207 @@
+//! Hugging Face `tokenizer.json` files: their facts without building a model, and encoding by the `tokenizers` library.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::TokenizerFacts;
+
+/// Names of special pieces in the wild, the likeliest first.
+const UNKNOWN: [&str; 3] = ["<unk>", "[UNK]", "<|unk|>"];
+const START: [&str; 5] = ["<s>", "<bos>", "[CLS]", "<|startoftext|>", "<|begin_of_text|>"];
+const END: [&str; 5] = ["</s>", "<eos>", "[SEP]", "<|endoftext|>", "<|end_of_text|>"];
+const PADDING: [&str; 3] = ["<pad>", "[PAD]", "<|pad|>"];
+
+/// A loaded `tokenizer.json`.
+#[derive(Debug, Clone)]
+pub(crate) struct HuggingFace {
+    model: tokenizers::Tokenizer,
+    /// Ids that text must never give: start, end and padding.
+    control: Vec<u32>,
+    unknown: Option<u32>,
+}
+
+/// Ids of special pieces, and the number of ids, as far as they were met.
+#[derive(Debug, Default)]
+struct Ids {
+    pieces: u64,
+    named: [Option<(usize, u32)>; 4],
+}
+
+impl Ids {
+    fn meet(&mut self, piece: &str, id: u64) {
+        self.pieces = self.pieces.max(id.saturating_add(1));
+        // Every special name begins like this; most pieces don't.
+        if !piece.starts_with(['<', '[']) {
+            return;
+        }
+        let Ok(id) = u32::try_from(id) else { return };
+        for (slot, names) in self.named.iter_mut().zip([&UNKNOWN[..], &START, &END, &PADDING]) {
+            let Some(rank) = names.iter().position(|&name| name == piece) else { continue };
+            if slot.is_none_or(|(known, _)| rank < known) {
+                *slot = Some((rank, id));
+            }
+        }
+    }
+}
+
+/// The `vocab` of a model: an object `piece: id` (BPE, word pieces, words) or a list of `[piece, score]` (Unigram).
+struct Vocabulary<'i>(&'i mut Ids);
+
+impl<'de> DeserializeSeed<'de> for Vocabulary<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Vocabulary<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a vocabulary")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Text(piece), id)) = map.next_entry::<Text<'de>, u64>()? {
+            self.0.meet(&piece, id);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut id = 0;
+        while let Some((Text(piece), _)) = list.next_element::<(Text<'de>, IgnoredAny)>()? {
+            self.0.meet(&piece, id);
+            id += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Text that is borrowed from the file where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+/// The `model` of a file.
+struct Model<'i>(&'i mut Ids);
+
+impl<'de> DeserializeSeed<'de> for Model<'_> {
+    type Value = Option<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
+        input.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Model<'_> {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a model")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut unknown = None;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "vocab" => map.next_value_seed(Vocabulary(&mut *self.0))?,
+                "unk_id" => unknown = map.next_value::<Option<u64>>()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(unknown)
+    }
+}
+
+#[derive(Deserialize)]
+struct Added {
+    id: u64,
+    content: String,
+}
+
+/// A whole file.
+struct Whole<'i>(&'i mut Ids);
+
+impl<'de> Visitor<'de> for Whole<'_> {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a `tokenizer.json`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut unknown = None;
+        let mut modelled = false;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "model" => {
+                    unknown = map.next_value_seed(Model(&mut *self.0))?;
+                    modelled = true;
+                }
+                "added_tokens" => {
+                    for added in map.next_value::<Option<Vec<Added>>>()?.unwrap_or_default() {
+                        self.0.meet(&added.content, added.id);
+                    }
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if modelled { Ok(unknown) } else { Err(serde::de::Error::missing_field("model")) }
+    }
+}
+
+/// The facts of a `tokenizer.json`, by one pass over its bytes.
+pub(crate) fn facts(bytes: &[u8], sha256: String) -> Result<TokenizerFacts, String> {
+    let mut ids = Ids::default();
+    let mut input = serde_json::Deserializer::from_slice(bytes);
+    let unknown = input.deserialize_map(Whole(&mut ids)).map_err(|fault| fault.to_string())?;
+    input.end().map_err(|fault| fault.to_string())?;
+    let pieces = u32::try_from(ids.pieces).map_err(|_| "ids beyond 32 bits".to_owned())?;
+    if pieces == 0 {
+        return Err("it holds no pieces".to_owned());
+    }
+    let [unk, bos, eos, pad] = ids.named.map(|named| named.map(|(_, id)| id));
+    let unk = unknown.and_then(|id| u32::try_from(id).ok()).or(unk);
+    Ok(TokenizerFacts { pieces, unk, bos, eos, pad, sha256 })
+}
+
+impl HuggingFace {
+    /// Builds the model.
+    pub(crate) fn read(bytes: &[u8], facts: &TokenizerFacts) -> Result<Self, String> {
+        let mut model =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|fault| fault.to_string())?;
+        model.set_encode_special_tokens(true);
+        model.with_padding(None);
+        model.with_truncation(None).map_err(|fault| fault.to_string())?;
+        let control = [facts.bos, facts.eos, facts.pad].into_iter().flatten().collect();
+        Ok(Self { model, control, unknown: facts.unk })
+    }
+
+    /// Ids of a text. A text that the model can't encode at all becomes one unknown piece.
+    pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
+        let Ok(encoding) = self.model.encode_fast(text, false) else {
+            return self.unknown.into_iter().collect();
+        };
+        let mut ids = encoding.get_ids().to_vec();
+        if ids.iter().any(|id| self.control.contains(id)) {
+            ids.retain_mut(|id| {
+                let named = self.control.contains(id);
+                *id = if named { self.unknown.unwrap_or(*id) } else { *id };
+                !named || self.unknown.is_some()
+            });
+        }
+        ids
+    }
+
+    /// The text of ids, special pieces left out.
+    pub(crate) fn decode(&self, ids: &[u32]) -> String {
+        self.model.decode(ids, true).unwrap_or_default()
+    }
+}

@@ -1,0 +1,109 @@
+//! Text to ids of a vocabulary and back: SentencePiece `.model` files and Hugging Face `tokenizer.json` files.
+//!
+//! [`facts`] reads what a plan needs without building a model; [`Tokenizer`] encodes and decodes; [`train`] makes files.
+
+mod huggingface;
+mod sentencepiece;
+pub mod train;
+
+use std::path::Path;
+
+use mmc_plan::VocabularyKind;
+use sha2::{Digest, Sha256};
+
+use crate::error::TextError;
+
+/// What the compiler has to know of a tokenizer file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenizerFacts {
+    /// Number of ids: `0..pieces`.
+    pub pieces: u32,
+    /// Id of the unknown piece.
+    pub unk: Option<u32>,
+    /// Id of the start token.
+    pub bos: Option<u32>,
+    /// Id of the end token.
+    pub eos: Option<u32>,
+    /// Id of padding.
+    pub pad: Option<u32>,
+    /// `sha256` of the file's bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The kinds of model behind a [`Tokenizer`].
+#[derive(Debug, Clone)]
+enum Kind {
+    SentencePiece(Box<sentencepiece::SentencePiece>),
+    HuggingFace(Box<huggingface::HuggingFace>),
+}
+
+/// A loaded tokenizer; encodes on the calling thread alone.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    kind: Kind,
+    facts: TokenizerFacts,
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The facts of a tokenizer file's bytes; does not build the model. `Err` says what is wrong with the file.
+pub fn facts(bytes: &[u8], kind: VocabularyKind) -> Result<TokenizerFacts, String> {
+    match kind {
+        VocabularyKind::Sentencepiece => sentencepiece::facts(bytes, sha256(bytes)),
+        VocabularyKind::Huggingface => huggingface::facts(bytes, sha256(bytes)),
+    }
+}
+
+impl Tokenizer {
+    /// Loads a tokenizer file.
+    pub fn load(kind: VocabularyKind, path: impl AsRef<Path>) -> Result<Self, TextError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|cause| TextError::unreadable(path, cause))?;
+        Self::from_bytes(kind, &bytes)
+            .map_err(|reason| TextError::Tokenizer { path: path.to_owned(), reason })
+    }
+
+    /// A tokenizer from its file's bytes. `Err` says what is wrong with them.
+    pub fn from_bytes(kind: VocabularyKind, bytes: &[u8]) -> Result<Self, String> {
+        let sha256 = sha256(bytes);
+        match kind {
+            VocabularyKind::Sentencepiece => {
+                let model = sentencepiece::SentencePiece::read(bytes)?;
+                let facts = model.facts(sha256);
+                Ok(Self { kind: Kind::SentencePiece(Box::new(model)), facts })
+            }
+            VocabularyKind::Huggingface => {
+                let facts = huggingface::facts(bytes, sha256)?;
+                let model = huggingface::HuggingFace::read(bytes, &facts)?;
+                Ok(Self { kind: Kind::HuggingFace(Box::new(model)), facts })
+            }
+        }
+    }
+
+    /// Size, special ids and digest.
+    pub fn facts(&self) -> &TokenizerFacts {
+        &self.facts
+    }
+
+    /// The ids of a text, without start and end tokens. Names of control pieces in the text are text.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        match &self.kind {
+            Kind::SentencePiece(model) => model.encode(text),
+            Kind::HuggingFace(model) => model.encode(text),
+        }
+    }
+
+    /// The text of ids. Control pieces and ids that the file doesn't have (added tokens) say nothing.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        match &self.kind {
+            Kind::SentencePiece(model) => model.decode(ids),
+            Kind::HuggingFace(model) => model.decode(ids),
+        }
+    }
+}
