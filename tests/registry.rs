@@ -13,7 +13,11 @@ fn codes(example: &str, kind: Example) -> Vec<String> {
     };
     let world = TestWorld::with_main(&root().join("tests/ui"), &text);
     let outcome = resolved(&world, "main.mmc", &[]);
-    outcome.findings.iter().filter_map(|finding| finding.code().map(|code| code.to_string())).collect()
+    outcome
+        .findings
+        .iter()
+        .filter_map(|finding| finding.code().map(|code| code.to_string()))
+        .collect()
 }
 
 #[test]

@@ -36,7 +36,8 @@ fn entry(path: &Path) -> String {
 }
 
 fn compiled(path: &Path, text: &str) -> Outcome {
-    let mut world = TestWorld { folder: Some(path.parent().unwrap().to_owned()), ..TestWorld::default() };
+    let mut world =
+        TestWorld { folder: Some(path.parent().unwrap().to_owned()), ..TestWorld::default() };
     let mut params = Vec::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
         match line.split_whitespace().collect::<Vec<_>>().as_slice() {
@@ -45,7 +46,9 @@ fn compiled(path: &Path, text: &str) -> Outcome {
                 params.push((name.to_owned(), value.to_owned()));
             }
             ["missing", file] => drop(world.missing.insert((*file).to_owned())),
-            ["lines", file, count] => drop(world.lines.insert((*file).to_owned(), count.parse().unwrap())),
+            ["lines", file, count] => {
+                drop(world.lines.insert((*file).to_owned(), count.parse().unwrap()))
+            }
             _ => panic!("{}: `#@ {line}`", path.display()),
         }
     }
@@ -58,7 +61,7 @@ fn notes(name: &str, text: &str) -> Notes {
     for (number, line) in text.lines().enumerate() {
         if let Some(code) = line.trim_start().strip_prefix("#~ ") {
             notes.push((name.to_owned(), above, code.trim().to_owned()));
-        } else if !line.starts_with('#') && !line.trim().is_empty() {
+        } else if !line.starts_with("#@ ") {
             above = number + 1;
         }
     }
@@ -83,7 +86,8 @@ fn found(outcome: &Outcome, entry: &str) -> Notes {
 }
 
 fn rendered(outcome: Outcome) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
     let sources: SourceMap = outcome.sources;
     let mut text = String::new();
     for finding in outcome.findings {
@@ -99,6 +103,9 @@ fn expected(path: &Path, text: &str) -> Notes {
     let mut all = notes(&entry(path), text);
     for line in text.lines().filter_map(|line| line.strip_prefix("import \"")) {
         let file = line.trim_end().trim_end_matches('"');
+        if file == entry(path) {
+            continue;
+        }
         let imported = fs::read_to_string(path.parent().unwrap().join(file)).unwrap_or_default();
         all.extend(notes(file, &imported));
     }
@@ -115,7 +122,10 @@ fn fixtures_look_as_noted() {
         let (expected, found) = (expected(&path, &text), found(&outcome, &entry(&path)));
         let short = path.strip_prefix(root().join("tests/ui")).unwrap().display().to_string();
         if expected != found {
-            faults.push(format!("{short}: noted {expected:#?}, found {found:#?}\n{}", rendered(outcome)));
+            faults.push(format!(
+                "{short}: noted {expected:#?}, found {found:#?}\n{}",
+                rendered(outcome)
+            ));
             continue;
         }
         if let Err(difference) = compare(&path.with_extension("stderr"), &rendered(outcome)) {
@@ -135,10 +145,13 @@ fn there_are_fixtures_for_every_code_of_the_resolver() {
         }
     }
     let codes: BTreeSet<&str> = mmc_core::registry::rows().map(|row| row.code).collect();
-    let unknown: Vec<&String> = noted.keys().filter(|code| !codes.contains(code.as_str())).collect();
+    let unknown: Vec<&String> =
+        noted.keys().filter(|code| !codes.contains(code.as_str())).collect();
     assert!(unknown.is_empty(), "codes that the registry does not have: {unknown:?}");
-    let lacking: Vec<&&str> =
-        codes.iter().filter(|code| code.contains("::resolve::") && !noted.contains_key(**code)).collect();
+    let lacking: Vec<&&str> = codes
+        .iter()
+        .filter(|code| code.contains("::resolve::") && !noted.contains_key(**code))
+        .collect();
     assert!(lacking.is_empty(), "codes without a fixture: {lacking:?}");
 }
 

@@ -33,6 +33,9 @@ impl TestWorld {
 
 impl World for TestWorld {
     fn source(&self, path: &str) -> Result<String, WorldError> {
+        if self.missing.contains(path) {
+            return Err(WorldError::Missing);
+        }
         if let Some(text) = self.sources.get(path) {
             return Ok(text.clone());
         }

@@ -38,7 +38,7 @@ impl Diagnostics {
         if self.errors > 0 { Err(Halt(())) } else { Ok(()) }
     }
 
-    /// All findings in order of place, then of code; the same code at the same place once. Files come in the order in
+    /// All findings in order of place, then of code; the same finding at the same place once. Files come in the order in
     /// which they were read; findings without a place come first.
     pub fn into_findings(self) -> Vec<Finding> {
         let mut keyed: Vec<(Key, Finding)> =
@@ -54,10 +54,12 @@ impl Diagnostics {
 struct Key {
     place: Option<(usize, usize)>,
     code: String,
+    message: String,
 }
 
 fn key(finding: &dyn Diagnostic) -> Key {
     let code = finding.code().map(|code| code.to_string()).unwrap_or_default();
     let primary = finding.labels().and_then(|mut labels| labels.next());
-    Key { place: primary.map(|label| (label.offset(), label.len())), code }
+    let place = primary.map(|label| (label.offset(), label.len()));
+    Key { place, code, message: finding.to_string() }
 }

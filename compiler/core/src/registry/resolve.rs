@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         "Every direction of the tasks needs a weight. Sets of directions may be used as keys.",
         [
             "curriculum { weight = table({ cs -> de = 0.3 }) }",
-            "curriculum { weight = table({ cs -> de = 0.3  all <-> all - cs -> de = 1.0 }) }",
+            "curriculum { weight = table({ cs -> de = 0.3, all <-> all - cs -> de = 1.0 }) }",
         ],
     ),
     over(

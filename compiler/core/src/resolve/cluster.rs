@@ -80,7 +80,7 @@ pub(crate) fn resolve<'a>(
         return None;
     };
     let preset = preset(word, span, program, reader)?;
-    let mut over = block.cloned().unwrap_or_else(|| Section::empty("cluster", key));
+    let mut over = Section::empty(word, key);
     for arg in arguments(value) {
         let Some(name) = &arg.name else {
             reader.report(ResolveError::WrongType {
@@ -94,9 +94,10 @@ pub(crate) fn resolve<'a>(
         };
         over.set(name, &arg.value, file, reader.diagnostics);
     }
-    word.clone_into(&mut over.what);
     over.check(&KNOWN, reader.diagnostics);
-    let mut section = preset.clone().overridden_by(over);
+    let beside = block.cloned().unwrap_or_else(|| Section::empty("cluster", key));
+    beside.check(&KNOWN, reader.diagnostics);
+    let mut section = preset.clone().overridden_by(beside).overridden_by(over);
     section.span = span;
     spec(word, &section, precision, reader)
 }

@@ -81,18 +81,49 @@ impl<'a> Program<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut collector = Collector { program: Self::default(), graph, diagnostics };
+        // Single blocks are merged from the importing file down; of declarations that are there twice, the imported one is
+        // the first, so that the finding is about the importing file.
         for (number, file) in files.iter().enumerate() {
-            for entry in &file.tree.items {
+            for entry in file.tree.items.iter().filter(|entry| is_single(entry)) {
                 collector.entry(entry, number);
             }
         }
+        for (number, file) in files.iter().enumerate().rev() {
+            for entry in file.tree.items.iter().filter(|entry| !is_single(entry)) {
+                collector.entry(entry, number);
+            }
+        }
+        collector.program.replace_cluster(graph);
         collector.program
+    }
+
+    /// `cluster = preset(...)` takes the place of `cluster` blocks in the files that it imports; blocks beside it refine it.
+    fn replace_cluster(&mut self, graph: &ImportGraph) {
+        if let (Some((_, _, file)), Some(section)) =
+            (self.cluster_call, self.single.get_mut("cluster"))
+        {
+            section.drop_fields(|other| graph.reaches(file, other));
+        }
     }
 
     /// The blocks of a keyword, in order of name.
     pub(crate) fn declared(&self, keyword: &str) -> &[Declared<'a>] {
         self.declared.get(keyword).map_or(&[], Vec::as_slice)
     }
+}
+
+fn is_single(entry: &Entry) -> bool {
+    match &entry.kind {
+        EntryKind::Block(block) => {
+            SINGLE.contains(&block.keyword.text.as_str()) && !is_preset(block)
+        }
+        _ => false,
+    }
+}
+
+/// `cluster NAME { ... }`.
+fn is_preset(block: &Block) -> bool {
+    block.keyword.text == "cluster" && block.header.is_some()
 }
 
 struct Collector<'c, 'a> {
@@ -128,7 +159,7 @@ impl<'a> Collector<'_, 'a> {
             });
         } else if let Some(keyword) = NAMED.iter().find(|name| **name == word) {
             self.named(keyword, block, docs, file);
-        } else if word == "cluster" && block.header.is_some() {
+        } else if is_preset(block) {
             self.named("preset", block, docs, file);
         } else if let Some(keyword) = SINGLE.iter().find(|name| **name == word) {
             self.single(keyword, block, docs, file);

@@ -222,6 +222,11 @@ impl<'a> Section<'a> {
         self
     }
 
+    /// Drops the fields that some files set.
+    pub(crate) fn drop_fields(&mut self, of: impl Fn(usize) -> bool) {
+        self.fields.retain(|_, placed| !of(placed.file));
+    }
+
     /// A field's value.
     pub(crate) fn value(&self, key: &str) -> Option<&'a Expr> {
         match self.fields.get(key)?.field {
