@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fault::{Fault, While};
-use crate::tools::{free_bytes, need, run};
+use crate::tools::{free_bytes, need, output, run};
 
 const VERSION: &str = "2.11.0";
 
@@ -155,10 +155,14 @@ fn fetch(cache: &Path, folder: &Path) -> Result<(), Fault> {
     fs::remove_dir_all(&wheels).doing(format_args!("removing {}", wheels.display()))
 }
 
-/// Fetches a wheel with pip, which resumes nothing but checks the sum before the file gets its name.
+/// Fetches a wheel with pip, which checks the sum; a whole one from an earlier try is taken as it is.
 fn download(wheel: &Wheel, wheels: &Path) -> Result<PathBuf, Fault> {
     if let Some(file) = find(wheels, wheel.stem) {
-        return Ok(file);
+        if sum(&file)? == wheel.sha256 {
+            return Ok(file);
+        }
+        // Cut off while it was being moved here.
+        fs::remove_file(&file).doing(format_args!("removing the broken {}", file.display()))?;
     }
     let pins = wheels.join("requirement.txt");
     fs::write(&pins, format!("{} --hash=sha256:{}\n", wheel.requirement, wheel.sha256))
@@ -179,6 +183,13 @@ fn download(wheel: &Wheel, wheels: &Path) -> Result<PathBuf, Fault> {
     })?;
     find(wheels, wheel.stem)
         .ok_or_else(|| Fault::new(format!("pip left no file for {}", wheel.requirement)))
+}
+
+/// The sha256 of a file in hexadecimal, by the Python that fetched it.
+fn sum(file: &Path) -> Result<String, Fault> {
+    let question =
+        "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest())";
+    Ok(output(Command::new("python3").args(["-c", question]).arg(file))?.trim().to_owned())
 }
 
 fn find(folder: &Path, stem: &str) -> Option<PathBuf> {
