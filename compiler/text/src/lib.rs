@@ -5,6 +5,7 @@
 //! ([`metrics`]). [`synth`] makes corpora of its own. Shared by the `mmc` command and the worker; see
 //! `docs/decisions/0001-text-crate.md`.
 
+pub mod batch;
 pub mod count;
 pub mod error;
 pub mod lines;

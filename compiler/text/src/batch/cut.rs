@@ -72,7 +72,7 @@ pub(super) fn shuffled(
 
 #[cfg(test)]
 mod tests {
-    use mmc_plan::random::{Purpose, Stream};
+    use mmc_plan::random::Purpose;
 
     use super::*;
 
