@@ -18,6 +18,7 @@ pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
+pub mod summary;
 pub mod text;
 pub mod verify;
 

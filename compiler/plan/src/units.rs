@@ -34,6 +34,11 @@ pub(crate) fn seconds(number: f64) -> String {
     format!("{} {unit}", three_digits(value))
 }
 
+/// `1.50 h`; seconds below an hour's tenth.
+pub(crate) fn hours(number: f64) -> String {
+    if number < 360.0 { seconds(number) } else { format!("{} h", three_digits(number / 3600.0)) }
+}
+
 /// `8.33 %` of a billion parts.
 pub(crate) fn share(parts: u64) -> String {
     format!("{} %", three_digits(float(parts) / 1e7))
@@ -86,6 +91,8 @@ mod tests {
         assert_eq!(seconds(0.0205), "20.5 ms");
         assert_eq!(seconds(0.0), "0.00 s");
         assert_eq!(seconds(3e-6), "3.00 us");
+        assert_eq!(hours(5400.0), "1.50 h");
+        assert_eq!(hours(20.0), "20.0 s");
         assert_eq!(share(83_333_333), "8.33 %");
     }
 }

@@ -11,6 +11,8 @@ mod compare;
 mod parts;
 mod text;
 
+pub(crate) use parts::stacks;
+
 #[cfg(test)]
 mod tests;
 
