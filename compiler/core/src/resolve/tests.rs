@@ -272,3 +272,47 @@ fn documentation_of_the_experiment_is_kept() {
     assert_eq!(experiment.spec.about, ["First.", "Second."]);
     assert_eq!(experiment.spec.seed, u64::MAX, "seeds are exact");
 }
+
+/// A program that uses about everything.
+const RICH: &str = include_str!("../../../../tests/ui/resolve/clean.mmc");
+const WHOLE: &str = include_str!("../../../../tests/ui/whole.mmc");
+const AROUND: &str = include_str!("../../../../tests/ui/frame.mmc");
+
+#[test]
+fn no_mutation_of_a_program_panics_or_fails_without_a_reason() {
+    let rich = RICH.replace("../whole.mmc", "whole.mmc");
+    let rich: Vec<&str> = rich.split_inclusive([' ', '\n', '(', ')', ',']).collect();
+    let around: Vec<&str> = AROUND.split_inclusive([' ', '\n', '(', ')', ',']).collect();
+    let mut state = 1_u64;
+    let mut draw = |below: usize| {
+        // Knuth's MMIX generator: any fixed sequence will do.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut resolved = 0;
+    for round in 0..600 {
+        let (mut main, mut frame) = (rich.clone(), around.clone());
+        let mutated = if round % 2 == 0 { &mut main } else { &mut frame };
+        for _ in 0..=draw(3) {
+            let (at, other) = (draw(mutated.len()), draw(mutated.len()));
+            let word = mutated[other];
+            match draw(4) {
+                0 => drop(mutated.remove(at)),
+                1 => mutated.insert(at, word),
+                2 => mutated.swap(at, other),
+                _ => mutated[at] = word,
+            }
+        }
+        let others = [("whole.mmc", WHOLE), ("frame.mmc", &frame.concat())];
+        match try_with(&main.concat(), &others, &[]) {
+            Ok(_) => resolved += 1,
+            Err(findings) => {
+                assert!(!findings.is_empty(), "{}{}", main.concat(), frame.concat());
+                let lost = findings.iter().any(|finding| finding.contains("no reason was found"));
+                assert!(!lost, "{}{}", main.concat(), frame.concat());
+            }
+        }
+    }
+    assert!(resolved > 10, "some mutations are harmless: {resolved}");
+}
