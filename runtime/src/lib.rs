@@ -7,3 +7,4 @@ pub mod ffi;
 pub mod model;
 pub mod optim;
 pub mod store;
+pub mod translate;

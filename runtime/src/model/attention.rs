@@ -26,7 +26,13 @@ pub(crate) struct Heads {
 impl Heads {
     /// `[rows * columns, dim]` as `[rows, heads, columns, dim / heads]`, without copying.
     pub(crate) fn part(self, x: &Tensor, grid: Grid) -> Tensor {
-        x.view([grid.rows, grid.columns, self.count, -1]).transpose(1, 2)
+        self.cut(&x.view([grid.rows, grid.columns, -1]))
+    }
+
+    /// `[rows, columns, dim]` as `[rows, heads, columns, dim / heads]`, without copying.
+    pub(crate) fn cut(self, x: &Tensor) -> Tensor {
+        let (rows, columns, _) = x.size3().unwrap_or_default();
+        x.view([rows, columns, self.count, -1]).transpose(1, 2)
     }
 
     /// The way back: `[rows, heads, columns, dim / heads]` as `[rows * columns, dim]`.
@@ -94,17 +100,24 @@ pub(crate) struct SelfAttention {
 impl SelfAttention {
     /// `[rows * columns, dim]` to the same shape.
     pub(crate) fn forward(&self, x: &Tensor, grid: Grid, mask: Mask<'_>, mode: Mode<'_>) -> Tensor {
-        let [q, k, v] = self.project(x).map(|part| self.heads.part(&part, grid));
-        let seen = self.heads.attend([&q, &k, &v], mask, mode);
-        self.out.forward(&self.heads.join(&seen))
+        let (q, kv) = self.project(x);
+        let q = self.heads.part(&q, grid);
+        let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
+        self.out.forward(&self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode)))
     }
 
-    /// Queries, keys and values, `[tokens, dim]` each.
-    pub(crate) fn project(&self, x: &Tensor) -> [Tensor; 3] {
+    /// Queries `[tokens, dim]`, and keys beside values `[tokens, 2 dim]`.
+    pub(crate) fn project(&self, x: &Tensor) -> (Tensor, Tensor) {
         let all = self.qkv.forward(x);
         let dim = all.size().last().map_or(0, |width| width / 3);
-        [0, 1, 2].map(|part| all.narrow(1, part * dim, dim))
+        (all.narrow(1, 0, dim), all.narrow(1, dim, 2 * dim))
     }
+}
+
+/// Keys and values that lie beside each other in the last dimension.
+pub(crate) fn halves(both: &Tensor) -> [Tensor; 2] {
+    let dim = both.size().last().map_or(0, |width| width / 2);
+    [0, 1].map(|part| both.narrow(-1, part * dim, dim))
 }
 
 /// Attention of the target to the encoder's states.
@@ -119,9 +132,7 @@ pub(crate) struct CrossAttention {
 impl CrossAttention {
     /// Keys and values of the encoder's states, `[rows, heads, columns, dim / heads]` each.
     pub(crate) fn memory(&self, states: &Tensor, grid: Grid) -> [Tensor; 2] {
-        let both = self.key_value.forward(states);
-        let dim = both.size().last().map_or(0, |width| width / 2);
-        [0, 1].map(|part| self.heads.part(&both.narrow(1, part * dim, dim), grid))
+        halves(&self.key_value.forward(states)).map(|part| self.heads.part(&part, grid))
     }
 
     /// `[rows * columns, dim]` to the same shape.

@@ -55,6 +55,11 @@ impl Direction {
         states
     }
 
+    /// Decoder states `[.., dim]` to logits `[.., vocabulary]`.
+    pub(crate) fn logits(&self, states: &Tensor) -> Tensor {
+        states.matmul(&self.output.weight.tr())
+    }
+
     /// Ids to embeddings with positions, `[rows * columns, dim]`.
     fn embed(&self, embedding: &Embedding, ids: &Ids, mode: Mode<'_>) -> Tensor {
         let embedded = self.place(embedding.forward(&ids.flat), ids, 0);

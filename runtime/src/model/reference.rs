@@ -1,5 +1,5 @@
-//! The network against PyTorch's own layers: states, loss and every gradient of small networks saved by
-//! `tests/fixtures/make_reference.py`, and the fused loss against PyTorch's kernel.
+//! The network against the layers of `torch.nn`: states, loss and every gradient of small networks saved by
+//! `tests/fixtures/make_reference.py`, and the fused loss against libtorch's kernel.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -26,8 +26,6 @@ mod read;
 mod section;
 mod sharing;
 mod tasks;
-#[cfg(test)]
-mod tests;
 mod training;
 mod units;
 mod values;

@@ -1,0 +1,274 @@
+//! Beam search over many sentences at once; with a beam of 1 it is greedy search.
+//!
+//! A hypothesis's probability is the product of its pieces' and its end token's. Hypotheses that ended are compared by
+//! `log p / length^a` (length with the end token; `a` is the length penalty, as in fairseq and Marian). A sentence is done when
+//! it has as many ended hypotheses as the beam is wide, or when none of the open ones can beat the best that ended.
+
+#[cfg(test)]
+mod tests;
+
+use tch::{Device, Tensor};
+
+use crate::model::{Decoding, Direction, Ids, Mode};
+
+/// How to search.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Search {
+    /// Hypotheses kept open, at least 1.
+    pub(crate) beam: usize,
+    /// Exponent of the length by which log-probabilities are divided, at least 0.
+    pub(crate) length_penalty: f64,
+    /// What the decoder is given first: the start token and target prefix tokens.
+    pub(crate) prompt: Vec<u32>,
+    /// The end token.
+    pub(crate) end: u32,
+    /// Ids that are never produced.
+    pub(crate) never: Vec<i64>,
+}
+
+/// The best translation found for a sentence.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    /// Pieces, without prompt and end token.
+    pub(crate) ids: Vec<u32>,
+    /// Log-probability divided by the length penalty.
+    pub(crate) score: f64,
+}
+
+/// An open hypothesis: a row of the decoding.
+#[derive(Debug, Clone)]
+struct Open {
+    ids: Vec<u32>,
+    /// Log-probability; `-inf` for a row that only fills the beam.
+    log_p: f64,
+}
+
+/// A sentence whose search goes on.
+#[derive(Debug)]
+struct Sentence {
+    /// Its place in the batch.
+    at: usize,
+    /// Most ids that are produced, the end token included.
+    limit: usize,
+    open: Vec<Open>,
+    ended: Vec<Found>,
+}
+
+/// A way to go on with one sentence: the row it extends, the id, and the log-probability that results.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    row: usize,
+    id: u32,
+    log_p: f64,
+}
+
+/// What the decoder says of all rows.
+struct Outlook {
+    /// Best ids of each row, with log-probabilities, best first.
+    best: Vec<Vec<(u32, f64)>>,
+    /// Log-probability of the end token in each row.
+    end: Vec<f64>,
+}
+
+impl Search {
+    /// The best translations of sources (ids, each with its end token) that make at most so many ids, the end token
+    /// included. The results don't depend on what else is in the batch.
+    pub(crate) fn run(
+        &self,
+        direction: &Direction,
+        sources: &[&[u32]],
+        limits: &[usize],
+        device: Device,
+    ) -> Vec<Found> {
+        tch::no_grad(|| self.run_unrecorded(direction, sources, limits, device))
+    }
+
+    fn run_unrecorded(
+        &self,
+        direction: &Direction,
+        sources: &[&[u32]],
+        limits: &[usize],
+        device: Device,
+    ) -> Vec<Found> {
+        let mut found: Vec<Found> = vec![Found { ids: Vec::new(), score: 0.0 }; sources.len()];
+        if sources.is_empty() {
+            return found;
+        }
+        let source = Ids::new(sources.iter().copied(), device);
+        let mut decoding = direction.begin(direction.encode(&source, Mode::Evaluate));
+        let mut sentences: Vec<Sentence> = limits
+            .iter()
+            .enumerate()
+            .map(|(at, &limit)| Sentence {
+                at,
+                limit: limit.max(1),
+                open: vec![Open { ids: Vec::new(), log_p: 0.0 }],
+                ended: Vec::new(),
+            })
+            .collect();
+        let mut next: Vec<Vec<u32>> = vec![self.prompt.clone(); sources.len()];
+        while !sentences.is_empty() {
+            let ids = Ids::new(next.iter().map(Vec::as_slice), device);
+            let outlook = self.look(&direction.advance(&mut decoding, &ids));
+            let rows = self.step(&mut sentences, &outlook);
+            next = rows_of(&sentences);
+            keep(&mut decoding, &mut sentences, &rows, |sentence| {
+                if let Some(slot) = found.get_mut(sentence.at) {
+                    *slot = best(sentence.ended);
+                }
+            });
+        }
+        found
+    }
+
+    /// The best ids of each row by logits `[rows, vocabulary]`: one more than the beam is wide, for one may be the end token.
+    fn look(&self, logits: &Tensor) -> Outlook {
+        let logsumexp = logits.logsumexp([-1_i64].as_slice(), true);
+        let mut logits = logits.shallow_clone();
+        if !self.never.is_empty() {
+            let never = Tensor::from_slice(&self.never).to_device(logits.device());
+            let _ = logits.index_fill_(1, &never, f64::NEG_INFINITY);
+        }
+        let wide = i64::try_from(self.beam).unwrap_or(i64::MAX).saturating_add(1);
+        let count = wide.min(logits.size().last().copied().unwrap_or(1));
+        let (top, ids) = logits.topk(count, 1, true, true);
+        let numbers = |x: &Tensor| -> Vec<f64> {
+            Vec::try_from(x.to_kind(tch::Kind::Double).reshape([-1])).unwrap_or_default()
+        };
+        let end = logits.narrow(1, i64::from(self.end), 1) - &logsumexp;
+        let top = numbers(&(top - &logsumexp));
+        let ids: Vec<i64> = Vec::try_from(ids.reshape([-1])).unwrap_or_default();
+        let count = usize::try_from(count).unwrap_or(1).max(1);
+        let row = |(ids, top): (&[i64], &[f64])| {
+            let pair = |(&id, &log_p): (&i64, &f64)| (u32::try_from(id).unwrap_or(0), log_p);
+            let mut row: Vec<(u32, f64)> = ids.iter().zip(top).map(pair).collect();
+            row.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            row
+        };
+        let best = ids.chunks(count).zip(top.chunks(count)).map(row).collect();
+        Outlook { best, end: numbers(&end) }
+    }
+
+    /// Extends every sentence's hypotheses by one id. Gives, sentence by sentence, the row that each open one comes from.
+    fn step(&self, sentences: &mut [Sentence], outlook: &Outlook) -> Vec<Vec<i64>> {
+        let mut first = 0;
+        let mut rows = Vec::with_capacity(sentences.len());
+        for sentence in sentences {
+            let width = sentence.open.len();
+            let taken = self.extend(sentence, first, outlook);
+            rows.push(taken.iter().map(|&row| as_i64(first + row)).collect());
+            first += width;
+        }
+        rows
+    }
+
+    /// One sentence's step: the best hypotheses that end are moved to the ended ones, the best of the others stay open.
+    /// Gives the rows (within the sentence) that those come from; the beam is filled up with rows that lead nowhere.
+    fn extend(&self, sentence: &mut Sentence, first: usize, outlook: &Outlook) -> Vec<usize> {
+        let last = sentence.open.first().is_none_or(|open| open.ids.len() + 1 >= sentence.limit);
+        let candidates = self.candidates(sentence, first, outlook, last);
+        let mut open = Vec::with_capacity(self.beam);
+        let mut rows = Vec::with_capacity(self.beam);
+        for (rank, candidate) in candidates.into_iter().enumerate() {
+            let Some(parent) = sentence.open.get(candidate.row) else { continue };
+            if candidate.id == self.end {
+                if rank < self.beam {
+                    let score = self.score(candidate.log_p, parent.ids.len() + 1);
+                    sentence.ended.push(Found { ids: parent.ids.clone(), score });
+                }
+            } else if open.len() < self.beam {
+                let mut ids = parent.ids.clone();
+                ids.push(candidate.id);
+                open.push(Open { ids, log_p: candidate.log_p });
+                rows.push(candidate.row);
+            }
+        }
+        if self.done(&sentence.ended, &open, sentence.limit) {
+            open.clear();
+            rows.clear();
+        } else if let Some(one) = open.first() {
+            let filler = Open { ids: one.ids.clone(), log_p: f64::NEG_INFINITY };
+            open.resize(self.beam, filler);
+            rows.resize(self.beam, 0);
+        }
+        sentence.open = open;
+        rows
+    }
+
+    /// All ways to go on, best first; only the end token where no more ids may follow.
+    fn candidates(
+        &self,
+        sentence: &Sentence,
+        first: usize,
+        outlook: &Outlook,
+        last: bool,
+    ) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (row, open) in sentence.open.iter().enumerate() {
+            let of_row = if last {
+                outlook.end.get(first + row).map(|&end| vec![(self.end, end)])
+            } else {
+                outlook.best.get(first + row).cloned()
+            };
+            for (id, log_p) in of_row.unwrap_or_default() {
+                candidates.push(Candidate { row, id, log_p: open.log_p + log_p });
+            }
+        }
+        candidates.retain(|candidate| candidate.log_p > f64::NEG_INFINITY);
+        candidates.sort_by(|a, b| {
+            b.log_p.total_cmp(&a.log_p).then(a.row.cmp(&b.row)).then(a.id.cmp(&b.id))
+        });
+        candidates
+    }
+
+    /// Whether no open hypothesis can matter any more. Log-probabilities only fall, so an open one can reach at best what it
+    /// has now, divided by the largest length.
+    fn done(&self, ended: &[Found], open: &[Open], limit: usize) -> bool {
+        let Some(front) = open.first() else { return true };
+        let best = ended.iter().map(|found| found.score).fold(f64::NEG_INFINITY, f64::max);
+        ended.len() >= self.beam || best >= self.score(front.log_p, limit)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+    fn score(&self, log_p: f64, length: usize) -> f64 {
+        log_p / (length as f64).powf(self.length_penalty)
+    }
+}
+
+/// What every open hypothesis is extended by.
+fn rows_of(sentences: &[Sentence]) -> Vec<Vec<u32>> {
+    let last = |open: &Open| open.ids.last().copied().into_iter().collect();
+    sentences.iter().flat_map(|sentence| sentence.open.iter().map(last)).collect()
+}
+
+/// Takes sentences that are done out of the batch and puts the decoding's rows into the order of the open hypotheses.
+fn keep(
+    decoding: &mut Decoding,
+    sentences: &mut Vec<Sentence>,
+    rows: &[Vec<i64>],
+    mut done: impl FnMut(Sentence),
+) {
+    let order: Vec<i64> = rows.iter().flatten().copied().collect();
+    let mut kept = Vec::with_capacity(sentences.len());
+    for (at, sentence) in std::mem::take(sentences).into_iter().enumerate() {
+        if sentence.open.is_empty() {
+            done(sentence);
+        } else {
+            kept.push(as_i64(at));
+            sentences.push(sentence);
+        }
+    }
+    if !order.is_empty() {
+        decoding.select(&order, &kept);
+    }
+}
+
+/// The ended hypothesis with the best score; the first by its ids among equals.
+fn best(mut ended: Vec<Found>) -> Found {
+    ended.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ids.cmp(&b.ids)));
+    ended.into_iter().next().unwrap_or(Found { ids: Vec::new(), score: f64::NEG_INFINITY })
+}
+
+fn as_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,197 @@
+//! The search against plain searches that recompute everything, and against enumeration of all translations.
+
+use std::collections::BTreeMap;
+
+use mmc_plan::Plan;
+use mmc_plan::sample::Sample;
+use tch::{Device, Kind, Tensor};
+
+use super::{Found, Search};
+use crate::model::{Direction, Ids, Mode, Network, Weights, init, layout};
+
+const START: u32 = 1;
+const END: u32 = 2;
+
+/// A random network in 64-bit floats whose output is far from uniform.
+fn direction(vocabulary: u32, seed: u64) -> Direction {
+    let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    joint.pieces = vocabulary - 1;
+    sample.model.decoder[0].layers = 2;
+    let plan = sample.plan();
+    let path = plan.module_path("a", "b").expect("a path");
+    let weights = weights(&plan, seed);
+    let network = Network::build(&plan, &weights).expect("all parameters");
+    network.direction(&path.encoder, &path.decoder).expect("a path of right kinds")
+}
+
+fn weights(plan: &Plan, seed: u64) -> BTreeMap<String, Weights> {
+    let of = |module: &String| {
+        let named = layout(plan, module).expect("a module of the plan").into_iter().map(|spec| {
+            let tensor = init::fill(seed, module, &spec);
+            // Wider than usual, so that what follows depends on what went before.
+            let tensor = if tensor.dim() == 2 { tensor * 2.5 } else { tensor };
+            (spec.name, tensor)
+        });
+        (module.clone(), Weights::new(named.collect()))
+    };
+    plan.modules.keys().map(of).collect()
+}
+
+fn search(beam: usize, length_penalty: f64) -> Search {
+    Search { beam, length_penalty, prompt: vec![START, 3], end: END, never: vec![0, 1] }
+}
+
+fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
+    let source = |at: u32| {
+        let mut ids: Vec<u32> =
+            (0..=(at * 5) % 7).map(|i| 3 + (i * i + at) % (vocabulary - 3)).collect();
+        ids.push(END);
+        ids
+    };
+    (0..count).map(source).collect()
+}
+
+fn run(search: &Search, direction: &Direction, sources: &[Vec<u32>], limit: usize) -> Vec<Found> {
+    let ids: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+    search.run(direction, &ids, &vec![limit; sources.len()], Device::Cpu)
+}
+
+/// Log-probabilities of what follows each position of one target, everything computed afresh: `[positions, vocabulary]`.
+fn log_p(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
+    let ids = |ids| Ids::new(std::iter::once(ids), Device::Cpu);
+    let memory = direction.encode(&ids(source), Mode::Evaluate);
+    let states = direction.decode(&ids(target), &memory, Mode::Evaluate);
+    let table = direction.logits(&states).log_softmax(-1, Kind::Double);
+    Vec::<Vec<f64>>::try_from(table).expect("a matrix")
+}
+
+/// The log-probability of pieces and the end token behind the search's prompt.
+fn whole(direction: &Direction, search: &Search, source: &[u32], pieces: &[u32]) -> f64 {
+    let target: Vec<u32> = search.prompt.iter().chain(pieces).copied().collect();
+    let rows = log_p(direction, source, &target);
+    let scored = rows.iter().skip(search.prompt.len() - 1);
+    let next = pieces.iter().chain([&search.end]);
+    scored.zip(next).map(|(row, &id)| row[id as usize]).sum()
+}
+
+fn greedy(direction: &Direction, search: &Search, source: &[u32], limit: usize) -> Vec<u32> {
+    let mut target = search.prompt.clone();
+    while target.len() - search.prompt.len() + 1 < limit {
+        let last = log_p(direction, source, &target).pop().expect("one position");
+        let allowed =
+            (0_u32..).zip(&last).filter(|(id, _)| !search.never.contains(&i64::from(*id)));
+        let (id, _) = allowed.max_by(|a, b| a.1.total_cmp(b.1)).expect("some id");
+        if id == search.end {
+            break;
+        }
+        target.push(id);
+    }
+    target.split_off(search.prompt.len())
+}
+
+#[test]
+fn a_beam_of_one_is_greedy_search_without_caches() {
+    for seed in 0..4 {
+        let direction = direction(12, seed);
+        let search = search(1, 1.0);
+        let sources = sources(9, 12);
+        let mut lengths = Vec::new();
+        for (source, found) in sources.iter().zip(run(&search, &direction, &sources, 40)) {
+            assert_eq!(found.ids, greedy(&direction, &search, source, 40));
+            let score = whole(&direction, &search, source, &found.ids);
+            let length = f64::from(u32::try_from(found.ids.len() + 1).expect("short"));
+            assert!((found.score - score / length).abs() < 1e-10);
+            lengths.push(found.ids.len());
+        }
+        assert!(lengths.iter().any(|&length| length > 17), "caches grow: {lengths:?}");
+    }
+}
+
+/// All sequences of at most `limit - 1` pieces from `3..vocabulary`.
+fn all(vocabulary: u32, limit: usize) -> Vec<Vec<u32>> {
+    let mut every: Vec<Vec<u32>> = vec![Vec::new()];
+    let mut longest = every.clone();
+    for _ in 1..limit {
+        let longer = |ids: &Vec<u32>| -> Vec<Vec<u32>> {
+            (3..vocabulary).map(|id| [ids.as_slice(), &[id]].concat()).collect()
+        };
+        longest = longest.iter().flat_map(longer).collect();
+        every.extend(longest.iter().cloned());
+    }
+    every
+}
+
+#[test]
+fn a_beam_that_loses_nothing_finds_the_best_of_all() {
+    for (seed, penalty) in [(1, 0.0), (2, 0.6), (3, 1.0), (4, 1.7)] {
+        let direction = direction(6, seed);
+        // 3 pieces, at most 4 of them: no more than 81 hypotheses are open, and no more than 121 can end.
+        let search = search(130, penalty);
+        let sources = sources(3, 6);
+        for (source, found) in sources.iter().zip(run(&search, &direction, &sources, 5)) {
+            let scored = all(6, 5).into_iter().map(|ids| {
+                let length = f64::from(u32::try_from(ids.len() + 1).expect("short"));
+                (whole(&direction, &search, source, &ids) / length.powf(penalty), ids)
+            });
+            let (score, ids) = scored.max_by(|a, b| a.0.total_cmp(&b.0)).expect("some");
+            assert_eq!(found.ids, ids, "seed {seed}, penalty {penalty}");
+            assert!((found.score - score).abs() < 1e-10);
+        }
+    }
+}
+
+#[test]
+fn a_result_does_not_depend_on_its_batch() {
+    let direction = direction(20, 5);
+    let sources = sources(64, 20);
+    for beam in [1, 4] {
+        let search = search(beam, 1.0);
+        let together = run(&search, &direction, &sources, 15);
+        for (at, found) in together.iter().enumerate() {
+            let alone = run(&search, &direction, &sources[at..=at], 15);
+            assert_eq!(alone[0].ids, found.ids, "sentence {at}, beam {beam}");
+            assert!((alone[0].score - found.score).abs() < 1e-10);
+        }
+    }
+}
+
+#[test]
+fn a_wider_beam_finds_better_ones_on_average() {
+    let direction = direction(20, 6);
+    let sources = sources(40, 20);
+    let mean = |beam| {
+        let found = run(&search(beam, 0.0), &direction, &sources, 15);
+        found.iter().map(|found| found.score).sum::<f64>() / 40.0
+    };
+    let means = [mean(1), mean(3), mean(8)];
+    assert!(means[0] < means[1] && means[1] <= means[2], "{means:?}");
+}
+
+#[test]
+fn nothing_forbidden_is_produced_and_limits_hold() {
+    let direction = direction(10, 7);
+    let search = Search { never: vec![0, 1, 5, 6], ..search(3, 1.0) };
+    for found in run(&search, &direction, &sources(20, 10), 4) {
+        assert!(found.ids.len() <= 3, "{:?}", found.ids);
+        assert!(found.ids.iter().all(|id| ![0, 1, 2, 5, 6].contains(id)));
+    }
+    assert!(run(&search, &direction, &[], 4).is_empty());
+}
+
+#[test]
+fn a_network_of_nans_translates_to_nothing() {
+    let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
+    sample.model.decoder[0].layers = 1;
+    let plan = sample.plan();
+    let path = plan.module_path("a", "b").expect("a path");
+    let broken = |(name, weights): (String, Weights)| {
+        let nan = |(name, tensor): &(String, Tensor)| (name.clone(), tensor * f64::NAN);
+        (name, Weights::new(weights.named().iter().map(nan).collect()))
+    };
+    let weights = weights(&plan, 1).into_iter().map(broken).collect();
+    let network = Network::build(&plan, &weights).expect("all parameters");
+    let direction = network.direction(&path.encoder, &path.decoder).expect("a path");
+    let found = run(&search(2, 1.0), &direction, &sources(2, 10), 5);
+    assert!(found.iter().all(|found| found.ids.is_empty()));
+}

@@ -1,0 +1,171 @@
+//! The two sides of a direction as text: lines to source ids, target ids to lines.
+
+use mmc_plan::path::ModulePath;
+use mmc_plan::{ModuleKind, Plan, TaskSpec, Transform, VocabularySpec};
+use mmc_text::tokenizer::Tokenizer;
+
+use super::TranslateError;
+
+/// Both sides of a direction.
+#[derive(Debug)]
+pub(super) struct Sides {
+    source: Side,
+    target: Side,
+}
+
+#[derive(Debug)]
+struct Side {
+    tokenizer: Tokenizer,
+    spec: VocabularySpec,
+    prefix: Vec<u32>,
+}
+
+impl Sides {
+    /// Vocabularies by the path's embeddings, prefix tokens as in the direction's task or, without one, as in a task of like
+    /// languages.
+    pub(super) fn load(
+        plan: &Plan,
+        path: &ModulePath,
+        [source, target]: [&str; 2],
+    ) -> Result<Self, TranslateError> {
+        let prefixes = prefixes(plan, source, target);
+        let direction = format!("{source}-{target}");
+        let side = |module: Option<&String>, prefix: &[String]| {
+            let name = module.and_then(|module| match &plan.modules.get(module)?.kind {
+                ModuleKind::Embedding { vocabulary } => Some(vocabulary.as_str()),
+                ModuleKind::EncoderStack { .. }
+                | ModuleKind::DecoderStack { .. }
+                | ModuleKind::Head { .. } => None,
+            });
+            Side::load(plan, name.unwrap_or_default(), prefix, &direction)
+        };
+        let source = side(path.encoder.first(), &prefixes[0])?;
+        Ok(Self { source, target: side(path.decoder.first(), &prefixes[1])? })
+    }
+
+    /// What the encoder reads: prefix tokens, pieces, end token. None for a line without text.
+    pub(super) fn encode(&self, line: &str) -> Option<Vec<u32>> {
+        let pieces = self.source.tokenizer.encode(line);
+        if pieces.is_empty() {
+            return None;
+        }
+        let mut ids = self.source.prefix.clone();
+        ids.extend(pieces);
+        ids.push(self.source.spec.eos);
+        Some(ids)
+    }
+
+    /// What the decoder is given first: start token and prefix tokens.
+    pub(super) fn prompt(&self) -> Vec<u32> {
+        std::iter::once(self.target.spec.bos).chain(self.target.prefix.iter().copied()).collect()
+    }
+
+    /// The token that ends a translation.
+    pub(super) fn end(&self) -> u32 {
+        self.target.spec.eos
+    }
+
+    /// Ids that are no text: start, padding and added tokens.
+    pub(super) fn never(&self) -> Vec<i64> {
+        let spec = &self.target.spec;
+        let mut ids: Vec<u32> = (spec.pieces..spec.size()).chain([spec.bos, spec.pad]).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter(|&id| id != spec.eos).map(i64::from).collect()
+    }
+
+    /// A translation as one line.
+    pub(super) fn decode(&self, ids: &[u32]) -> String {
+        let text = self.target.tokenizer.decode(ids);
+        if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text }
+    }
+}
+
+impl Side {
+    fn load(
+        plan: &Plan,
+        name: &str,
+        prefix: &[String],
+        direction: &str,
+    ) -> Result<Self, TranslateError> {
+        let fault = |fault: String| {
+            let vocabulary = name.to_owned();
+            TranslateError::Tokenizer { vocabulary, fault }
+        };
+        let spec =
+            plan.vocabularies.get(name).ok_or_else(|| fault("is not in the plan".to_owned()))?;
+        let tokenizer =
+            Tokenizer::load(spec.kind, &spec.file).map_err(|reason| fault(reason.to_string()))?;
+        if tokenizer.facts().sha256 != spec.sha256 {
+            return Err(fault(format!(
+                "{} has changed since the plan was made: its sha256 is {}, the plan says {}",
+                spec.file,
+                tokenizer.facts().sha256,
+                spec.sha256
+            )));
+        }
+        let id = |token: &String| {
+            spec.added_id(token).ok_or_else(|| TranslateError::NoToken {
+                direction: direction.to_owned(),
+                token: token.clone(),
+                vocabulary: name.to_owned(),
+            })
+        };
+        let prefix = prefix.iter().map(id).collect::<Result<_, _>>()?;
+        Ok(Self { tokenizer, spec: spec.clone(), prefix })
+    }
+}
+
+/// Prefix tokens of source and target. A direction without a task takes those of a task with its target, else its source, else
+/// of the first, and `<to_..>` and `<from_..>` tokens are turned to its own languages.
+fn prefixes(plan: &Plan, source: &str, target: &str) -> [Vec<String>; 2] {
+    let fits: [&dyn Fn(&TaskSpec) -> bool; 4] = [
+        &|task| task.source == source && task.target == target,
+        &|task| task.target == target,
+        &|task| task.source == source,
+        &|_| true,
+    ];
+    let like = fits.iter().find_map(|fits| plan.tasks.values().find(|task| fits(task)));
+    let Some(like) = like else { return [Vec::new(), Vec::new()] };
+    let own = |token: &String| {
+        if *token == format!("<to_{}>", like.target) {
+            format!("<to_{target}>")
+        } else if *token == format!("<from_{}>", like.source) {
+            format!("<from_{source}>")
+        } else {
+            token.clone()
+        }
+    };
+    let mut prefixes = [Vec::new(), Vec::new()];
+    for transform in &like.transforms {
+        match transform {
+            Transform::Prefix { source, target } => {
+                prefixes[0].extend(source.iter().map(own));
+                prefixes[1].extend(target.iter().map(own));
+            }
+            Transform::Tokenize | Transform::FilterTooLong { .. } => {}
+        }
+    }
+    prefixes
+}
+
+#[cfg(test)]
+mod tests {
+    use mmc_plan::sample::Sample;
+
+    use super::*;
+
+    #[test]
+    fn a_direction_without_a_task_gets_prefixes_of_its_own_languages() {
+        let mut sample = Sample::new(&["cs", "de", "en"], 1, &[&[0]]);
+        sample.pairs = vec![["cs".into(), "en".into()], ["en".into(), "de".into()]];
+        let mut plan = sample.plan();
+        for task in plan.tasks.values_mut() {
+            let source = vec![format!("<from_{}>", task.source), format!("<to_{}>", task.target)];
+            task.transforms.push(Transform::Prefix { source, target: vec!["<t>".to_owned()] });
+        }
+        let expected = [vec!["<from_cs>".to_owned(), "<to_de>".to_owned()], vec!["<t>".to_owned()]];
+        assert_eq!(prefixes(&plan, "cs", "de"), expected);
+        assert_eq!(prefixes(&plan, "cs", "en")[0], ["<from_cs>", "<to_en>"]);
+    }
+}
