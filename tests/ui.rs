@@ -19,7 +19,7 @@ type Notes = Vec<(String, usize, String)>;
 
 fn fixtures() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for stage in fs::read_dir(root().join("tests/ui")).unwrap().flatten() {
+    for stage in fs::read_dir(root().join("tests/ui")).expect("fixtures").flatten() {
         for file in fs::read_dir(stage.path()).into_iter().flatten().flatten() {
             if file.path().extension().is_some_and(|extension| extension == "mmc") {
                 found.push(file.path());
@@ -32,24 +32,26 @@ fn fixtures() -> Vec<PathBuf> {
 
 /// The name of a fixture's file as the compiler sees it: the working directory of all is its stage's folder.
 fn entry(path: &Path) -> String {
-    path.file_name().unwrap().to_string_lossy().into_owned()
+    path.file_name().expect("a file").to_string_lossy().into_owned()
 }
 
 fn compiled(path: &Path, text: &str) -> Outcome {
-    let mut world =
-        TestWorld { folder: Some(path.parent().unwrap().to_owned()), ..TestWorld::default() };
+    let mut world = TestWorld {
+        folder: Some(path.parent().expect("in a folder").to_owned()),
+        ..TestWorld::default()
+    };
     let mut params = Vec::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
         match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["param", given] => {
-                let (name, value) = given.split_once('=').unwrap();
+                let (name, value) = given.split_once('=').expect("NAME=VALUE");
                 params.push((name.to_owned(), value.to_owned()));
             }
             ["missing", file] => drop(world.missing.insert((*file).to_owned())),
             ["lines", file, count] => {
-                drop(world.lines.insert((*file).to_owned(), count.parse().unwrap()))
+                world.lines.insert((*file).to_owned(), count.parse().expect("a count"));
             }
-            _ => panic!("{}: `#@ {line}`", path.display()),
+            other => assert!(other.is_empty(), "{}: `#@ {line}`", path.display()),
         }
     }
     resolved(&world, &entry(path), &params)
@@ -92,7 +94,7 @@ fn rendered(outcome: Outcome) -> String {
     let mut text = String::new();
     for finding in outcome.findings {
         let report = Report::new_boxed(finding).with_source_code(sources.clone());
-        handler.render_report(&mut text, report.as_ref()).unwrap();
+        handler.render_report(&mut text, report.as_ref()).expect("text takes all");
         text.push('\n');
     }
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
@@ -106,7 +108,8 @@ fn expected(path: &Path, text: &str) -> Notes {
         if file == entry(path) {
             continue;
         }
-        let imported = fs::read_to_string(path.parent().unwrap().join(file)).unwrap_or_default();
+        let imported =
+            fs::read_to_string(path.parent().expect("in a folder").join(file)).unwrap_or_default();
         all.extend(notes(file, &imported));
     }
     all.sort();
@@ -127,6 +130,9 @@ fn fixtures_look_as_noted() {
                 rendered(outcome)
             ));
             continue;
+        }
+        if short.ends_with("clean.mmc") && outcome.experiment.is_none() {
+            faults.push(format!("{short}: resolves to nothing"));
         }
         if let Err(difference) = compare(&path.with_extension("stderr"), &rendered(outcome)) {
             faults.push(difference);
@@ -157,7 +163,7 @@ fn there_are_fixtures_for_every_code_of_the_resolver() {
 
 #[test]
 fn every_stderr_has_its_fixture() {
-    for stage in fs::read_dir(root().join("tests/ui")).unwrap().flatten() {
+    for stage in fs::read_dir(root().join("tests/ui")).expect("fixtures").flatten() {
         for file in fs::read_dir(stage.path()).into_iter().flatten().flatten() {
             let path = file.path();
             if path.extension().is_some_and(|extension| extension == "stderr") {

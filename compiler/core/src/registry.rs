@@ -1,6 +1,7 @@
 //! All diagnostic codes with what they mean and an example of each: what `mmc explain` says and `docs/diagnostics.md` holds.
 
 mod resolve;
+mod syntax;
 
 use std::fmt::Write as _;
 
@@ -33,7 +34,7 @@ pub struct Row {
 }
 
 /// The rows of all stages, in the order of the stages.
-const STAGES: &[(&str, &[Row])] = &[("resolve", resolve::ROWS)];
+const STAGES: &[(&str, &[Row])] = &[("syntax", syntax::ROWS), ("resolve", resolve::ROWS)];
 
 /// All rows, stage by stage, in order of code within one.
 pub fn rows() -> impl Iterator<Item = &'static Row> {

@@ -140,13 +140,11 @@ impl Templates {
     ) -> Result<String, TemplateFault> {
         let scope: BTreeMap<&str, Value> =
             variables.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-        let known: Vec<&str> = scope.keys().copied().collect();
-        for name in self.variables(template)? {
-            if !known.contains(&name.as_str()) {
-                return Err(TemplateFault::Variable(name));
-            }
-        }
-        self.environment.render_str(template, scope).map_err(|e| fault(&e, template))
+        self.environment.render_str(template, &scope).map_err(|error| {
+            let used = self.variables(template).unwrap_or_default();
+            let unknown = used.into_iter().find(|name| !scope.contains_key(name.as_str()));
+            unknown.map_or_else(|| fault(&error, template), TemplateFault::Variable)
+        })
     }
 }
 
@@ -163,9 +161,9 @@ fn no_code(code: &str, scheme: &str) -> String {
 fn fault(error: &minijinja::Error, template: &str) -> TemplateFault {
     let detail = error.detail().unwrap_or_default();
     if error.kind() == ErrorKind::UnknownFilter {
-        let name = FILTERS.iter().fold(detail.to_owned(), |text, _| text);
-        let name = name.split_whitespace().find(|word| template.contains(*word)).unwrap_or(&name);
-        return TemplateFault::Filter(name.to_owned());
+        // "filter opsu is unknown": the word that the template has behind a bar.
+        let name = detail.split_whitespace().find(|word| template.contains(&format!("|{word}")));
+        return TemplateFault::Filter(name.unwrap_or(detail).to_owned());
     }
     if let Some((language, scheme)) = detail.split_once('\u{1}') {
         return TemplateFault::NoCode { language: language.to_owned(), scheme: scheme.to_owned() };

@@ -198,3 +198,43 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         normalise: *normalise,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mutation;
+    use crate::sample;
+
+    /// Every single field counts or does not count, as [`mutation::is_mathematics`] says by its place.
+    #[test]
+    fn fields_of_the_mathematics_change_it_and_no_others() {
+        let plan = mutation::subject();
+        let digest = plan.mathematics_digest();
+        let mutants = mutation::mutants(&plan);
+        assert!(mutants.len() > 400, "only {} mutants", mutants.len());
+        for (place, mutant) in mutants {
+            let changed = mutant.mathematics_digest() != digest;
+            assert_eq!(changed, mutation::is_mathematics(&place), "{place}");
+        }
+    }
+
+    #[test]
+    fn mapping_is_not_mathematics() {
+        let one = sample::plan(&["cs", "de", "en"], 4, &[&[0, 1, 2, 3]]);
+        let two = sample::plan(&["cs", "de", "en"], 4, &[&[3, 0], &[1, 2]]);
+        assert_eq!(one.digest, two.digest);
+        let other = sample::plan(&["cs", "de", "en"], 2, &[&[0, 1]]);
+        assert_ne!(one.digest, other.digest);
+    }
+
+    /// The digest goes into checkpoints: it may change only with the format.
+    #[test]
+    fn digest_is_of_canonical_bytes() {
+        let plan = sample::plan(&["de", "en"], 1, &[&[0]]);
+        let digest = plan.mathematics_digest();
+        assert_eq!(digest.len(), "sha256:".len() + 64);
+        assert_eq!(
+            digest,
+            crate::Plan::from_yaml(&plan.to_yaml()).expect("a plan").mathematics_digest()
+        );
+    }
+}

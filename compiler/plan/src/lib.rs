@@ -6,6 +6,7 @@
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
 pub mod collective;
+pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod event;
@@ -17,13 +18,18 @@ pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
+pub mod summary;
 pub mod text;
 pub mod verify;
 
 mod flow;
+#[cfg(test)]
+mod mutation;
 mod record;
+mod units;
 
 pub use collective::{CollectiveCall, CollectivePurpose};
+pub use diff::PlanDiff;
 pub use error::PlanError;
 pub use event::Event;
 pub use model::{

@@ -116,6 +116,13 @@ pub enum TextError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An artificial corpus that can't be made.
+    #[error("can't make the corpus: {reason}")]
+    #[diagnostic(code(mmc::text::synth), help("`mmc synth --help` lists the options"))]
+    Synth {
+        /// Why.
+        reason: String,
+    },
     /// A vocabulary that can't be trained.
     #[error("can't train a tokenizer: {reason}")]
     #[diagnostic(

@@ -10,6 +10,7 @@ pub mod count;
 pub mod error;
 pub mod lines;
 pub mod parallel;
+pub mod synth;
 pub mod tokenizer;
 
 mod write;

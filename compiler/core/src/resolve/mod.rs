@@ -26,6 +26,8 @@ mod read;
 mod section;
 mod sharing;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod training;
 mod units;
 mod values;

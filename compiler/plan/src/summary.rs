@@ -1,0 +1,317 @@
+//! A plan for people, in tables: what is learnt, by what, where, and at what cost.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::diff::stacks;
+use crate::plan::{Estimate, Plan, Precision};
+use crate::units;
+
+/// Rows of a table that are written out; the rest is counted.
+const ROWS: usize = 40;
+/// Names in a cell that are written out; the rest is counted.
+const NAMES: usize = 4;
+
+/// Where a column's text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+impl Plan {
+    /// What `mmc plan` prints: languages, tasks, lanes, modules, communicators and costs. A page however large the plan.
+    pub fn summary(&self) -> String {
+        let mut text = self.heading();
+        section(&mut text, "tasks", &TASKS, &self.task_rows());
+        section(&mut text, "lanes", &LANES, &self.lane_rows());
+        section(&mut text, "modules", &MODULES, &self.module_rows());
+        section(&mut text, "communicators", &COMMUNICATORS, &self.communicator_rows());
+        section(&mut text, "ranks", &RANKS, &self.rank_rows());
+        text
+    }
+
+    /// Name, size and the model in a few lines.
+    fn heading(&self) -> String {
+        let mut text = format!("{}\n", self.experiment.name);
+        for line in &self.experiment.about {
+            let _ = writeln!(text, "  {line}");
+        }
+        let parameters =
+            self.modules.values().fold(0_u64, |sum, m| sum.saturating_add(m.parameters));
+        let languages: Vec<&str> = self.languages.keys().map(String::as_str).collect();
+        let facts = [
+            ("mathematics", self.digest.clone()),
+            ("languages", format!("{}: {}", languages.len(), some(&languages, ROWS))),
+            (
+                "model",
+                format!(
+                    "encoder [{}], decoder [{}], width {}, {} parameters",
+                    stacks(&self.model.encoder).join(", "),
+                    stacks(&self.model.decoder).join(", "),
+                    self.model.dim,
+                    units::count(parameters)
+                ),
+            ),
+            (
+                "training",
+                format!(
+                    "{} steps of {} lanes x {} batches of {} tokens",
+                    units::count(self.training.steps),
+                    self.lanes.len(),
+                    self.training.accumulate,
+                    units::count(self.training.batch_tokens.into())
+                ),
+            ),
+            (
+                "cluster",
+                format!(
+                    "{}, nodes x devices {} x {}, ranks {}",
+                    self.cluster.name,
+                    self.cluster.nodes,
+                    self.cluster.devices_per_node,
+                    self.ranks.len()
+                ),
+            ),
+            ("estimate", format!("{} a step, {} in all", self.step_time(), self.whole_time())),
+        ];
+        for (name, fact) in facts {
+            let _ = writeln!(text, "  {name:<12} {fact}");
+        }
+        text
+    }
+
+    fn step_time(&self) -> String {
+        units::seconds(self.totals.step_seconds)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
+    fn whole_time(&self) -> String {
+        units::hours(self.totals.step_seconds * self.training.steps as f64)
+    }
+
+    fn task_rows(&self) -> Vec<Vec<String>> {
+        let mut lanes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (number, lane) in self.lanes.iter().enumerate() {
+            for name in lane.tasks.keys() {
+                lanes.entry(name).or_default().push(number.to_string());
+            }
+        }
+        let row = |(name, task): (&String, &crate::plan::TaskSpec)| {
+            let on = lanes.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let on: Vec<&str> = on.iter().map(String::as_str).collect();
+            vec![
+                name.clone(),
+                units::share(task.share),
+                units::count(task.corpus.train.lines),
+                some(&on, NAMES),
+                task.modules().join(" "),
+            ]
+        };
+        self.tasks.iter().map(row).collect()
+    }
+
+    fn lane_rows(&self) -> Vec<Vec<String>> {
+        let mut ranks: BTreeMap<u32, usize> = BTreeMap::new();
+        for (number, rank) in self.ranks.iter().enumerate() {
+            ranks.extend(rank.lanes.iter().map(|lane| (*lane, number)));
+        }
+        let row = |(number, lane): (u32, &crate::plan::LaneSpec)| {
+            let tasks: Vec<String> = lane
+                .tasks
+                .iter()
+                .map(|(name, task)| {
+                    format!("{name} {}", units::share(u64::from(task.parts) * 1000))
+                })
+                .collect();
+            let tasks: Vec<&str> = tasks.iter().map(String::as_str).collect();
+            let rank = ranks.get(&number).map_or_else(|| "none".to_owned(), usize::to_string);
+            vec![number.to_string(), rank, some(&tasks, NAMES)]
+        };
+        (0..).zip(&self.lanes).map(row).collect()
+    }
+
+    fn module_rows(&self) -> Vec<Vec<String>> {
+        let mut tasks: BTreeMap<&str, u64> = BTreeMap::new();
+        for name in self.tasks.values().flat_map(|task| task.modules()) {
+            *tasks.entry(name).or_default() += 1;
+        }
+        let mut ranks: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (number, rank) in self.ranks.iter().enumerate() {
+            for name in &rank.modules {
+                ranks.entry(name).or_default().push(number.to_string());
+            }
+        }
+        let row = |(name, module): (&String, &crate::model::ModuleSpec)| {
+            let on = ranks.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let on: Vec<&str> = on.iter().map(String::as_str).collect();
+            vec![
+                name.clone(),
+                units::count(module.parameters),
+                units::count(tasks.get(name.as_str()).copied().unwrap_or(0)),
+                some(&on, NAMES),
+            ]
+        };
+        self.modules.iter().map(row).collect()
+    }
+
+    fn communicator_rows(&self) -> Vec<Vec<String>> {
+        let width = match self.training.precision {
+            Precision::Fp32 => 4,
+            Precision::Fp64 => 8,
+        };
+        let row = |spec: &crate::plan::CommunicatorSpec| {
+            vec![
+                spec.name.clone(),
+                spec.ranks.len().to_string(),
+                spec.modules.len().to_string(),
+                units::bytes(spec.elements.saturating_mul(width)),
+            ]
+        };
+        self.communicators.iter().map(row).collect()
+    }
+
+    fn rank_rows(&self) -> Vec<Vec<String>> {
+        let costs = |name: String, place: String, estimate: &Estimate| {
+            vec![
+                name,
+                place,
+                units::count(estimate.parameters),
+                units::bytes(estimate.state_bytes.saturating_add(estimate.activation_bytes)),
+                units::flops(estimate.step_flops),
+                units::bytes(estimate.step_bytes_sent),
+                units::seconds(estimate.step_seconds),
+            ]
+        };
+        let row = |(number, rank): (usize, &crate::plan::RankSpec)| {
+            let place = format!("node {} device {}", rank.node, rank.device);
+            costs(number.to_string(), place, &rank.estimate)
+        };
+        let ranks = self.ranks.iter().enumerate().map(row);
+        ranks.chain([costs("all".to_owned(), String::new(), &self.totals)]).collect()
+    }
+}
+
+type Columns<const N: usize> = [(&'static str, Side); N];
+
+const TASKS: Columns<5> = [
+    ("task", Side::Left),
+    ("share", Side::Right),
+    ("lines", Side::Right),
+    ("lanes", Side::Left),
+    ("modules", Side::Left),
+];
+const LANES: Columns<3> = [("lane", Side::Right), ("rank", Side::Right), ("tasks", Side::Left)];
+const MODULES: Columns<4> = [
+    ("module", Side::Left),
+    ("parameters", Side::Right),
+    ("tasks", Side::Right),
+    ("ranks", Side::Left),
+];
+const COMMUNICATORS: Columns<4> = [
+    ("communicator", Side::Left),
+    ("ranks", Side::Right),
+    ("modules", Side::Right),
+    ("a step, at most", Side::Right),
+];
+const RANKS: Columns<7> = [
+    ("rank", Side::Right),
+    ("place", Side::Left),
+    ("parameters", Side::Right),
+    ("memory", Side::Right),
+    ("a step", Side::Right),
+    ("sent a step", Side::Right),
+    ("time a step", Side::Right),
+];
+
+/// The first so many names, and how many more there are.
+fn some(names: &[&str], most: usize) -> String {
+    let shown = names.get(..most.min(names.len())).unwrap_or_default().join(", ");
+    match names.len().checked_sub(most) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+/// A table under a title; nothing when it has no rows. The last row always shows: it may be a sum.
+fn section(text: &mut String, title: &str, columns: &[(&str, Side)], rows: &[Vec<String>]) {
+    let Some((last, ahead)) = rows.split_last() else { return };
+    let left_out = ahead.len().saturating_sub(ROWS - 1);
+    let shown: Vec<&Vec<String>> = ahead.iter().take(ROWS - 1).chain([last]).collect();
+    let width = |at: usize, head: &str| {
+        let cells = shown.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
+        cells.chain([head.chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> =
+        columns.iter().enumerate().map(|(at, (head, _))| width(at, head)).collect();
+    let write_row = |text: &mut String, cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::from(" ");
+        for ((cell, width), (_, side)) in cells.zip(&widths).zip(columns) {
+            let _ = match side {
+                Side::Left => write!(line, " {cell:<width$} "),
+                Side::Right => write!(line, " {cell:>width$} "),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    let _ = writeln!(text, "\n{title}");
+    write_row(text, &mut columns.iter().map(|(head, _)| *head));
+    for (number, row) in shown.iter().enumerate() {
+        if left_out > 0 && number + 1 == shown.len() {
+            let _ = writeln!(text, "  ... and {left_out} more");
+        }
+        write_row(text, &mut row.iter().map(String::as_str));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sample;
+
+    #[test]
+    fn small_plan_reads_well() {
+        let mut plan = sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
+        plan.experiment.about = vec!["Two languages.".to_owned()];
+        plan.digest = "sha256:0".to_owned();
+        plan.totals.step_seconds = 0.5;
+        let expected = "\
+sample
+  Two languages.
+  mathematics  sha256:0
+  languages    2: de, en
+  model        encoder [1 x SRC_LANGUAGE, 1 x FULL], decoder [1 x TGT_LANGUAGE], width 16, 15 136 parameters
+  training     20 steps of 2 lanes x 2 batches of 256 tokens
+  cluster      custom, nodes x devices 1 x 2, ranks 2
+  estimate     500 ms a step, 10.0 s in all
+
+tasks
+  task      share  lines  lanes  modules
+  t.de-en  50.0 %  1 000  0      embed.full encoder.0.lang.de encoder.1.full decoder.0.lang.en
+  t.en-de  50.0 %  1 000  1      embed.full encoder.0.lang.en encoder.1.full decoder.0.lang.de
+
+lanes
+  lane  rank  tasks
+     0     0  t.de-en 100 %
+     1     1  t.en-de 100 %
+";
+        let summary = plan.summary();
+        assert!(summary.starts_with(expected), "{summary}");
+    }
+
+    #[test]
+    fn large_plan_stays_a_page() {
+        let names: Vec<String> = (0..20).map(|at| format!("l{at}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let summary = sample::plan(&names, 3, &[&[0], &[1, 2]]).summary();
+        assert!(summary.contains("  ... and 340 more\n"), "{summary}");
+        assert!(summary.lines().count() < 150);
+        assert!(summary.lines().all(|line| line == line.trim_end()));
+    }
+
+    #[test]
+    fn empty_plan_has_a_summary() {
+        let plan = sample::plan(&[], 0, &[]);
+        assert!(plan.summary().starts_with("sample\n"));
+    }
+}
