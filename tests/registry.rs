@@ -1,5 +1,7 @@
 //! The registry of codes: its examples do what it says, and `docs/diagnostics.md` is made from it.
 
+use std::fs;
+
 use mmc_core::registry::{self, Example};
 
 use crate::support::world::TestWorld;
@@ -39,4 +41,35 @@ fn wrong_examples_yield_their_code_and_right_ones_are_clean() {
 #[test]
 fn the_documentation_is_that_of_the_registry() {
     compare(&root().join("docs/diagnostics.md"), &registry::markdown()).unwrap();
+}
+
+#[test]
+fn snippets_of_the_language_page_are_clean() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let snippets: Vec<&str> =
+        page.split("```mmc\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(snippets.len() > 5, "the page has snippets");
+    for snippet in snippets {
+        let found = codes(snippet, Example::Over);
+        assert!(found.is_empty(), "{found:?} in\n{snippet}");
+    }
+}
+
+#[test]
+fn the_language_page_names_every_field_that_can_be_misspelt() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    for block in ["model", "training", "cluster", "curriculum", "placement", "experiment"] {
+        let text = format!("import \"whole.mmc\"\n{block} {{ xxxxxxxx = 1 }}\n");
+        let world = TestWorld::with_main(&root().join("tests/ui"), &text);
+        let outcome = resolved(&world, "main.mmc", &[]);
+        let help = outcome.findings.first().and_then(|finding| finding.help()).unwrap().to_string();
+        for field in
+            help.split('`').skip(1).step_by(2).filter(|field| *field != "name" && *field != "kind")
+        {
+            assert!(
+                page.contains(&format!("`{field}")) || page.contains(&format!(" {field}")),
+                "{block}: {field}"
+            );
+        }
+    }
 }
