@@ -8,6 +8,8 @@ mod error;
 mod load;
 mod search;
 mod sides;
+#[cfg(test)]
+mod tests;
 
 use std::io::{BufRead, Write};
 

@@ -148,7 +148,7 @@ fn a_result_does_not_depend_on_its_batch() {
     for beam in [1, 4] {
         let search = search(beam, 1.0);
         let together = run(&search, &direction, &sources, 15);
-        for (at, found) in together.iter().enumerate() {
+        for (at, found) in together.iter().enumerate().step_by(3) {
             let alone = run(&search, &direction, &sources[at..=at], 15);
             assert_eq!(alone[0].ids, found.ids, "sentence {at}, beam {beam}");
             assert!((alone[0].score - found.score).abs() < 1e-10);

@@ -1,0 +1,160 @@
+//! Translation from files to lines: a plan, a trained tokenizer and a checkpoint of random parameters in a folder.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use clap::Parser as _;
+use mmc_plan::sample::Sample;
+use mmc_plan::{Plan, Precision, Transform, VocabularyKind};
+use mmc_text::tokenizer::Tokenizer;
+use mmc_text::tokenizer::train::{Method, Training, train};
+use tch::Tensor;
+
+use super::{TranslateArguments, TranslateError, run};
+use crate::model::{init, layout};
+
+const LINES: [&str; 6] = [
+    "the quick brown fox jumps over the lazy dog",
+    "a dog",
+    "",
+    "the fox jumps",
+    "lazy dogs jump over brown foxes and over other lazy brown dogs",
+    "   ",
+];
+
+/// A plan of a -> b, b -> a, b -> c, c -> b with its tokenizer and a checkpoint, in a folder.
+fn prepared(folder: &Path) -> Plan {
+    let (text, vocabulary) = (folder.join("text"), folder.join("joint.json"));
+    fs::write(&text, LINES.join("\n").repeat(5)).expect("a file");
+    let training = Training {
+        method: Method::Bpe,
+        pieces: 60,
+        special: Vec::new(),
+        coverage: 1_000_000,
+        files: vec![text],
+    };
+    let pieces = train(&training, &vocabulary).expect("a tokenizer").pieces;
+    let kind = VocabularyKind::Huggingface;
+    let facts = Tokenizer::load(kind, &vocabulary).expect("just written").facts().clone();
+    let mut sample = Sample::new(&["a", "b", "c"], 1, &[&[0]]);
+    sample.pairs.retain(|pair| pair.contains(&"b".to_owned()));
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    (joint.kind, joint.file) = (kind, vocabulary.to_string_lossy().into_owned());
+    (joint.pieces, joint.sha256) = (pieces, facts.sha256);
+    (joint.unk, joint.bos, joint.eos, joint.pad) = (0, 1, 2, 3);
+    joint.added = ["a", "b", "c"].map(|language| format!("<to_{language}>")).to_vec();
+    sample.training.precision = Precision::Fp64;
+    let mut plan = sample.plan();
+    for task in plan.tasks.values_mut() {
+        let source = vec![format!("<to_{}>", task.target)];
+        task.transforms.push(Transform::Prefix { source, target: Vec::new() });
+    }
+    fs::write(folder.join("plan.yaml"), plan.to_yaml()).expect("a file");
+    save(&plan, &folder.join("run/checkpoints/step_000007"));
+    fs::write(folder.join("run/checkpoints/latest"), "step_000007\n").expect("a file");
+    plan
+}
+
+fn save(plan: &Plan, checkpoint: &Path) {
+    fs::create_dir_all(checkpoint.join("modules")).expect("a folder");
+    for module in plan.modules.keys() {
+        let parameters = layout(plan, module).expect("a module of the plan");
+        let named: Vec<(String, Tensor)> = parameters
+            .into_iter()
+            .map(|spec| (spec.name.clone(), init::fill(3, module, &spec) * 2.0))
+            .collect();
+        let file = checkpoint.join(format!("modules/{module}.safetensors"));
+        Tensor::write_safetensors(&named, file).expect("a file");
+    }
+}
+
+fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> {
+    let (plan, run_folder) = (folder.join("plan.yaml"), folder.join("run"));
+    let named = [
+        "translate",
+        "--plan",
+        plan.to_str().expect("a plain path"),
+        "--checkpoint",
+        run_folder.to_str().expect("a plain path"),
+    ];
+    let arguments = TranslateArguments::parse_from(named.into_iter().chain(flags.split(' ')));
+    let mut output = Vec::new();
+    run(&arguments, &mut Cursor::new(LINES.join("\n")), &mut output)?;
+    let text = String::from_utf8(output).expect("text");
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn lines_come_out_in_order_whatever_the_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    for beam in [1, 3] {
+        let flags = format!("--source a --target b --beam {beam}");
+        let together = translate(folder.path(), &flags).expect("translations");
+        assert_eq!(together.len(), LINES.len());
+        assert!(together[2].is_empty() && together[5].is_empty(), "{together:?}");
+        assert!(!together[0].is_empty() && together[0] != together[1]);
+        for batch in ["--batch 1", "--batch 2", "--batch-tokens 9"] {
+            let apart = translate(folder.path(), &format!("{flags} {batch}"));
+            assert_eq!(apart.expect("translations"), together, "{batch}");
+        }
+    }
+}
+
+#[test]
+fn scores_stand_before_the_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let flags = "--source a --target b --max-ratio 1 --max-length 2";
+    let plain = translate(folder.path(), flags).expect("translations");
+    let scored = translate(folder.path(), &format!("{flags} --scores")).expect("translations");
+    for (plain, scored) in plain.iter().zip(&scored) {
+        let (score, text) = scored.split_once('\t').expect("a tab");
+        assert!(score.parse::<f64>().expect("a number") <= 0.0);
+        assert_eq!(text, plain);
+    }
+}
+
+#[test]
+fn a_direction_that_no_task_trained_needs_its_modules_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let modules = folder.path().join("run/checkpoints/step_000007/modules");
+    for module in ["encoder.0.lang.b", "decoder.0.lang.b", "decoder.0.lang.a"] {
+        fs::remove_file(modules.join(format!("{module}.safetensors"))).expect("it was there");
+    }
+    let flags = "--source a --target c --beam 2";
+    assert_eq!(translate(folder.path(), flags).expect("translations").len(), LINES.len());
+    let missing = translate(folder.path(), "--source a --target b").expect_err("no decoder");
+    assert!(missing.to_string().contains("`decoder.0.lang.b`"), "{missing}");
+    assert!(missing.to_string().contains("step_000007"), "{missing}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut plan = prepared(folder.path());
+    let unknown = translate(folder.path(), "--source a --target xx").expect_err("no language");
+    assert!(unknown.to_string().contains("`xx`") && unknown.to_string().contains("a, b, c"));
+    plan.modules.remove("decoder.0.lang.c");
+    fs::write(folder.path().join("plan.yaml"), plan.to_yaml()).expect("a file");
+    let untrained = translate(folder.path(), "--source a --target c").expect_err("no module");
+    let message = untrained.to_string();
+    assert!(message.contains("`decoder.0.lang.c`"), "{message}");
+    assert!(message.contains("decoder.0.lang.a, decoder.0.lang.b"), "{message}");
+    fs::remove_file(folder.path().join("run/checkpoints/latest")).expect("it was there");
+    let empty = translate(folder.path(), "--source a --target b").expect_err("no checkpoint");
+    assert!(matches!(empty, TranslateError::NoCheckpoint(_)), "{empty}");
+}
+
+#[test]
+fn a_changed_tokenizer_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let file = folder.path().join("joint.json");
+    let text = fs::read_to_string(&file).expect("it is there");
+    fs::write(&file, format!("{text}\n")).expect("a file");
+    let changed = translate(folder.path(), "--source a --target b").expect_err("another file");
+    assert!(changed.to_string().contains("has changed since the plan was made"), "{changed}");
+}
