@@ -9,6 +9,7 @@ pub mod batch;
 pub mod count;
 pub mod error;
 pub mod lines;
+pub mod metrics;
 pub mod parallel;
 pub mod synth;
 pub mod tokenizer;
