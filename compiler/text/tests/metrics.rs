@@ -20,7 +20,8 @@ struct Corpus {
 struct Score {
     kind: String,
     options: Options,
-    score: f64,
+    #[serde(rename = "score")]
+    value: f64,
     line: String,
 }
 
@@ -77,12 +78,12 @@ fn scores_and_lines_equal_sacrebleu_s() {
                 let (found, line) = ours(corpus, score);
                 compared += 1;
                 // Sums in another order differ in the last bits; the line is what people compare.
-                if (found - score.score).abs() > 1e-9 || line != score.line {
+                if (found - score.value).abs() > 1e-9 || line != score.line {
                     let (texts, refs) = (&corpus.translations, &corpus.references);
                     let options = &score.options;
                     wrong.push(format!(
                         "{line}\n{}\n{found} {}\n{options:?}\n{texts:?}\n{refs:?}",
-                        score.line, score.score
+                        score.line, score.value
                     ));
                 }
             }
