@@ -1,5 +1,6 @@
 //! All diagnostic codes with what they mean and an example of each: what `mmc explain` says and `docs/diagnostics.md` holds.
 
+mod plan;
 mod resolve;
 mod syntax;
 
@@ -34,7 +35,8 @@ pub struct Row {
 }
 
 /// The rows of all stages, in the order of the stages.
-const STAGES: &[(&str, &[Row])] = &[("syntax", syntax::ROWS), ("resolve", resolve::ROWS)];
+const STAGES: &[(&str, &[Row])] =
+    &[("syntax", syntax::ROWS), ("resolve", resolve::ROWS), ("plan", plan::ROWS)];
 
 /// All rows, stage by stage, in order of code within one.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
