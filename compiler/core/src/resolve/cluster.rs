@@ -208,8 +208,7 @@ fn device<'a>(
     };
     section.check(&DEVICE, reader.diagnostics);
     let bytes = reader.required(section, "memory", "memory = 40 GiB");
-    let bytes = bytes
-        .and_then(|value| reader.whole(value, "memory", needs(Dimension::Bytes), (1, u64::MAX)));
+    let bytes = bytes.and_then(|value| memory(value, reader));
     let mut rates = BTreeMap::new();
     for field in ["bf16", "fp16", "fp32", "fp64"] {
         if let Some(value) = section.value(field) {
@@ -230,6 +229,14 @@ fn device<'a>(
         return None;
     };
     Some((bytes?, (*flops)?))
+}
+
+/// Bytes; a fraction of a byte is dropped.
+fn memory<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<u64> {
+    let bounds = Bounds { low: 1.0, low_open: false, high: 1e18, high_open: false };
+    let bytes = reader.real(value, "memory", needs(Dimension::Bytes), bounds)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 1e18")]
+    Some(bytes as u64)
 }
 
 fn links<'a>(cluster: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<LinkSpec> {

@@ -139,6 +139,12 @@ fn checked(
     };
     let placeholder = BTreeSet::from(["xx".to_owned()]);
     let codes = if codes.is_empty() { &placeholder } else { codes };
+    if text.trim().is_empty() {
+        let (field, fault, help) =
+            (field.to_owned(), "it is empty".to_owned(), "give a path".to_owned());
+        reader.report(ResolveError::Template { field, fault, span, help });
+        return false;
+    }
     let Some(fault) = codes.iter().find_map(|code| try_one(code).err()) else { return true };
     if codes.contains("xx") && matches!(fault, TemplateFault::NoCode { .. }) {
         return true;

@@ -59,9 +59,8 @@ fn listed<'a>(
     let mut group_of: BTreeMap<String, String> = BTreeMap::new();
     let mut places = BTreeMap::new();
     for (group, span, field) in section.fields() {
-        if RESERVED.contains(&group) || languages.contains_key(group) {
-            let help =
-                "a group needs a name that is neither a language nor a word of the pair algebra";
+        if RESERVED.contains(&group) || languages.contains_key(group) || reader.scope.knows(group) {
+            let help = "a group needs a name of its own: no language, `let`, `param` or word of the pair algebra";
             let (word, help) = (group.to_owned(), help.to_owned());
             reader.report(ResolveError::Reserved { word, what: "a group", span, help });
         }

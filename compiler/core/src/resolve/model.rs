@@ -335,10 +335,10 @@ fn one_override<'a>(
     (!faulty).then_some(StackOverride { pairs: pairs_in_use, encoder, decoder })
 }
 
-/// The word or text of an expression that names the experiment.
+/// The word that names the experiment.
 pub(crate) fn name_of(expr: &Expr) -> Option<&str> {
     match &expr.kind {
-        ExprKind::Name(word) | ExprKind::Text(word) => Some(word),
+        ExprKind::Name(word) => Some(word),
         _ => None,
     }
 }

@@ -291,7 +291,7 @@ fn no_mutation_of_a_program_panics_or_fails_without_a_reason() {
         usize::try_from(state >> 33).unwrap() % below
     };
     let mut resolved = 0;
-    for round in 0..600 {
+    for round in 0..300 {
         let (mut main, mut frame) = (rich.clone(), around.clone());
         let mutated = if round % 2 == 0 { &mut main } else { &mut frame };
         for _ in 0..=draw(3) {

@@ -30,16 +30,31 @@ impl Quantity {
         let whole = whole.or_else(|| exact.then_some(value as i128));
         Self { value, whole, dimension }
     }
+}
 
-    #[expect(clippy::cast_precision_loss, reason = "the exact value is kept beside the float")]
-    fn scaled(self, times: u64, over: u64) -> Self {
-        let whole = self
-            .whole
-            .and_then(|whole| whole.checked_mul(i128::from(times)))
-            .filter(|whole| whole % i128::from(over) == 0)
-            .map(|whole| whole / i128::from(over));
-        Self::new(self.value * times as f64 / over as f64, whole, self.dimension)
-    }
+/// What a number is multiplied with and divided by.
+#[derive(Debug, Clone, Copy)]
+struct Factor {
+    times: i128,
+    over: i128,
+}
+
+/// `digits` times the factor when that is whole: `1.005k` is 1005, which floats miss.
+fn exact(digits: &str, factor: Factor) -> Option<i128> {
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let numerator = format!("{whole}{fraction}").parse::<i128>().ok()?.checked_mul(factor.times)?;
+    let exponent = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+    let (numerator, denominator) = if exponent < 0 {
+        (numerator, factor.over.checked_mul(power)?)
+    } else {
+        (numerator.checked_mul(power)?, factor.over)
+    };
+    (numerator % denominator == 0).then(|| numerator / denominator)
 }
 
 /// A number as written; nothing when a fault was reported.
@@ -51,8 +66,21 @@ pub(crate) fn literal(
     diagnostics: &mut Diagnostics,
 ) -> Option<Quantity> {
     let digits = digits.replace('_', "");
-    let whole = digits.parse::<i128>().ok();
-    let Some(value) = digits.parse::<f64>().ok().filter(|value| value.is_finite()) else {
+    let mut factor = Factor { times: 1, over: 1 };
+    if let Some(word) = suffix {
+        let (times, over) = units::suffix(word)?;
+        factor = Factor { times: i128::from(times), over: i128::from(over) };
+    }
+    let mut dimension = Dimension::Plain;
+    if let Some(name) = unit {
+        let unit = known_unit(name, diagnostics)?;
+        dimension = unit.dimension;
+        factor.times *= i128::from(unit.times);
+        factor.over *= i128::from(unit.over);
+    }
+    let whole = exact(&digits, factor);
+    let value = digits.parse::<f64>().ok().map(|value| scaled(value, whole, factor));
+    let Some(value) = value.filter(|value| value.is_finite()) else {
         diagnostics.report(ResolveError::Arithmetic {
             fault: format!("`{digits}` is too large for a number"),
             span,
@@ -60,13 +88,20 @@ pub(crate) fn literal(
         });
         return None;
     };
-    let mut quantity = Quantity::new(value, whole, Dimension::Plain);
-    if let Some(word) = suffix {
-        let (times, over) = units::suffix(word)?;
-        quantity = quantity.scaled(times, over);
-    }
-    let Some(name) = unit else { return Some(quantity) };
-    let Some(unit) = units::find(&name.text) else {
+    Some(Quantity { value, whole, dimension })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "factors are small; the exact value is kept beside the float"
+)]
+fn scaled(value: f64, whole: Option<i128>, factor: Factor) -> f64 {
+    whole.map_or_else(|| value * factor.times as f64 / factor.over as f64, |whole| whole as f64)
+}
+
+fn known_unit(name: &Name, diagnostics: &mut Diagnostics) -> Option<&'static units::Unit> {
+    let found = units::find(&name.text);
+    if found.is_none() {
         let words = units::UNITS.iter().map(|unit| unit.word);
         diagnostics.report(ResolveError::UnknownName {
             kind: "unit",
@@ -78,10 +113,8 @@ pub(crate) fn literal(
                 "units are `tokens`, `steps`, `sentences`, `GiB`, `GB`, `GB/s`, `Gbit/s`, `TFLOP/s`, `us`, `ms`, `s`, `min`, `h` ...",
             ),
         });
-        return None;
-    };
-    quantity.dimension = unit.dimension;
-    Some(quantity.scaled(unit.times, unit.over))
+    }
+    found
 }
 
 /// What an expression that should be a number comes to.
@@ -212,4 +245,39 @@ pub(crate) fn describe(expr: &Expr) -> String {
 /// `std.typology`.
 pub(crate) fn dotted(names: &[Name]) -> String {
     names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(digits: &str, suffix: Option<&str>, unit: Option<&str>) -> Option<(f64, Option<i128>)> {
+        let span = Span::default();
+        let unit = unit.map(|text| Name { text: text.to_owned(), span });
+        let quantity = literal(digits, suffix, unit.as_ref(), span, &mut Diagnostics::default())?;
+        Some((quantity.value, quantity.whole))
+    }
+
+    #[test]
+    fn numbers_round_once_and_whole_ones_are_exact() {
+        assert_eq!(read("1.005", Some("k"), None), Some((1_005.0, Some(1_005))));
+        assert_eq!(read("4_096", None, Some("tokens")), Some((4_096.0, Some(4_096))));
+        assert_eq!(read("18446744073709551615", None, None).unwrap().1, Some(u64::MAX.into()));
+        assert_eq!(read("1.5", None, Some("GiB")), Some((1_610_612_736.0, Some(1_610_612_736))));
+        assert_eq!(read("5", Some("%"), None), Some((0.05, None)));
+        assert_eq!(read("100", Some("%"), None), Some((1.0, Some(1))));
+        assert_eq!(read("3e-4", None, None), Some((3e-4, None)));
+        assert_eq!(read("2e3", None, None), Some((2_000.0, Some(2_000))));
+        assert_eq!(read("5", None, Some("us")), Some((5e-6, None)));
+        assert_eq!(read("200", None, Some("Gbit/s")), Some((25e9, Some(25_000_000_000))));
+    }
+
+    #[test]
+    fn odd_numbers_are_refused_or_inexact() {
+        assert_eq!(read("1e309", None, None), None);
+        assert_eq!(read("1e99999999999", None, None), None);
+        assert_eq!(read("1e-99999999999", None, None), Some((0.0, None)));
+        assert_eq!(read("1e300", None, None), Some((1e300, None)));
+        assert_eq!(read("1", None, Some("GIB")), None);
+    }
 }
