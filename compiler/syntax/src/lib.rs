@@ -7,11 +7,13 @@
 pub mod ast;
 pub mod dump;
 mod error;
+mod format;
 mod grammar;
 mod parse;
 mod scan;
 pub mod source;
 
 pub use error::SyntaxError;
+pub use format::{format, print};
 pub use parse::{Parsed, parse, parse_partial};
 pub use source::{SourceId, SourceMap, Span};

@@ -50,8 +50,10 @@ pub(crate) struct Scan {
 impl Scan {
     /// The comments of a part of the text, as places in that part.
     pub(crate) fn part(&self, part: &Range<usize>) -> Self {
-        let inside = self.comments.iter().filter(|comment| part.contains(&comment.start));
-        let comments = inside.map(|c| c.start - part.start..c.end - part.start).collect();
+        let from = self.comments.partition_point(|comment| comment.start < part.start);
+        let to = self.comments.partition_point(|comment| comment.start < part.end);
+        let inside = self.comments.get(from..to).unwrap_or_default();
+        let comments = inside.iter().map(|c| c.start - part.start..c.end - part.start).collect();
         Self { comments, ..Self::default() }
     }
 }
@@ -159,7 +161,7 @@ impl<'t> Scanner<'t> {
                 '0'..='9' => self.number(),
                 _ if is_word(c) => self.skip(is_word),
                 '=' | ',' | ':' | '.' | '+' | '-' | '*' | '/' | '&' | '<' | '>' | '%' => {
-                    self.at += 1
+                    self.at += 1;
                 }
                 _ => {
                     self.at += c.len_utf8();
@@ -341,8 +343,7 @@ fn begins_entry(rest: &str) -> bool {
     let behind = rest.trim_start_matches(word);
     let spaced = behind.trim_start_matches([' ', '\t']);
     match spaced.chars().next() {
-        Some('{') => true,
-        Some('=') => true,
+        Some('{' | '=') => true,
         Some('"') => behind.len() > spaced.len(),
         Some(c) if word(c) && behind.len() > spaced.len() => {
             let second = spaced.trim_start_matches(word).trim_start_matches([' ', '\t']);

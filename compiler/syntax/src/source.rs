@@ -21,6 +21,7 @@ impl Span {
     }
 
     /// From the start of one to the end of the other.
+    #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }

@@ -6,7 +6,7 @@ fn tree(text: &str) -> String {
     let source = SourceMap::new().add("test.mmc", text);
     match parse(source, text) {
         Ok(file) => dump(&file),
-        Err(faults) => faults.iter().map(|fault| format!("error: {fault}\n")).collect(),
+        Err(faults) => format!("{faults:?}"),
     }
 }
 

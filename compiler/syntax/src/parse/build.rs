@@ -1,5 +1,10 @@
 //! Pairs of the generated parser to entries of the tree.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the grammar decides which rules stand inside a rule; the others are punctuation"
+)]
+
 use pest::Span as PestSpan;
 use pest::iterators::Pair;
 
@@ -38,9 +43,11 @@ impl<'t> Builder<'t> {
 
     fn entry(&self, pair: Pair<'_, Rule>) -> Built<Entry> {
         let docs = self.docs(pair.as_span().start());
-        let span = self.span(pair.as_span());
+        let start = self.span(pair.as_span()).start;
         let inner = pair.into_inner().next().expect("an entry is one of its kinds");
-        Ok(Entry { docs, kind: self.kind(inner)?, span })
+        let kind = self.kind(inner)?;
+        let span = Span::new(start, end(&kind));
+        Ok(Entry { docs, kind, span })
     }
 
     fn kind(&self, pair: Pair<'_, Rule>) -> Built<EntryKind> {
@@ -121,6 +128,23 @@ impl<'t> Builder<'t> {
         }
         docs.reverse();
         docs
+    }
+}
+
+/// Where an entry ends. A pair of the generated parser ends behind the white space and the comments that follow.
+fn end(kind: &EntryKind) -> u32 {
+    match kind {
+        EntryKind::Import(ImportPath::File(_, span)) => span.end,
+        EntryKind::Import(ImportPath::Std(names)) | EntryKind::Languages(names) => {
+            names.last().map_or(0, |name| name.span.end)
+        }
+        EntryKind::Param { ty, default, .. } => {
+            default.as_ref().map_or(ty.span.end, |default| default.span.end)
+        }
+        EntryKind::Let { value, .. }
+        | EntryKind::Setting(Setting { value, .. })
+        | EntryKind::Choice { values: value, .. } => value.span.end,
+        EntryKind::Block(block) => block.body.end,
     }
 }
 

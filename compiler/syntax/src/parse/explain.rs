@@ -8,17 +8,24 @@ use crate::source::Span;
 
 /// What the parser expected at the furthest place that it reached, and what stands there.
 pub(super) fn unexpected(error: &Error<Rule>, text: &str, start: u32) -> SyntaxError {
-    let at = match error.location {
+    let reached = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     };
-    let at = skip_blank(text, at);
+    let positives = match &error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives.as_slice(),
+        ErrorVariant::CustomError { .. } => &[],
+    };
+    // Lookaheads fail where an entry begins too early; they have no words.
+    let (at, expected) = if positives.iter().all(|rule| words(*rule).is_none()) {
+        before_entry(text, reached)
+    } else {
+        let before = text.get(..reached).unwrap_or_default().trim_end();
+        let keyword = behind_keyword(before).filter(|_| positives.contains(&Rule::assign));
+        (skip_blank(text, reached), keyword.map_or_else(|| expected(positives), str::to_owned))
+    };
     let (found, length) = found(text.get(at..).unwrap_or_default());
     let place = |at: usize| start + u32::try_from(at).expect("texts are bounded");
     let span = Span::new(place(at), place(at + length));
-    let expected = match &error.variant {
-        ErrorVariant::ParsingError { positives, .. } => expected(positives),
-        ErrorVariant::CustomError { .. } => "an entry".to_owned(),
-    };
     let help = help(text, at);
     SyntaxError::Unexpected { expected, found, span, help }
 }
@@ -57,40 +64,84 @@ fn found(rest: &str) -> (String, usize) {
     (format!("`{}`", rest.get(..length).unwrap_or_default()), length)
 }
 
+/// The words for rules, each once, without those that others make needless.
 fn expected(rules: &[Rule]) -> String {
-    let operators = [
-        Rule::add,
-        Rule::subtract,
-        Rule::intersect,
-        Rule::multiply,
-        Rule::divide,
-        Rule::times,
-        Rule::to,
-        Rule::both_ways,
-        Rule::with_tail,
-        Rule::where_tail,
-        Rule::with_word,
-        Rule::where_word,
-        Rule::dots,
-    ];
-    let is_operator = |rule: &Rule| operators.contains(rule);
-    let mut all: Vec<&str> =
-        rules.iter().filter(|rule| !is_operator(rule)).filter_map(|rule| words(*rule)).collect();
-    if rules.iter().any(is_operator) {
-        all.push("an operator");
-    }
-    let mut seen: Vec<&str> = Vec::new();
-    for word in all {
-        if !seen.contains(&word) {
-            seen.push(word);
+    let has = |rule: Rule| rules.contains(&rule);
+    let needless = |word: &str| match word {
+        "an operator" => {
+            rules.iter().any(|rule| !matches!(words(*rule), None | Some("an operator")))
+        }
+        "a name" | "`in`" => has(Rule::assign) || has(Rule::entry),
+        "the end of the file" => has(Rule::entry),
+        _ => false,
+    };
+    let mut all: Vec<&str> = Vec::new();
+    for word in rules.iter().filter_map(|rule| words(*rule)) {
+        if !needless(word) && !all.contains(&word) {
+            all.push(word);
         }
     }
-    match seen.as_slice() {
+    match all.as_slice() {
         [] => "a value".to_owned(),
         [one] => (*one).to_owned(),
         [most @ .., last] => format!("{} or {last}", most.join(", ")),
     }
 }
+
+/// What must follow a keyword, whatever else the grammar would take: any keyword is a key too.
+fn behind_keyword(before: &str) -> Option<&'static str> {
+    let word = before.get(word_start(before)..).unwrap_or_default();
+    let rest = before.get(..word_start(before)).unwrap_or_default().trim_end();
+    match word {
+        "import" => Some("a path in quotes or a dotted name (`std.clusters.lumi_g`)"),
+        "param" | "let" => Some("a name"),
+        "languages" => Some("a language code"),
+        _ if rest.get(word_start(rest)..) == Some("param") => Some("`:` and a type"),
+        _ => None,
+    }
+}
+
+fn word_start(before: &str) -> usize {
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    before.trim_end_matches(word).len()
+}
+
+/// An entry stands where the one before it is not complete: the place of its first word and what is missing.
+fn before_entry(text: &str, at: usize) -> (usize, String) {
+    let rest = text.get(at..).unwrap_or_default();
+    let inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let word = rest.len() - rest.trim_start_matches(inner).len();
+    let before = text.get(..at + word).unwrap_or_default().trim_end();
+    let mut start = word_start(before);
+    let outer = before.get(..start).unwrap_or_default().trim_end();
+    let label = outer.get(word_start(outer)..).unwrap_or_default();
+    if LABELLED.contains(&label) {
+        start = word_start(outer);
+    }
+    let before = text.get(..start).unwrap_or_default().trim_end();
+    let missing = if before.ends_with(['=', '+', '-', '>', '&', '*', '/']) {
+        "a value"
+    } else if before.ends_with(',') {
+        "another item"
+    } else {
+        "`,` or a closing bracket"
+    };
+    (start, missing.to_owned())
+}
+
+/// Words that take a name before `{` or `=`, as the grammar has them.
+const LABELLED: [&str; 10] = [
+    "adapter",
+    "corpus",
+    "experiment",
+    "groups",
+    "language",
+    "let",
+    "param",
+    "phase",
+    "tasks",
+    "tokenizer",
+];
 
 fn help(text: &str, at: usize) -> Option<String> {
     let rest = text.get(at..).unwrap_or_default();

@@ -1,5 +1,10 @@
 //! Pairs of the generated parser to expressions: precedence, depth, escapes.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the grammar decides which rules stand inside a rule; the others are punctuation"
+)]
+
 use std::sync::LazyLock;
 
 use pest::iterators::Pair;
@@ -92,7 +97,7 @@ impl Builder<'_> {
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::prefix_word => {
-                    words.extend(child.into_inner().next().map(|word| self.name(&word)))
+                    words.extend(child.into_inner().next().map(|word| self.name(&word)));
                 }
                 Rule::negative => signs.push(self.span(child.as_span())),
                 Rule::primary => {
@@ -102,7 +107,7 @@ impl Builder<'_> {
                         let kind = ExprKind::Negative(Box::new(deep.expr));
                         deep = Deep::over(Expr { kind, span }, deep.depth)?;
                     }
-                    range = Some(match range {
+                    range = Some(match range.take() {
                         None => deep,
                         Some(from) => {
                             let span = from.expr.span.to(deep.expr.span);

@@ -5,6 +5,8 @@ mod build;
 mod explain;
 mod expr;
 
+use std::collections::BTreeSet;
+
 use pest::Parser as _;
 
 use crate::ast::{Entry, File};
@@ -38,14 +40,14 @@ pub fn parse_partial(source: SourceId, text: &str) -> Parsed {
         return Parsed { file: File { items: Vec::new(), span }, errors };
     };
     let span = Span::new(source.start(), end);
-    let scan = scan::scan(text);
-    let (items, errors) = if scan.faults.is_empty() {
-        match piece(source.start(), text, &scan) {
+    let found = scan::scan(text);
+    let (items, errors) = if found.faults.is_empty() {
+        match piece(source.start(), text, &found) {
             Ok(items) => (items, Vec::new()),
-            Err(fault) => by_pieces(source.start(), text, &scan, Some(fault)),
+            Err(fault) => by_pieces(source.start(), text, &found, Some(fault)),
         }
     } else {
-        by_pieces(source.start(), text, &scan, None)
+        by_pieces(source.start(), text, &found, None)
     };
     Parsed { file: File { items, span }, errors }
 }
@@ -67,13 +69,14 @@ fn by_pieces(
     let mut items = Vec::new();
     let mut errors: Vec<SyntaxError> =
         scan.faults.iter().map(|fault| describe(fault, text, start)).collect();
-    for place in &scan.pieces {
-        if scan.faults.iter().any(|fault| place.contains(&fault.place.start)) {
+    let faulty: BTreeSet<usize> = scan.faults.iter().map(|fault| fault.place.start).collect();
+    for range in &scan.pieces {
+        if faulty.range(range.clone()).next().is_some() {
             continue;
         }
-        let local = text.get(place.clone()).unwrap_or_default();
-        let offset = u32::try_from(place.start).expect("texts are bounded");
-        let local_scan = scan.part(place);
+        let local = text.get(range.clone()).unwrap_or_default();
+        let offset = u32::try_from(range.start).expect("texts are bounded");
+        let local_scan = scan.part(range);
         match piece(start + offset, local, &local_scan) {
             Ok(found) => items.extend(found),
             Err(fault) => errors.push(fault),
