@@ -1,5 +1,7 @@
 //! Faulty texts and what is said of them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use mmc_syntax::{SourceMap, parse, parse_partial};
 
 /// One line a fault: place, message.

@@ -1,5 +1,7 @@
 //! The map of sources: places, and reports over several files.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, Report};
 use mmc_syntax::{SourceMap, Span, SyntaxError, parse};
 

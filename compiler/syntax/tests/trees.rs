@@ -78,7 +78,7 @@ fn entries_end_by_themselves() {
         "  validate  = every 1k steps  checkpoint { every = 10k steps  keep = 3 }  stop_early { on = loss } }\n",
         "sweep { temperature in [0.0, 0.5]  seed in 1..3 size in [1] }\n",
         "model { kind = none adapter langs { in = encoder[1]  rank = 8 in = 3 } for eus -> all { d = 1 } }\n",
-        "let a = 3 let b = c let d = 4 languages cs, zh-Hans, language nb { }\n",
+        "let a = 3 let b = c let d = 4 languages cs, zh-Hans language nb { }\n",
         "groups typology = cluster(count = 8) groups { g = [de] }\n",
     )), @r#"
     block experiment m
