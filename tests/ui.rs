@@ -12,7 +12,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, Report};
 use mmc_syntax::{SourceMap, Span};
 
 use crate::support::world::TestWorld;
-use crate::support::{Outcome, compare, resolved, root};
+use crate::support::{Outcome, compare, planned, resolved, root};
 
 /// (file, line from 1 or 0 for no place, code)
 type Notes = Vec<(String, usize, String)>;
@@ -54,7 +54,10 @@ fn compiled(path: &Path, text: &str) -> Outcome {
             other => assert!(other.is_empty(), "{}: `#@ {line}`", path.display()),
         }
     }
-    resolved(&world, &entry(path), &params)
+    let stage = path.parent().and_then(Path::file_name);
+    let is_resolved_alone = ["resolve", "syntax"].iter().any(|name| stage == Some(name.as_ref()));
+    let compiled = if is_resolved_alone { resolved } else { planned };
+    compiled(&world, &entry(path), &params)
 }
 
 fn notes(name: &str, text: &str) -> Notes {

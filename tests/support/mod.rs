@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use mmc_core::diagnostics::{Diagnostics, Finding};
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
+use mmc_core::{Compilation, Options, compile};
+use mmc_plan::Plan;
 use mmc_syntax::SourceMap;
 use world::TestWorld;
 
@@ -33,6 +35,7 @@ pub(crate) fn compare(path: &Path, found: &str) -> Result<(), String> {
 /// What the compiler says of `main.mmc`.
 pub(crate) struct Outcome {
     pub(crate) experiment: Option<Experiment>,
+    pub(crate) plan: Option<Plan>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) sources: SourceMap,
 }
@@ -42,5 +45,12 @@ pub(crate) fn resolved(world: &TestWorld, entry: &str, params: &[(String, String
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let experiment = resolve(entry, params, world, &mut sources, &mut diagnostics).ok();
-    Outcome { experiment, findings: diagnostics.into_findings(), sources }
+    Outcome { experiment, plan: None, findings: diagnostics.into_findings(), sources }
+}
+
+/// Compiles `entry` of a world.
+pub(crate) fn planned(world: &TestWorld, entry: &str, params: &[(String, String)]) -> Outcome {
+    let Compilation { plan, findings, sources, .. } =
+        compile(entry, params, world, Options::default());
+    Outcome { experiment: None, plan, findings, sources }
 }

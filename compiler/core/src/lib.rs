@@ -1,10 +1,30 @@
 //! Syntax tree to plan.
+//!
+//! ```text
+//! source -> Experiment -> TaskTable -> ModuleGraph -> ModuleGraph -> Placement -> Plan -> Plan
+//!      resolve      expand_tasks  build_modules   passes        place       lower   verify, replay
+//!                                                                                   lint
+//! ```
+//!
+//! A stage changes the type; a pass keeps it. Each reports into one [`diagnostics::Diagnostics`] and stops with the proof that
+//! it did, [`diagnostics::Halt`]. Stages know the types in [`ir`] and each other not at all; only [`compile`] knows all.
 
+pub mod build;
+mod compile;
+pub mod cost;
 pub mod diagnostics;
+pub mod emit;
+pub mod index;
 pub mod ir;
+pub mod lint;
+pub mod lower;
+pub mod passes;
+pub mod place;
 pub mod registry;
 pub mod resolve;
 pub mod stdlib;
 pub mod suggest;
 pub mod template;
 pub mod world;
+
+pub use compile::{Compilation, Options, STAGES, Stage, StageText, compile, plan_experiment};

@@ -1,8 +1,14 @@
 //! All diagnostic codes with what they mean and an example of each: what `mmc explain` says and `docs/diagnostics.md` holds.
 
+mod corpus;
+mod emit;
+mod lint;
+mod model;
+mod place;
 mod plan;
 mod resolve;
 mod syntax;
+mod tokenizer;
 
 use std::fmt::Write as _;
 
@@ -35,8 +41,17 @@ pub struct Row {
 }
 
 /// The rows of all stages, in the order of the stages.
-const STAGES: &[(&str, &[Row])] =
-    &[("syntax", syntax::ROWS), ("resolve", resolve::ROWS), ("plan", plan::ROWS)];
+const STAGES: &[(&str, &[Row])] = &[
+    ("syntax", syntax::ROWS),
+    ("resolve", resolve::ROWS),
+    ("corpus", corpus::ROWS),
+    ("tokenizer", tokenizer::ROWS),
+    ("model", model::ROWS),
+    ("place", place::ROWS),
+    ("plan", plan::ROWS),
+    ("lint", lint::ROWS),
+    ("emit", emit::ROWS),
+];
 
 /// All rows, stage by stage, in order of code within one.
 pub fn rows() -> impl Iterator<Item = &'static Row> {

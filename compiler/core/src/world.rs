@@ -1,5 +1,7 @@
 //! The only window of the compiler to the outside: sources, corpora and tokenizers come through a [`World`].
 
+use serde::{Deserialize, Serialize};
+
 /// What the compiler may ask of its surroundings. The cli answers from the disk and the corpus index; tests from memory.
 pub trait World {
     /// The text of a `.mmc` file. Paths are as written by the user, joined to the importing file's folder.
@@ -28,7 +30,8 @@ pub enum WorldError {
 }
 
 /// A corpus file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CorpusFacts {
     /// Size on disk.
     pub bytes: u64,
@@ -37,18 +40,23 @@ pub struct CorpusFacts {
 }
 
 /// A tokenizer file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenizerFacts {
     /// Pieces in the file.
     pub pieces: u32,
     /// `sha256` in hexadecimal.
     pub sha256: String,
     /// Id of the unknown piece, if the file has one; likewise the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unk: Option<u32>,
     /// Start token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bos: Option<u32>,
     /// End token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eos: Option<u32>,
     /// Padding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pad: Option<u32>,
 }

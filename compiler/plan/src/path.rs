@@ -1,6 +1,6 @@
 //! A direction's way through the modules, made from the model's patterns: for the plan's tasks and for zero-shot pairs alike.
 
-use crate::model::{Sharing, StackPattern};
+use crate::model::{ModelSpec, Sharing, StackPattern};
 use crate::plan::Plan;
 
 /// The modules of one direction.
@@ -42,39 +42,58 @@ pub fn sharing_id(
     }
 }
 
-impl Plan {
-    /// The modules of a direction by the model's patterns, whether or not they exist in the plan.
-    pub fn module_path(&self, source: &str, target: &str) -> Option<ModulePath> {
-        let group = |grouping: &str, language: &str| {
-            self.languages.get(language)?.groups.get(grouping).cloned()
-        };
-        let id = |sharing: &Sharing| sharing_id(sharing, source, target, &group);
-        let model = &self.model;
-        let own = model
+/// The modules of a direction by a model's patterns; none when a pattern needs a group that a language is not in.
+///
+/// `group` answers the group of a language in a grouping, as `group(grouping, language)`.
+pub fn module_path(
+    model: &ModelSpec,
+    source: &str,
+    target: &str,
+    group: &dyn Fn(&str, &str) -> Option<String>,
+) -> Option<ModulePath> {
+    let id = |sharing: &Sharing| sharing_id(sharing, source, target, group);
+    let (encoder, decoder) = model.stacks(source, target);
+    let stacks = |side: &str, patterns: &[StackPattern]| -> Option<Vec<String>> {
+        patterns
+            .iter()
+            .enumerate()
+            .map(|(at, pattern)| Some(format!("{side}.{at}.{}", id(&pattern.sharing)?)))
+            .collect()
+    };
+    let embeddings = &model.embeddings;
+    let (source_prefix, target_prefix) =
+        if embeddings.tie_source { ("embed", "embed") } else { ("embed.src", "embed.tgt") };
+    let mut path = ModulePath {
+        encoder: vec![format!("{source_prefix}.{}", id(&embeddings.source)?)],
+        decoder: vec![format!("{target_prefix}.{}", id(&embeddings.target)?)],
+    };
+    path.encoder.extend(stacks("encoder", encoder)?);
+    path.decoder.extend(stacks("decoder", decoder)?);
+    if !embeddings.tie_output {
+        path.decoder.push(format!("head.{}", id(&embeddings.target)?));
+    }
+    Some(path)
+}
+
+impl ModelSpec {
+    /// The encoder's and the decoder's patterns of a direction: its own, or the model's.
+    pub fn stacks(&self, source: &str, target: &str) -> (&[StackPattern], &[StackPattern]) {
+        let own = self
             .overrides
             .iter()
             .find(|own| own.pairs.iter().any(|[s, t]| s == source && t == target));
-        let encoder = own.and_then(|own| own.encoder.as_ref()).unwrap_or(&model.encoder);
-        let decoder = own.and_then(|own| own.decoder.as_ref()).unwrap_or(&model.decoder);
-        let stacks = |side: &str, patterns: &[StackPattern]| -> Option<Vec<String>> {
-            patterns
-                .iter()
-                .enumerate()
-                .map(|(at, pattern)| Some(format!("{side}.{at}.{}", id(&pattern.sharing)?)))
-                .collect()
-        };
-        let embeddings = &model.embeddings;
-        let (source_prefix, target_prefix) =
-            if embeddings.tie_source { ("embed", "embed") } else { ("embed.src", "embed.tgt") };
-        let mut path = ModulePath {
-            encoder: vec![format!("{source_prefix}.{}", id(&embeddings.source)?)],
-            decoder: vec![format!("{target_prefix}.{}", id(&embeddings.target)?)],
-        };
-        path.encoder.extend(stacks("encoder", encoder)?);
-        path.decoder.extend(stacks("decoder", decoder)?);
-        if !embeddings.tie_output {
-            path.decoder.push(format!("head.{}", id(&embeddings.target)?));
-        }
-        Some(path)
+        (
+            own.and_then(|own| own.encoder.as_ref()).unwrap_or(&self.encoder),
+            own.and_then(|own| own.decoder.as_ref()).unwrap_or(&self.decoder),
+        )
+    }
+}
+
+impl Plan {
+    /// The modules of a direction by the model's patterns, whether or not they exist in the plan.
+    pub fn module_path(&self, source: &str, target: &str) -> Option<ModulePath> {
+        module_path(&self.model, source, target, &|grouping, language| {
+            self.languages.get(language)?.groups.get(grouping).cloned()
+        })
     }
 }

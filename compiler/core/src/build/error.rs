@@ -1,0 +1,143 @@
+//! The faults of building tasks and modules.
+
+use miette::Diagnostic;
+use mmc_syntax::source::Span;
+use thiserror::Error;
+
+/// What can be wrong with the text, the vocabularies and the modules of a resolved program.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[expect(
+    missing_docs,
+    reason = "every variant is described, with examples, in the registry of codes"
+)]
+pub enum BuildError {
+    #[error("there is no text for `{pair}`: `{path}` is missing")]
+    #[diagnostic(code(mmc::corpus::missing))]
+    CorpusMissing {
+        pair: String,
+        path: String,
+        #[label("asked for here")]
+        span: Span,
+        #[label("this path was looked for")]
+        template: Span,
+        #[help]
+        help: String,
+    },
+    #[error("{} left out for want of text: {}", count(*.left_out, "direction"), .pairs)]
+    #[diagnostic(code(mmc::corpus::left_out), severity(Advice))]
+    LeftOut {
+        left_out: usize,
+        pairs: String,
+        #[label("of these directions")]
+        span: Span,
+        #[help]
+        help: String,
+    },
+    #[error("can't read `{path}`: {reason}")]
+    #[diagnostic(code(mmc::corpus::unreadable))]
+    Unreadable {
+        path: String,
+        reason: String,
+        #[label("this path")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("`{source_path}` has {source_lines} lines, but `{target_path}` has {target_lines}")]
+    #[diagnostic(code(mmc::corpus::lines_differ))]
+    LinesDiffer {
+        source_path: String,
+        source_lines: u64,
+        target_path: String,
+        target_lines: u64,
+        #[label("of this corpus")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("`{pair}` has {source_files} source files, but {target_files} target files")]
+    #[diagnostic(code(mmc::corpus::shards_differ))]
+    ShardsDiffer {
+        pair: String,
+        source_files: usize,
+        target_files: usize,
+        #[label("of this corpus")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("tasks `{other}` and `{name}` are the same")]
+    #[diagnostic(code(mmc::corpus::duplicate_task))]
+    DuplicateTask {
+        name: String,
+        other: String,
+        #[label("again here")]
+        span: Span,
+        #[label("first here")]
+        first: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("`{path}` has no lines")]
+    #[diagnostic(code(mmc::corpus::empty))]
+    CorpusEmpty {
+        path: String,
+        #[label("of this corpus")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("there is no task to train")]
+    #[diagnostic(code(mmc::corpus::no_tasks))]
+    NoTasks {
+        #[label("no direction is left here")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("there is no tokenizer file `{path}`")]
+    #[diagnostic(code(mmc::tokenizer::missing))]
+    TokenizerMissing {
+        path: String,
+        #[label("looked for here")]
+        span: Span,
+        #[help]
+        help: String,
+    },
+    #[error("can't read tokenizer `{path}`: {reason}")]
+    #[diagnostic(code(mmc::tokenizer::unreadable))]
+    TokenizerUnreadable {
+        path: String,
+        reason: String,
+        #[label("of this tokenizer")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("module `{module}` would need two vocabularies: {uses}")]
+    #[diagnostic(code(mmc::model::vocabularies_differ))]
+    VocabulariesDiffer {
+        module: String,
+        uses: String,
+        #[label("shared here")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("module `{module}` would have {first} layers for some tasks and {second} for others")]
+    #[diagnostic(code(mmc::model::layers_differ))]
+    LayersDiffer {
+        module: String,
+        first: u32,
+        second: u32,
+        #[label("one of the two")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+}
+
+/// `3 directions`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

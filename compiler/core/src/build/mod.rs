@@ -1,0 +1,11 @@
+//! Resolved program -> task table -> module graph.
+
+mod error;
+mod modules;
+mod shares;
+mod tasks;
+mod vocabularies;
+
+pub use error::BuildError;
+pub use modules::build_modules;
+pub use tasks::expand_tasks;

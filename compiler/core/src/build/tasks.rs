@@ -1,0 +1,306 @@
+//! Task blocks -> task table: every direction with its files, its vocabularies and its share.
+//!
+//! All that is known of the outside comes through the [`World`]; a direction made by the algebra and without text is left
+//! out with a note, one asked for by name is an error.
+
+use std::collections::BTreeMap;
+
+use mmc_plan::{CorpusFiles, ParallelFiles};
+use mmc_syntax::source::Span;
+
+use super::error::BuildError;
+use super::shares::{Size, shares, weights};
+use super::vocabularies::{Vocabularies, transforms};
+use crate::diagnostics::{Diagnostics, Halt};
+use crate::ir::experiment::{At, Experiment, Pair, TaskBlock, TemplatePair};
+use crate::ir::task::{TaskRow, TaskTable};
+use crate::template::{Templates, is_sharded};
+use crate::world::{CorpusFacts, World, WorldError};
+
+/// Directions that a note names before it says `and so many more`.
+const NAMED_IN_NOTE: usize = 8;
+
+/// Makes the table of tasks.
+pub fn expand_tasks(
+    experiment: &Experiment,
+    world: &dyn World,
+    diagnostics: &mut Diagnostics,
+) -> Result<TaskTable, Halt> {
+    let templates = Templates::new(&experiment.languages);
+    let mut reader = Reader { world, templates: &templates, known: BTreeMap::new(), diagnostics };
+    let mut vocabularies = Vocabularies::new(experiment, &templates, world);
+    let mut rows: Vec<(TaskRow, f64)> = Vec::new();
+    for block in &experiment.task_blocks {
+        expand_block(experiment, block, &mut reader, &mut vocabularies, &mut rows);
+    }
+    rows.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    vocabularies.report(diagnostics);
+    report_duplicates(&rows, diagnostics);
+    diagnostics.checkpoint()?;
+    let Some(span) = experiment.task_blocks.first().map(|block| block.span) else {
+        return Err(diagnostics.halt(no_tasks(experiment.training.span)));
+    };
+    if rows.is_empty() {
+        return Err(diagnostics.halt(no_tasks(span)));
+    }
+    let tasks = weigh(experiment, rows);
+    let vocabularies = vocabularies.into_specs();
+    Ok(TaskTable { tasks, vocabularies })
+}
+
+fn no_tasks(span: Span) -> BuildError {
+    BuildError::NoTasks {
+        span,
+        help: "a `tasks` block with `pairs`, whose corpus has text for at least one of them",
+    }
+}
+
+/// Adds the rows of one block.
+fn expand_block(
+    experiment: &Experiment,
+    block: &TaskBlock,
+    reader: &mut Reader<'_>,
+    vocabularies: &mut Vocabularies<'_>,
+    rows: &mut Vec<(TaskRow, f64)>,
+) {
+    let Some(corpus) = experiment.corpora.get(block.corpus.value) else { return };
+    // The resolver lets no block name a corpus without training text.
+    let Some(train) = &corpus.train else { return };
+    let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
+    for pair in &block.pairs {
+        match reader.files(train, pair) {
+            Found::Files(train) => {
+                let files = CorpusFiles {
+                    train,
+                    valid: reader.extra(corpus.valid.as_ref(), pair),
+                    test: reader.extra(corpus.test.as_ref(), pair),
+                };
+                let (source_vocabulary, target_vocabulary) = vocabularies.sides(block, pair);
+                let row = TaskRow {
+                    name: format!("{}.{}-{}", block.name, pair.source, pair.target),
+                    source: pair.source.clone(),
+                    target: pair.target.clone(),
+                    share: 0,
+                    corpus: files,
+                    transforms: transforms(block, pair),
+                    source_vocabulary,
+                    target_vocabulary,
+                    span: pair.span,
+                };
+                rows.push((row, block.weight));
+            }
+            Found::Missing(path) if pair.named => reader.missing(train, pair, path),
+            Found::Missing(_) => {
+                let name = format!("{} -> {}", pair.source, pair.target);
+                left_out.entry(pair.span).or_default().push(name);
+            }
+            Found::Fault => {}
+        }
+    }
+    for (span, names) in left_out {
+        reader.diagnostics.report(left_out_note(span, &names, &corpus.name));
+    }
+}
+
+fn left_out_note(span: Span, names: &[String], corpus: &str) -> BuildError {
+    let mut pairs =
+        names.iter().take(NAMED_IN_NOTE).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    if names.len() > NAMED_IN_NOTE {
+        pairs.push(format!("and {} more", names.len() - NAMED_IN_NOTE));
+    }
+    BuildError::LeftOut {
+        left_out: names.len(),
+        pairs: pairs.join(", "),
+        span,
+        help: format!(
+            "corpus `{corpus}` has no files for them; name a direction itself (`cs -> fr`) to make that an error"
+        ),
+    }
+}
+
+/// Task names are made from block and languages, and languages may hold hyphens: two directions may meet in one name.
+/// Two blocks may also ask for the very same training.
+fn report_duplicates(rows: &[(TaskRow, f64)], diagnostics: &mut Diagnostics) {
+    let mut names: BTreeMap<&str, &TaskRow> = BTreeMap::new();
+    let mut contents: BTreeMap<String, &TaskRow> = BTreeMap::new();
+    for (row, _) in rows {
+        let content = format!(
+            "{:?}",
+            (
+                &row.source,
+                &row.target,
+                &row.corpus.train,
+                &row.transforms,
+                &row.source_vocabulary,
+                &row.target_vocabulary
+            )
+        );
+        let same_name = names.insert(&row.name, row);
+        if let Some(first) = same_name.or_else(|| contents.get(&content).copied()) {
+            let (first, row) = if row.span < first.span { (row, first) } else { (first, row) };
+            diagnostics.report(BuildError::DuplicateTask {
+                name: row.name.clone(),
+                other: first.name.clone(),
+                span: row.span,
+                first: first.span,
+                help: "take the direction out of one of the two; `weight` makes a block's tasks more frequent",
+            });
+        }
+        contents.insert(content, row);
+    }
+}
+
+/// Turns weights into shares.
+fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> Vec<TaskRow> {
+    let sizes: Vec<Size> = rows
+        .iter()
+        .map(|(row, factor)| Size {
+            source: row.source.clone(),
+            target: row.target.clone(),
+            lines: row.corpus.train.lines,
+            factor: *factor,
+        })
+        .collect();
+    let weights = weights(&experiment.weights.value, &sizes);
+    let mut tasks: Vec<TaskRow> = rows.into_iter().map(|(row, _)| row).collect();
+    for (row, share) in tasks.iter_mut().zip(shares(&weights)) {
+        row.share = share;
+    }
+    tasks
+}
+
+/// What was found for a direction.
+enum Found {
+    /// Files with as many lines on both sides.
+    Files(ParallelFiles),
+    /// This path is not there.
+    Missing(String),
+    /// Something is wrong with them, and it was reported.
+    Fault,
+}
+
+/// Asks the world for corpora, each path once.
+struct Reader<'a> {
+    world: &'a dyn World,
+    templates: &'a Templates,
+    known: BTreeMap<String, Result<CorpusFacts, WorldError>>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    fn facts(&mut self, path: &str) -> Result<CorpusFacts, WorldError> {
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        let facts = self.world.corpus(path);
+        self.known.insert(path.to_owned(), facts.clone());
+        facts
+    }
+
+    /// The files of one side in order; none: the pattern, when nothing fits it.
+    fn side(&self, template: &str, pair: &Pair) -> Result<Vec<String>, String> {
+        let path = match self.templates.direction(template, &pair.source, &pair.target) {
+            Ok(path) => path,
+            // The resolver rendered it for every language in use: not reached, but no reason to stop everything.
+            Err(fault) => return Err(format!("{template} ({fault})")),
+        };
+        if !is_sharded(self.templates, template) {
+            return Ok(vec![path]);
+        }
+        let files = self.world.matching(&path);
+        if files.is_empty() { Err(path) } else { Ok(files) }
+    }
+
+    fn files(&mut self, templates: &At<TemplatePair>, pair: &Pair) -> Found {
+        let sides =
+            (self.side(&templates.value.source, pair), self.side(&templates.value.target, pair));
+        let (source, target) = match sides {
+            (Ok(source), Ok(target)) => (source, target),
+            (Err(path), _) | (_, Err(path)) => return Found::Missing(path),
+        };
+        if source.len() != target.len() {
+            self.diagnostics.report(BuildError::ShardsDiffer {
+                pair: format!("{} -> {}", pair.source, pair.target),
+                source_files: source.len(),
+                target_files: target.len(),
+                span: templates.span,
+                help: "shard i of one side must be the translation of shard i of the other",
+            });
+            return Found::Fault;
+        }
+        let mut lines = 0_u64;
+        for (source, target) in source.iter().zip(&target) {
+            match self.aligned(source, target, templates.span) {
+                Ok(counted) => lines = lines.saturating_add(counted),
+                Err(found) => return found,
+            }
+        }
+        Found::Files(ParallelFiles { source, target, lines })
+    }
+
+    /// Lines of two files that belong together.
+    fn aligned(&mut self, source: &str, target: &str, span: Span) -> Result<u64, Found> {
+        let mut lines = [0; 2];
+        for (path, lines) in [source, target].into_iter().zip(&mut lines) {
+            match self.facts(path) {
+                Ok(facts) => *lines = facts.lines,
+                Err(WorldError::Missing) => return Err(Found::Missing(path.to_owned())),
+                Err(WorldError::Unreadable(reason)) => {
+                    let path = path.to_owned();
+                    let help = "check the file, or its name in the template";
+                    self.diagnostics.report(BuildError::Unreadable { path, reason, span, help });
+                    return Err(Found::Fault);
+                }
+            }
+            if *lines == 0 {
+                let path = path.to_owned();
+                let help = "an empty file trains nothing: fill it or take the direction out";
+                self.diagnostics.report(BuildError::CorpusEmpty { path, span, help });
+                return Err(Found::Fault);
+            }
+        }
+        let [source_lines, target_lines] = lines;
+        if source_lines != target_lines {
+            self.diagnostics.report(BuildError::LinesDiffer {
+                source_path: source.to_owned(),
+                source_lines,
+                target_path: target.to_owned(),
+                target_lines,
+                span,
+                help: "line i of one side must be the translation of line i of the other",
+            });
+            return Err(Found::Fault);
+        }
+        Ok(source_lines)
+    }
+
+    /// Validation or test text: missing text is an error only for a direction asked for by name.
+    fn extra(
+        &mut self,
+        templates: Option<&At<TemplatePair>>,
+        pair: &Pair,
+    ) -> Option<ParallelFiles> {
+        let templates = templates?;
+        match self.files(templates, pair) {
+            Found::Files(files) => Some(files),
+            Found::Missing(path) => {
+                if pair.named {
+                    self.missing(templates, pair, path);
+                }
+                None
+            }
+            Found::Fault => None,
+        }
+    }
+
+    fn missing(&mut self, templates: &At<TemplatePair>, pair: &Pair, path: String) {
+        self.diagnostics.report(BuildError::CorpusMissing {
+            pair: format!("{} -> {}", pair.source, pair.target),
+            path,
+            span: pair.span,
+            template: templates.span,
+            help: "put the file there, correct the template, or take the direction out of `pairs`"
+                .to_owned(),
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! Tokenizers -> vocabularies: which file serves which language, and which tokens are added behind its pieces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mmc_plan::{Transform, VocabularySpec};
+
+use super::error::BuildError;
+use crate::diagnostics::Diagnostics;
+use crate::ir::experiment::{Experiment, Pair, TaskBlock, Tokenizer, TransformWish};
+use crate::template::Templates;
+use crate::world::{TokenizerFacts, World, WorldError};
+
+/// Vocabularies in the making.
+pub(super) struct Vocabularies<'a> {
+    experiment: &'a Experiment,
+    templates: &'a Templates,
+    world: &'a dyn World,
+    /// Name -> what it is made from.
+    drafts: BTreeMap<String, Draft>,
+    /// Tokenizer -> languages that it is used for.
+    languages: BTreeMap<usize, BTreeSet<String>>,
+    /// Tokenizer -> whether any block tells the (source, target) language by a token.
+    told: BTreeMap<usize, (bool, bool)>,
+}
+
+/// A vocabulary before its added tokens are known.
+struct Draft {
+    tokenizer: usize,
+    path: String,
+    facts: Result<TokenizerFacts, WorldError>,
+}
+
+impl<'a> Vocabularies<'a> {
+    pub(super) fn new(
+        experiment: &'a Experiment,
+        templates: &'a Templates,
+        world: &'a dyn World,
+    ) -> Self {
+        let (drafts, languages, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { experiment, templates, world, drafts, languages, told }
+    }
+
+    /// Names of the vocabularies of a direction's two sides.
+    pub(super) fn sides(&mut self, block: &TaskBlock, pair: &Pair) -> (String, String) {
+        let at = block.tokenizer.value;
+        for wish in &block.transforms {
+            if let TransformWish::Prefix { source, target } = wish.value {
+                let told = self.told.entry(at).or_default();
+                *told = (told.0 || source, told.1 || target);
+            }
+        }
+        (self.side(at, &pair.source), self.side(at, &pair.target))
+    }
+
+    fn side(&mut self, at: usize, language: &str) -> String {
+        let Some(tokenizer) = self.experiment.tokenizers.get(at) else { return String::new() };
+        self.languages.entry(at).or_default().insert(language.to_owned());
+        let template = &tokenizer.file.value;
+        let own = self.templates.variables(template).is_ok_and(|names| names.contains("lang"));
+        let name = format!("{}.{}", tokenizer.name, if own { language } else { "joint" });
+        if !self.drafts.contains_key(&name) {
+            let path =
+                self.templates.language(template, language).unwrap_or_else(|_| template.clone());
+            let facts = self.world.tokenizer(&path, tokenizer.kind);
+            self.drafts.insert(name.clone(), Draft { tokenizer: at, path, facts });
+        }
+        name
+    }
+
+    /// Reports files that are missing or can't be read.
+    pub(super) fn report(&self, diagnostics: &mut Diagnostics) {
+        for draft in self.drafts.values() {
+            let Some(tokenizer) = self.experiment.tokenizers.get(draft.tokenizer) else { continue };
+            let (path, span) = (draft.path.clone(), tokenizer.file.span);
+            match &draft.facts {
+                Ok(_) => {}
+                Err(WorldError::Missing) => {
+                    let help = missing_help(tokenizer);
+                    diagnostics.report(BuildError::TokenizerMissing { path, span, help });
+                }
+                Err(WorldError::Unreadable(reason)) => {
+                    let reason = reason.clone();
+                    let help = "check `kind`, and the file itself";
+                    diagnostics.report(BuildError::TokenizerUnreadable {
+                        path,
+                        reason,
+                        span,
+                        help,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The finished vocabularies, all of whose files are known.
+    pub(super) fn into_specs(self) -> BTreeMap<String, VocabularySpec> {
+        let mut specs = BTreeMap::new();
+        for (name, draft) in self.drafts {
+            let Ok(facts) = draft.facts else { continue };
+            let Some(tokenizer) = self.experiment.tokenizers.get(draft.tokenizer) else { continue };
+            let (from, to) = self.told.get(&draft.tokenizer).copied().unwrap_or_default();
+            let mut added = BTreeSet::new();
+            for language in self.languages.get(&draft.tokenizer).into_iter().flatten() {
+                added.extend(from.then(|| from_token(language)));
+                added.extend(to.then(|| to_token(language)));
+            }
+            specs.insert(name, spec(tokenizer, draft.path, facts, added));
+        }
+        specs
+    }
+}
+
+/// The tokenizer's file with the tokens that it lacks.
+fn spec(
+    tokenizer: &Tokenizer,
+    file: String,
+    facts: TokenizerFacts,
+    mut added: BTreeSet<String>,
+) -> VocabularySpec {
+    let special =
+        [("<unk>", facts.unk), ("<bos>", facts.bos), ("<eos>", facts.eos), ("<pad>", facts.pad)];
+    added.extend(
+        special.iter().filter(|(_, id)| id.is_none()).map(|(token, _)| (*token).to_owned()),
+    );
+    let mut spec = VocabularySpec {
+        kind: tokenizer.kind,
+        file,
+        sha256: facts.sha256,
+        pieces: facts.pieces,
+        added: added.into_iter().collect(),
+        unk: 0,
+        bos: 0,
+        eos: 0,
+        pad: 0,
+    };
+    let [unk, bos, eos, pad] =
+        special.map(|(token, id)| id.or_else(|| spec.added_id(token)).unwrap_or(0));
+    (spec.unk, spec.bos, spec.eos, spec.pad) = (unk, bos, eos, pad);
+    spec
+}
+
+fn missing_help(tokenizer: &Tokenizer) -> String {
+    if tokenizer.train.is_some() {
+        "`mmc tokenizer train FILE.mmc` makes it from the training text".to_owned()
+    } else {
+        format!(
+            "put the file there, or add `train = bpe(pieces = 8k)` to `{}` and run `mmc tokenizer train FILE.mmc`",
+            tokenizer.name
+        )
+    }
+}
+
+fn from_token(language: &str) -> String {
+    format!("<from_{language}>")
+}
+
+fn to_token(language: &str) -> String {
+    format!("<to_{language}>")
+}
+
+/// The transforms of a direction, as the plan spells them.
+pub(super) fn transforms(block: &TaskBlock, pair: &Pair) -> Vec<Transform> {
+    block
+        .transforms
+        .iter()
+        .map(|wish| match wish.value {
+            TransformWish::Tokenize => Transform::Tokenize,
+            TransformWish::Prefix { source, target } => {
+                let from = source.then(|| from_token(&pair.source));
+                let to = target.then(|| to_token(&pair.target));
+                Transform::Prefix { source: from.into_iter().chain(to).collect(), target: vec![] }
+            }
+            TransformWish::FilterTooLong { source, target } => {
+                Transform::FilterTooLong { source, target }
+            }
+        })
+        .collect()
+}

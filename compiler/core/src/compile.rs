@@ -1,0 +1,149 @@
+//! The pipeline: all stages in order, what they reported, and on request what each made.
+
+use mmc_plan::Plan;
+use mmc_plan::replay::replay;
+use mmc_plan::verify::verify;
+use mmc_syntax::source::SourceMap;
+
+use crate::diagnostics::{Diagnostics, Finding, Halt};
+use crate::ir::experiment::Experiment;
+use crate::ir::module::Program;
+use crate::ir::print;
+use crate::world::World;
+use crate::{build, lint, lower, passes, place, resolve};
+
+/// Steps that the replay of a fresh plan plays; the schedule's laws do not depend on the step.
+const REPLAYED_STEPS: u64 = 50;
+
+/// A stage, as `mmc passes` lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Its name, for `--emit-stage`.
+    pub name: &'static str,
+    /// What it turns into what.
+    pub why: &'static str,
+}
+
+/// The stages in order. The passes ([`passes::PASSES`]) run between `modules` and `place`.
+pub static STAGES: &[Stage] = &[
+    Stage {
+        name: "resolve",
+        why: "source to experiment: names bound, values checked and defaulted",
+    },
+    Stage { name: "tasks", why: "experiment to task table: files, vocabularies and shares" },
+    Stage { name: "modules", why: "task table to module graph: one module per sharing id" },
+    Stage { name: "place", why: "module graph to placement: tasks on lanes, lanes on ranks" },
+    Stage { name: "lower", why: "placement to plan: ranks, communicators, estimates, digest" },
+];
+
+/// What to keep besides the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Keep the text of every stage and pass.
+    pub trace: bool,
+}
+
+/// What a stage or pass made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageText {
+    /// Name of the stage or pass.
+    pub name: &'static str,
+    /// Why it runs.
+    pub why: &'static str,
+    /// What it made; for a pass that changed nothing the same as before.
+    pub text: String,
+}
+
+/// A finished compilation.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The plan; none when an error was found.
+    pub plan: Option<Plan>,
+    /// All findings in the order of their discovery.
+    pub findings: Vec<Finding>,
+    /// The files that were read; findings point into them.
+    pub sources: SourceMap,
+    /// With [`Options::trace`]: what every stage made, as far as it came.
+    pub stages: Vec<StageText>,
+}
+
+/// Compiles a file and all that it imports to a plan.
+///
+/// `params` are the `-p name=value` of the command line.
+pub fn compile(
+    entry: &str,
+    params: &[(String, String)],
+    world: &dyn World,
+    options: Options,
+) -> Compilation {
+    let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
+    let mut trace = Trace { on: options.trace, stages: Vec::new() };
+    let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics)
+        .and_then(|experiment| plan(&experiment, world, &mut diagnostics, &mut trace));
+    let findings = diagnostics.into_findings();
+    Compilation { plan: plan.ok(), findings, sources, stages: trace.stages }
+}
+
+/// Makes the plan of a resolved program.
+pub fn plan_experiment(
+    experiment: &Experiment,
+    world: &dyn World,
+    diagnostics: &mut Diagnostics,
+) -> Result<Plan, Halt> {
+    plan(experiment, world, diagnostics, &mut Trace { on: false, stages: Vec::new() })
+}
+
+fn plan(
+    experiment: &Experiment,
+    world: &dyn World,
+    diagnostics: &mut Diagnostics,
+    trace: &mut Trace,
+) -> Result<Plan, Halt> {
+    trace.stage("resolve", || print::experiment(experiment));
+    let table = build::expand_tasks(experiment, world, diagnostics)?;
+    trace.stage("tasks", || print::tasks(&table));
+    let graph = build::build_modules(experiment, &table, diagnostics)?;
+    trace.stage("modules", || print::modules(&graph, &table));
+    let program = Program { experiment, table: &table };
+    let graph = passes::run(graph, &program, diagnostics, &mut |pass, graph| {
+        trace.add(pass.name, pass.why, || print::modules(graph, &table));
+    })?;
+    let placement = place::place(experiment, &table, &graph, diagnostics)?;
+    trace.stage("place", || print::placement(&placement));
+    let plan = lower::lower(experiment, &table, &graph, placement);
+    trace.stage("lower", || plan.to_yaml());
+    check(&plan, diagnostics)?;
+    lint::run(
+        &lint::Subject { experiment, table: &table, graph: &graph, plan: &plan },
+        diagnostics,
+    );
+    diagnostics.checkpoint()?;
+    Ok(plan)
+}
+
+/// The plan by the rules of code that shares nothing with the planner: a violation is our fault, and is told as such.
+fn check(plan: &Plan, diagnostics: &mut Diagnostics) -> Result<(), Halt> {
+    for violation in verify(plan).err().unwrap_or_default() {
+        diagnostics.report(violation);
+    }
+    diagnostics.checkpoint()?;
+    replay(plan, REPLAYED_STEPS).map(drop).map_err(|fault| diagnostics.halt(fault))
+}
+
+struct Trace {
+    on: bool,
+    stages: Vec<StageText>,
+}
+
+impl Trace {
+    fn stage(&mut self, name: &'static str, text: impl FnOnce() -> String) {
+        let why = STAGES.iter().find(|stage| stage.name == name).map_or("", |stage| stage.why);
+        self.add(name, why, text);
+    }
+
+    fn add(&mut self, name: &'static str, why: &'static str, text: impl FnOnce() -> String) {
+        if self.on {
+            self.stages.push(StageText { name, why, text: text() });
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Formulas of cost that placement and the plan's estimates share.
+
+use mmc_plan::{ClusterSpec, LaneSpec, LinkSpec, Precision};
+
+/// Bytes of one number.
+pub fn number_bytes(precision: Precision) -> u64 {
+    match precision {
+        Precision::Fp32 => 4,
+        Precision::Fp64 => 8,
+    }
+}
+
+/// Seconds of one ring all-reduce of `bytes` among ranks, in two levels: within nodes, then between them (Thakur,
+/// Rabenseifner and Gropp 2005, section 4.5, at both levels): `2(n-1)/n / inter + 2(g-1)/g / intra` seconds a byte for `n` nodes
+/// with at most `g` ranks each, and `latency * ceil(log2 ranks)`.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub fn all_reduce_seconds(links: &LinkSpec, ranks: u64, nodes: u64, bytes: u64) -> f64 {
+    if ranks < 2 {
+        return 0.0;
+    }
+    let nodes = nodes.max(1);
+    let on_node = ranks.div_ceil(nodes);
+    let turns = |members: u64| 2.0 * (members - 1) as f64 / members as f64;
+    let hops = f64::from(u64::BITS - (ranks - 1).leading_zeros());
+    let share = |members: u64, rate: f64| if members > 1 { turns(members) / rate } else { 0.0 };
+    let per_byte = share(nodes, links.inter) + share(on_node, links.intra);
+    bytes as f64 * per_byte + links.latency * hops
+}
+
+/// Nodes among ranks.
+pub fn node_count(cluster: &ClusterSpec, ranks: &[u32]) -> u64 {
+    let mut nodes: Vec<u32> =
+        ranks.iter().map(|rank| rank / cluster.devices_per_node.max(1)).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes.len() as u64
+}
+
+/// Probability that any lane runs, in one step, a task for which `uses` holds.
+pub fn trained(lanes: &[LaneSpec], uses: &dyn Fn(&str) -> bool) -> f64 {
+    let idle: f64 = lanes
+        .iter()
+        .map(|lane| {
+            let parts: u32 =
+                lane.tasks.iter().filter(|(name, _)| uses(name)).map(|(_, task)| task.parts).sum();
+            1.0 - f64::from(parts) / f64::from(mmc_plan::schedule::LANE_PARTS)
+        })
+        .product();
+    1.0 - idle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_megabytes_over_two_nodes() {
+        let links = LinkSpec { intra: 1e10, inter: 1e9, latency: 1e-5 };
+        let close =
+            |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
+        close(all_reduce_seconds(&links, 1, 1, 100_000_000), 0.0);
+        close(all_reduce_seconds(&links, 2, 1, 100_000_000), 0.01 + 1e-5);
+        close(all_reduce_seconds(&links, 2, 2, 100_000_000), 0.1 + 1e-5);
+        close(all_reduce_seconds(&links, 8, 2, 100_000_000), 0.1 + 0.015 + 3e-5);
+    }
+}

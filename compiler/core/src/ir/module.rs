@@ -1,0 +1,110 @@
+//! The module graph: modules by name, and every task's way through them.
+
+use mmc_plan::ModuleKind;
+use mmc_syntax::source::Span;
+use petgraph::graph::{NodeIndex, UnGraph};
+
+use crate::ir::ids::{ModuleId, TaskId};
+use crate::ir::task::TaskTable;
+
+/// Modules and paths.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModuleGraph {
+    /// Ordered by name; a module's place is its `ModuleId`.
+    pub modules: Vec<ModuleRow>,
+    /// One a task, in the task table's order.
+    pub paths: Vec<TaskPath>,
+}
+
+/// One module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModuleRow {
+    /// Its name, e.g. `encoder.0.lang.de`.
+    pub name: String,
+    /// What it computes.
+    pub kind: ModuleKind,
+    /// Set by the pass `count_parameters`.
+    pub parameters: u64,
+    /// Bytes of parameters, gradient and optimiser state. Set by the pass `estimate_costs`.
+    pub state_bytes: u64,
+    /// The pattern that made it.
+    pub span: Span,
+}
+
+/// A task's way through the modules, and what a batch of it costs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskPath {
+    /// Source embedding, then encoder stacks.
+    pub encoder: Vec<ModuleId>,
+    /// Target embedding, decoder stacks, then the head when it is not tied.
+    pub decoder: Vec<ModuleId>,
+    /// Floating-point operations of training on one batch. Set by the pass `estimate_costs`.
+    pub batch_flops: u64,
+    /// Bytes kept for the backward pass of one batch. Set by the pass `estimate_costs`.
+    pub activation_bytes: u64,
+}
+
+impl TaskPath {
+    /// Every module of the path, each once, ascending.
+    pub fn modules(&self) -> Vec<ModuleId> {
+        let mut all: Vec<ModuleId> = self.encoder.iter().chain(&self.decoder).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// A node of [`ModuleGraph::bipartite`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Node {
+    /// A task.
+    Task(TaskId),
+    /// A module.
+    Module(ModuleId),
+}
+
+impl ModuleGraph {
+    /// Tasks and modules as a graph: an edge for each module that a task uses.
+    pub fn bipartite(&self) -> UnGraph<Node, ()> {
+        let mut graph = UnGraph::with_capacity(self.modules.len() + self.paths.len(), 0);
+        let modules: Vec<NodeIndex> = (0..self.modules.len())
+            .map(|at| graph.add_node(Node::Module(ModuleId::at(at))))
+            .collect();
+        for (at, path) in self.paths.iter().enumerate() {
+            let task = graph.add_node(Node::Task(TaskId::at(at)));
+            for module in path.modules() {
+                if let Some(&node) = modules.get(module.index()) {
+                    graph.add_edge(task, node, ());
+                }
+            }
+        }
+        graph
+    }
+
+    /// The tasks of every module, ascending.
+    pub fn users(&self) -> Vec<Vec<TaskId>> {
+        let mut users = vec![Vec::new(); self.modules.len()];
+        for (at, path) in self.paths.iter().enumerate() {
+            for module in path.modules() {
+                if let Some(list) = users.get_mut(module.index()) {
+                    list.push(TaskId::at(at));
+                }
+            }
+        }
+        users
+    }
+
+    /// The module of an id.
+    pub fn module(&self, id: ModuleId) -> Option<&ModuleRow> {
+        self.modules.get(id.index())
+    }
+}
+
+/// What passes work on: the graph, and what they may look up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Program<'a> {
+    /// The resolved program.
+    pub experiment: &'a crate::ir::experiment::Experiment,
+    /// Its tasks.
+    pub table: &'a TaskTable,
+}

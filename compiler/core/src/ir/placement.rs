@@ -1,0 +1,26 @@
+//! Where tasks and lanes live.
+
+use mmc_plan::LaneSpec;
+
+/// Tasks on lanes (part of the mathematics) and lanes on ranks (not part of it).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Tasks of every lane by name, with their parts of the lane and their lines.
+    pub lanes: Vec<LaneSpec>,
+    /// Rank of every lane; rank = node * devices per node + device.
+    pub rank_of_lane: Vec<u32>,
+    /// How the tasks were spread.
+    pub method: Method,
+}
+
+/// How the tasks were spread over the lanes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Method {
+    /// There is one lane.
+    #[default]
+    Single,
+    /// A mixed-integer program, solved to the optimum.
+    Exact,
+    /// Orders of tasks, filled in turn, then exchanges.
+    Greedy,
+}

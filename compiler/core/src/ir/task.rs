@@ -1,0 +1,41 @@
+//! The task table: one row a direction with text, ordered by name.
+
+use std::collections::BTreeMap;
+
+use mmc_plan::{CorpusFiles, Transform, VocabularySpec};
+use mmc_syntax::source::Span;
+
+/// All shares sum to this: parts per billion.
+pub const SHARE_PARTS: u64 = 1_000_000_000;
+
+/// Tasks with their files, vocabularies and shares.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskTable {
+    /// Ordered by name; a task's place is its `TaskId`.
+    pub tasks: Vec<TaskRow>,
+    /// By name, see `Plan::vocabularies`.
+    pub vocabularies: BTreeMap<String, VocabularySpec>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRow {
+    /// `<tasks block>.<source>-<target>`.
+    pub name: String,
+    /// Source language.
+    pub source: String,
+    /// Target language.
+    pub target: String,
+    /// Share of all batches, in parts of [`SHARE_PARTS`]; positive, and all of them sum to it.
+    pub share: u64,
+    /// Files; both sides of a set have the same number of lines.
+    pub corpus: CorpusFiles,
+    /// In order.
+    pub transforms: Vec<Transform>,
+    /// Vocabulary of the source side.
+    pub source_vocabulary: String,
+    /// Vocabulary of the target side.
+    pub target_vocabulary: String,
+    /// The expression that asked for the direction.
+    pub span: Span,
+}

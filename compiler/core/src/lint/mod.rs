@@ -1,0 +1,169 @@
+//! Lints: what is allowed but probably not meant. They look at everything and change nothing.
+//!
+//! Each has a level of its own that the file may change: `lint { deny = [...] warn = [...] allow = [...] }`.
+
+mod corpora;
+mod curriculum;
+mod modules;
+
+use std::fmt;
+
+use miette::{Diagnostic, LabeledSpan, Severity};
+use mmc_plan::Plan;
+use mmc_syntax::source::Span;
+
+use crate::diagnostics::Diagnostics;
+use crate::ir::experiment::{Experiment, LintLevel};
+use crate::ir::module::ModuleGraph;
+use crate::ir::task::TaskTable;
+
+/// Names that one finding lists before it counts the rest.
+const MOST_NAMES: usize = 6;
+
+/// What lints look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The resolved program.
+    pub experiment: &'a Experiment,
+    /// Its tasks.
+    pub table: &'a TaskTable,
+    /// Its modules.
+    pub graph: &'a ModuleGraph,
+    /// Its plan.
+    pub plan: &'a Plan,
+}
+
+/// One lint.
+#[derive(Debug, Clone, Copy)]
+pub struct Lint {
+    /// `mmc::lint::<fault>`.
+    pub code: &'static str,
+    /// Its level when the file says nothing.
+    pub level: LintLevel,
+    /// A note rather than a warning when its level is `warn`.
+    pub is_note: bool,
+    /// What it finds, in one line.
+    pub docs: &'static str,
+    /// Finds.
+    run: fn(&Subject<'_>) -> Vec<Found>,
+}
+
+const fn warning(
+    code: &'static str,
+    docs: &'static str,
+    run: fn(&Subject<'_>) -> Vec<Found>,
+) -> Lint {
+    Lint { code, level: LintLevel::Warn, is_note: false, docs, run }
+}
+
+/// All lints, in order of code.
+pub static LINTS: &[Lint] = &[
+    warning(
+        "mmc::lint::corpus_repeated",
+        "a corpus is read more often than text can teach",
+        curriculum::corpus_repeated,
+    ),
+    warning("mmc::lint::idle_rank", "a device has nothing to do", curriculum::idle_rank),
+    warning(
+        "mmc::lint::single_task_module",
+        "a shared module is used by one task alone",
+        modules::single_task_module,
+    ),
+    warning(
+        "mmc::lint::unsampled_task",
+        "a task is so rare that it may never run",
+        curriculum::unsampled_task,
+    ),
+    warning("mmc::lint::unused_corpus", "no task reads a corpus", corpora::unused_corpus),
+    warning(
+        "mmc::lint::unused_group",
+        "no language of a group is in a task",
+        corpora::unused_group,
+    ),
+    warning("mmc::lint::unused_tokenizer", "no task uses a tokenizer", corpora::unused_tokenizer),
+    warning(
+        "mmc::lint::warmup_longer_than_training",
+        "the learning rate never reaches its peak",
+        curriculum::warmup_longer_than_training,
+    ),
+    Lint {
+        code: "mmc::lint::zero_shot_unconnected",
+        level: LintLevel::Warn,
+        is_note: true,
+        docs: "the modules of a direction exist, but were never trained together",
+        run: modules::zero_shot_unconnected,
+    },
+];
+
+/// What a lint found, before its level makes it a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    message: String,
+    label: &'static str,
+    span: Span,
+    help: &'static str,
+}
+
+/// Runs all lints that the file does not allow.
+pub fn run(subject: &Subject<'_>, diagnostics: &mut Diagnostics) {
+    for lint in LINTS {
+        let level = subject.experiment.lints.get(lint.code).copied().unwrap_or(lint.level);
+        let severity = match level {
+            LintLevel::Allow => continue,
+            LintLevel::Warn if lint.is_note => Severity::Advice,
+            LintLevel::Warn => Severity::Warning,
+            LintLevel::Deny => Severity::Error,
+        };
+        for found in (lint.run)(subject) {
+            diagnostics.report(LintFinding { code: lint.code, severity, found });
+        }
+    }
+}
+
+/// A finding of a lint.
+#[derive(Debug)]
+struct LintFinding {
+    code: &'static str,
+    severity: Severity,
+    found: Found,
+}
+
+impl fmt::Display for LintFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.found.message)
+    }
+}
+
+impl std::error::Error for LintFinding {}
+
+impl Diagnostic for LintFinding {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.found.help))
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new_with_span(Some(self.found.label.to_owned()), self.found.span);
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// `` `a`, `b` and 3 more ``.
+fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> =
+        names.iter().take(MOST_NAMES).map(|name| format!("`{}`", name.as_ref())).collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// `1 task`, `2 tasks`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

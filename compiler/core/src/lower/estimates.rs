@@ -1,0 +1,108 @@
+//! What ranks cost: sums of the costs of modules and batches, and the time of communication.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mmc_plan::schedule::LANE_PARTS;
+use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
+
+use crate::cost::{all_reduce_seconds, node_count, number_bytes, trained};
+use crate::ir::module::{ModuleGraph, TaskPath};
+
+/// Fills the estimates of ranks and in total.
+pub(super) fn fill(plan: &mut Plan, graph: &ModuleGraph) {
+    let paths: BTreeMap<String, TaskPath> =
+        plan.tasks.keys().cloned().zip(graph.paths.iter().cloned()).collect();
+    let traffic: Vec<(u64, f64)> =
+        plan.communicators.iter().map(|communicator| traffic(plan, communicator)).collect();
+    let estimates: Vec<Estimate> = (0..)
+        .zip(&plan.ranks)
+        .map(|(number, rank)| estimate(plan, number, rank, &paths, &traffic))
+        .collect();
+    for (rank, estimate) in plan.ranks.iter_mut().zip(&estimates) {
+        rank.estimate = *estimate;
+    }
+    plan.totals = estimates.iter().fold(Estimate::default(), |sum, one| Estimate {
+        parameters: sum.parameters + one.parameters,
+        state_bytes: sum.state_bytes + one.state_bytes,
+        activation_bytes: sum.activation_bytes + one.activation_bytes,
+        step_flops: sum.step_flops + one.step_flops,
+        step_bytes_sent: sum.step_bytes_sent + one.step_bytes_sent,
+        // A step lasts as long as on the slowest rank.
+        step_seconds: sum.step_seconds.max(one.step_seconds),
+    });
+}
+
+/// Bytes that every member of a communicator sends in a step, and the seconds of it, in expectation.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn traffic(plan: &Plan, communicator: &CommunicatorSpec) -> (u64, f64) {
+    let mut elements = 0.0;
+    for name in &communicator.modules {
+        let users: BTreeSet<&str> = plan
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.encoder.contains(name) || task.decoder.contains(name))
+            .map(|(task, _)| task.as_str())
+            .collect();
+        let parameters = plan.modules.get(name).map_or(0, |module| module.parameters + 1);
+        elements += parameters as f64 * trained(&plan.lanes, &|task| users.contains(task));
+    }
+    let bytes = whole(elements * number_bytes(plan.training.precision) as f64);
+    let members = communicator.ranks.len() as u64;
+    let nodes = node_count(&plan.cluster, &communicator.ranks);
+    let seconds = if bytes == 0 {
+        0.0
+    } else {
+        all_reduce_seconds(&plan.cluster.links, members, nodes, bytes)
+    };
+    (2 * bytes * (members - 1) / members, seconds)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn estimate(
+    plan: &Plan,
+    number: u32,
+    rank: &RankSpec,
+    paths: &BTreeMap<String, TaskPath>,
+    traffic: &[(u64, f64)],
+) -> Estimate {
+    let parameters = rank
+        .modules
+        .iter()
+        .filter_map(|name| plan.modules.get(name))
+        .map(|module| module.parameters)
+        .sum();
+    let (mut flops, mut activation_bytes) = (0.0, 0);
+    for lane in rank.lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)) {
+        for (name, task) in &lane.tasks {
+            let Some(path) = paths.get(name) else { continue };
+            let share = f64::from(task.parts) / f64::from(LANE_PARTS);
+            flops += share * path.batch_flops as f64 * f64::from(plan.training.accumulate);
+            activation_bytes = activation_bytes.max(path.activation_bytes);
+        }
+    }
+    let (mut step_bytes_sent, mut seconds) = (0, flops / plan.cluster.device_flops);
+    for (communicator, (bytes, time)) in plan.communicators.iter().zip(traffic) {
+        if communicator.ranks.contains(&number) {
+            step_bytes_sent += bytes;
+            seconds += time;
+        }
+    }
+    Estimate {
+        parameters,
+        // Parameter, gradient and two moments of AdamW.
+        state_bytes: 4 * number_bytes(plan.training.precision) * parameters,
+        activation_bytes,
+        step_flops: whole(flops),
+        step_bytes_sent,
+        step_seconds: libm::round(seconds * 1e9) / 1e9,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounded, not negative"
+)]
+fn whole(value: f64) -> u64 {
+    libm::round(value) as u64
+}

@@ -1,0 +1,94 @@
+//! Placement -> plan: ranks, communicators and estimates, in names and in canonical order. Nothing is decided here that
+//! could have been decided differently.
+
+mod communicators;
+mod estimates;
+mod ranks;
+
+use std::collections::BTreeMap;
+
+use mmc_plan::plan::FORMAT;
+use mmc_plan::{LanguageSpec, ModuleSpec, Plan, TaskKind, TaskSpec};
+
+use crate::ir::experiment::Experiment;
+use crate::ir::ids::ModuleId;
+use crate::ir::module::ModuleGraph;
+use crate::ir::placement::Placement;
+use crate::ir::task::TaskTable;
+
+/// Makes the plan, with its digest.
+pub fn lower(
+    experiment: &Experiment,
+    table: &TaskTable,
+    graph: &ModuleGraph,
+    placement: Placement,
+) -> Plan {
+    let mut plan = Plan {
+        format: FORMAT,
+        digest: String::new(),
+        experiment: experiment.spec.clone(),
+        languages: languages(experiment, table),
+        vocabularies: table.vocabularies.clone(),
+        model: experiment.model.clone(),
+        modules: modules(graph),
+        tasks: BTreeMap::new(),
+        training: experiment.training.value.clone(),
+        lanes: placement.lanes,
+        cluster: experiment.cluster.value.clone(),
+        ranks: Vec::new(),
+        communicators: Vec::new(),
+        totals: mmc_plan::Estimate::default(),
+    };
+    for (row, path) in table.tasks.iter().zip(&graph.paths) {
+        let names = |ids: &[ModuleId]| {
+            ids.iter().filter_map(|id| Some(graph.module(*id)?.name.clone())).collect()
+        };
+        let task = TaskSpec {
+            kind: TaskKind::Translate,
+            source: row.source.clone(),
+            target: row.target.clone(),
+            share: row.share,
+            corpus: row.corpus.clone(),
+            transforms: row.transforms.clone(),
+            source_vocabulary: row.source_vocabulary.clone(),
+            target_vocabulary: row.target_vocabulary.clone(),
+            encoder: names(&path.encoder),
+            decoder: names(&path.decoder),
+        };
+        plan.tasks.insert(row.name.clone(), task);
+    }
+    plan.ranks = ranks::ranks(&plan, &placement.rank_of_lane);
+    plan.communicators = communicators::communicators(&plan);
+    estimates::fill(&mut plan, graph);
+    plan.digest = plan.mathematics_digest();
+    plan
+}
+
+/// The languages of the tasks, with their groups.
+fn languages(experiment: &Experiment, table: &TaskTable) -> BTreeMap<String, LanguageSpec> {
+    let mut languages: BTreeMap<String, LanguageSpec> = BTreeMap::new();
+    for row in &table.tasks {
+        for language in [&row.source, &row.target] {
+            languages.entry(language.clone()).or_default();
+        }
+    }
+    for (language, spec) in &mut languages {
+        for grouping in &experiment.groupings {
+            if let Some(group) = grouping.group_of.get(language) {
+                spec.groups.insert(grouping.name.clone(), group.clone());
+            }
+        }
+    }
+    languages
+}
+
+fn modules(graph: &ModuleGraph) -> BTreeMap<String, ModuleSpec> {
+    graph
+        .modules
+        .iter()
+        .map(|row| {
+            let spec = ModuleSpec { kind: row.kind.clone(), parameters: row.parameters };
+            (row.name.clone(), spec)
+        })
+        .collect()
+}

@@ -1,0 +1,156 @@
+//! A spread -> the plan's lanes: amounts become parts of [`LANE_PARTS`], and the lanes of a split task share its lines.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use mmc_plan::schedule::{LANE_PARTS, LINE_PARTS};
+use mmc_plan::{LaneSpec, LaneTask};
+
+use super::problem::Spread;
+use crate::ir::task::{SHARE_PARTS, TaskTable};
+
+/// Lines that every piece of a split task should have, when the corpus has that many.
+const FEWEST_LINES: u64 = 16;
+
+/// The lanes of a spread.
+pub(super) fn lanes(spread: &Spread, table: &TaskTable) -> Vec<LaneSpec> {
+    let homes = homes(spread, table.tasks.len());
+    let parts: Vec<BTreeMap<usize, u32>> = spread
+        .lanes
+        .iter()
+        .enumerate()
+        .map(|(lane, amounts)| lane_parts(amounts, &|task| homes.get(task) == Some(&lane)))
+        .collect();
+    let mut lanes = vec![LaneSpec { tasks: BTreeMap::new() }; parts.len()];
+    for (task, row) in table.tasks.iter().enumerate() {
+        let pieces: Vec<(usize, u32)> = parts
+            .iter()
+            .enumerate()
+            .filter_map(|(lane, parts)| Some((lane, *parts.get(&task)?)))
+            .collect();
+        for ((lane, parts), lines) in pieces.iter().zip(intervals(&pieces, row.corpus.train.lines))
+        {
+            if let Some(spec) = lanes.get_mut(*lane) {
+                spec.tasks.insert(row.name.clone(), LaneTask { parts: *parts, lines });
+            }
+        }
+    }
+    lanes
+}
+
+/// Per task, the lane with most of it (the first of several).
+fn homes(spread: &Spread, tasks: usize) -> Vec<usize> {
+    let mut homes = vec![(0_u64, 0_usize); tasks];
+    for (lane, amounts) in spread.lanes.iter().enumerate() {
+        for (&task, &amount) in amounts {
+            if let Some(home) = homes.get_mut(task)
+                && amount > home.0
+            {
+                *home = (amount, lane);
+            }
+        }
+    }
+    homes.into_iter().map(|(_, lane)| lane).collect()
+}
+
+/// Parts of one lane, summing to [`LANE_PARTS`]: each amount to the nearest part but the last few, at least one for a task
+/// at home here; a sliver of a task that rounds to nothing is left to its other lanes.
+fn lane_parts(
+    amounts: &BTreeMap<usize, u64>,
+    at_home: &dyn Fn(usize) -> bool,
+) -> BTreeMap<usize, u32> {
+    let unit = SHARE_PARTS / u64::from(LANE_PARTS);
+    let mut parts: BTreeMap<usize, u64> = BTreeMap::new();
+    for (&task, &amount) in amounts {
+        let rounded = (amount / unit).max(u64::from(at_home(task)));
+        if rounded > 0 || amount >= unit / 2 {
+            parts.insert(task, rounded.max(1));
+        }
+    }
+    let wanted = u64::from(LANE_PARTS);
+    let mut sum: u64 = parts.values().sum();
+    // Too few or too many: change those by one whose amount is furthest off, as often as needed.
+    let amount = |task: usize| i128::from(amounts.get(&task).copied().unwrap_or(0));
+    let off = |task: usize, parts: u64| amount(task) - i128::from(parts) * i128::from(unit);
+    let mut poor: BinaryHeap<(i128, Reverse<usize>)> =
+        parts.iter().map(|(&task, &parts)| (off(task, parts), Reverse(task))).collect();
+    while sum < wanted {
+        let Some((_, Reverse(task))) = poor.pop() else { break };
+        if let Some(parts) = parts.get_mut(&task) {
+            *parts += 1;
+            sum += 1;
+            poor.push((off(task, *parts), Reverse(task)));
+        }
+    }
+    let mut rich: BinaryHeap<(Reverse<i128>, Reverse<usize>)> = parts
+        .iter()
+        .filter(|(_, parts)| **parts > 1)
+        .map(|(&task, &parts)| (Reverse(off(task, parts)), Reverse(task)))
+        .collect();
+    while sum > wanted {
+        let Some((_, Reverse(task))) = rich.pop() else { break };
+        if let Some(parts) = parts.get_mut(&task) {
+            *parts -= 1;
+            sum -= 1;
+            if *parts > 1 {
+                rich.push((Reverse(off(task, *parts)), Reverse(task)));
+            }
+        }
+    }
+    parts.into_iter().filter_map(|(task, parts)| Some((task, u32::try_from(parts).ok()?))).collect()
+}
+
+/// Intervals of lines for the pieces of a task, in proportion to their parts, without gap or overlap; none is so short that
+/// it would hold no lines.
+fn intervals(pieces: &[(usize, u32)], lines: u64) -> Vec<[u32; 2]> {
+    let whole = u64::from(LINE_PARTS);
+    let count = pieces.len().max(1) as u64;
+    let least = (FEWEST_LINES * whole).div_ceil(lines.max(1)).min(whole / count);
+    let sum: u64 = pieces.iter().map(|(_, parts)| u64::from(*parts)).sum::<u64>().max(1);
+    let free = whole - least * count;
+    let (mut before, mut start) = (0, 0);
+    let mut found = Vec::with_capacity(pieces.len());
+    for (at, (_, parts)) in pieces.iter().enumerate() {
+        before += u64::from(*parts);
+        let end = least * (at as u64 + 1) + free * before / sum;
+        found.push([start, end].map(|place| u32::try_from(place).unwrap_or(LINE_PARTS)));
+        start = end;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_fill_the_lane_and_stay_near(weights in prop::collection::vec(1_u64..1_000_000, 1..200)) {
+            let sum: u64 = weights.iter().sum();
+            let mut amounts: BTreeMap<usize, u64> =
+                weights.iter().map(|weight| (weight * SHARE_PARTS / sum).max(1)).enumerate().collect();
+            let rest = SHARE_PARTS - amounts.values().skip(1).sum::<u64>();
+            amounts.insert(0, rest);
+            let parts = lane_parts(&amounts, &|_| true);
+            prop_assert_eq!(parts.values().map(|parts| u64::from(*parts)).sum::<u64>(), 1_000_000);
+            for (task, parts) in parts {
+                prop_assert!(amounts[&task].abs_diff(u64::from(parts) * 1000) <= 1000);
+            }
+        }
+
+        #[test]
+        fn intervals_partition_the_lines(parts in prop::collection::vec(1_u32..1_000_000, 1..20), lines in 1_u64..100_000) {
+            let pieces: Vec<(usize, u32)> = parts.into_iter().enumerate().collect();
+            let found = intervals(&pieces, lines);
+            let mut start = 0;
+            for [from, to] in found {
+                prop_assert_eq!(from, start);
+                prop_assert!(to > from);
+                start = to;
+            }
+            prop_assert_eq!(start, LINE_PARTS);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Module graph and cluster -> placement: tasks on lanes, which is part of the mathematics and sees only lanes, shares and
+//! modules; then lanes on ranks, which sees the machine.
+
+mod apportion;
+mod error;
+pub mod exchange;
+pub mod exhaustive;
+pub mod greedy;
+pub mod ilp;
+pub mod problem;
+mod ranks;
+
+use problem::{Problem, Spread};
+use ranks::Judge;
+
+pub use error::PlaceError;
+
+use crate::diagnostics::{Diagnostics, Halt};
+use crate::ir::experiment::{At, Experiment};
+use crate::ir::module::ModuleGraph;
+use crate::ir::placement::{Method, Placement};
+use crate::ir::task::TaskTable;
+
+/// Lanes that a plan may have.
+pub const MOST_LANES: u32 = 4096;
+/// Contributors that a memory error names.
+const TOP: usize = 5;
+
+/// Places tasks and lanes.
+pub fn place(
+    experiment: &Experiment,
+    table: &TaskTable,
+    graph: &ModuleGraph,
+    diagnostics: &mut Diagnostics,
+) -> Result<Placement, Halt> {
+    let cluster = &experiment.cluster;
+    let devices = cluster.value.nodes.saturating_mul(cluster.value.devices_per_node).max(1);
+    let lanes = experiment.lanes.clone().unwrap_or(At { value: devices, span: cluster.span });
+    if lanes.value > MOST_LANES {
+        return Err(diagnostics.halt(PlaceError::TooManyLanes {
+            lanes: lanes.value,
+            limit: MOST_LANES,
+            span: lanes.span,
+            help: "`lanes` in `training` is the number of parallel task streams; several devices' worth is enough",
+        }));
+    }
+    let problem = Problem::new(table, graph, lanes.value.max(1) as usize);
+    let (spread, method) = spread(&problem, graph);
+    let lanes = apportion::lanes(&spread, table);
+    let judge = Judge::new(experiment, table, graph, &lanes);
+    let rank_of_lane = match &experiment.placement.lanes {
+        // As many as lanes, and all in the cluster: the resolver checked them.
+        Some(wish) => wish.value.clone(),
+        None => ranks::map(&judge),
+    };
+    check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
+    diagnostics.checkpoint()?;
+    Ok(Placement { lanes, rank_of_lane, method })
+}
+
+/// Spreads tasks over lanes.
+pub fn spread(problem: &Problem, graph: &ModuleGraph) -> (Spread, Method) {
+    let places: Vec<Vec<usize>> = graph
+        .paths
+        .iter()
+        .map(|path| path.encoder.iter().chain(&path.decoder).map(|id| id.index()).collect())
+        .collect();
+    let greedy = greedy::spread(problem, &places);
+    if problem.lanes == 1 {
+        return (greedy, Method::Single);
+    }
+    if ilp::is_small(problem)
+        && let Some(exact) = ilp::spread(problem)
+    {
+        let (spread, is_exact) = exchange::cheaper(problem, exact, greedy);
+        return (spread, if is_exact { Method::Exact } else { Method::Greedy });
+    }
+    (greedy, Method::Greedy)
+}
+
+/// Reports the fullest rank that does not fit.
+fn check_memory(
+    experiment: &Experiment,
+    graph: &ModuleGraph,
+    judge: &Judge<'_>,
+    rank_of_lane: &[u32],
+    diagnostics: &mut Diagnostics,
+) {
+    let capacity = experiment.cluster.value.device_memory;
+    let memory = judge.memory(rank_of_lane);
+    let Some((&rank, &needed)) =
+        memory.iter().max_by_key(|(rank, needed)| (**needed, std::cmp::Reverse(**rank)))
+    else {
+        return;
+    };
+    if needed <= capacity {
+        return;
+    }
+    let top: Vec<String> = judge
+        .contributors(rank_of_lane, rank, graph)
+        .into_iter()
+        .take(TOP)
+        .map(|(what, bytes)| format!("{what} {}", shown(bytes)))
+        .collect();
+    diagnostics.report(PlaceError::Memory {
+        rank,
+        needed: shown(needed),
+        capacity: shown(capacity),
+        span: experiment.cluster.span,
+        help: format!(
+            "most of it: {}; fewer tokens in a batch, more devices or smaller modules make it fit",
+            top.join(", ")
+        ),
+    });
+}
+
+/// Bytes in the largest binary unit that leaves a digit before the dot.
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits behind the dot")]
+fn shown(bytes: u64) -> String {
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.2} {unit}") }
+}

@@ -1,0 +1,121 @@
+//! Spreading tasks over lanes, in whole numbers: every lane is filled exactly, and what is shared by lanes costs.
+//!
+//! A task's demand is its share times the number of lanes, so that a lane's capacity is [`SHARE_PARTS`] whatever the number
+//! of lanes. Modules used by the same tasks are one edge; modules used by all tasks cost the same anywhere and are left out.
+
+use std::collections::BTreeMap;
+
+use crate::ir::module::ModuleGraph;
+use crate::ir::task::{SHARE_PARTS, TaskTable};
+
+/// What is spread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Number of lanes.
+    pub lanes: usize,
+    /// Per task: its share times the number of lanes. All together fill all lanes.
+    pub demand: Vec<u64>,
+    /// Parameters that the same tasks share.
+    pub edges: Vec<Edge>,
+    /// Per task: its edges, ascending.
+    pub edges_of: Vec<Vec<usize>>,
+}
+
+/// Modules used by the same tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// Their parameters.
+    pub parameters: u64,
+    /// Their tasks, ascending.
+    pub tasks: Vec<usize>,
+}
+
+/// What a spread costs; the smaller, the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost {
+    /// Sum over edges of parameters times the lanes that hold them beyond the first.
+    pub replicas: u128,
+    /// Pairs of task and lane.
+    pub pieces: usize,
+}
+
+/// Per lane: task -> its amount there; positive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    /// The lanes in order.
+    pub lanes: Vec<BTreeMap<usize, u64>>,
+}
+
+impl Problem {
+    /// The problem of a module graph.
+    pub fn new(table: &TaskTable, graph: &ModuleGraph, lanes: usize) -> Self {
+        let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
+        for (module, users) in graph.modules.iter().zip(graph.users()) {
+            let users: Vec<usize> = users.iter().map(|task| task.index()).collect();
+            if users.len() < table.tasks.len() {
+                *merged.entry(users).or_default() += module.parameters;
+            }
+        }
+        let edges =
+            merged.into_iter().map(|(tasks, parameters)| Edge { parameters, tasks }).collect();
+        let shares: Vec<u64> = table.tasks.iter().map(|task| task.share).collect();
+        Self::from_edges(lanes, &shares, edges)
+    }
+
+    /// A problem from shares (summing to [`SHARE_PARTS`]) and edges.
+    pub fn from_edges(lanes: usize, shares: &[u64], edges: Vec<Edge>) -> Self {
+        let mut edges_of = vec![Vec::new(); shares.len()];
+        for (at, edge) in edges.iter().enumerate() {
+            for &task in &edge.tasks {
+                if let Some(list) = edges_of.get_mut(task) {
+                    list.push(at);
+                }
+            }
+        }
+        let demand = shares.iter().map(|share| share * lanes as u64).collect();
+        Self { lanes, demand, edges, edges_of }
+    }
+
+    /// What a spread costs.
+    pub fn cost(&self, spread: &Spread) -> Cost {
+        let mut holders = vec![0_u64; self.edges.len()];
+        let mut last = vec![usize::MAX; self.edges.len()];
+        let mut pieces = 0;
+        for (lane, tasks) in spread.lanes.iter().enumerate() {
+            pieces += tasks.len();
+            for edge in tasks.keys().filter_map(|&task| self.edges_of.get(task)).flatten() {
+                if let (Some(seen), Some(count)) = (last.get_mut(*edge), holders.get_mut(*edge))
+                    && *seen != lane
+                {
+                    *seen = lane;
+                    *count += 1;
+                }
+            }
+        }
+        let replicas = self
+            .edges
+            .iter()
+            .zip(holders)
+            .map(|(edge, lanes)| u128::from(edge.parameters) * u128::from(lanes.saturating_sub(1)))
+            .sum();
+        Cost { replicas, pieces }
+    }
+
+    /// Whether a spread gives every task its demand and fills every lane exactly.
+    pub fn is_exact(&self, spread: &Spread) -> bool {
+        let mut given = vec![0_u64; self.demand.len()];
+        for lane in &spread.lanes {
+            if lane.values().sum::<u64>() != SHARE_PARTS || lane.values().any(|&amount| amount == 0)
+            {
+                return false;
+            }
+            for (&task, amount) in lane {
+                match given.get_mut(task) {
+                    Some(sum) => *sum += amount,
+                    None => return false,
+                }
+            }
+        }
+        spread.lanes.len() == self.lanes && given == self.demand
+    }
+}

@@ -1,0 +1,281 @@
+//! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of communication.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mmc_plan::{ClusterSpec, LaneSpec};
+
+use crate::cost::{all_reduce_seconds, node_count, number_bytes, trained};
+use crate::ir::experiment::Experiment;
+use crate::ir::ids::ModuleId;
+use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::task::TaskTable;
+
+/// Mappings that are looked at when all are, at most.
+const MOST_MAPPINGS: usize = 4_000;
+/// Module sets times lanes looked at by local search, at most.
+const SEARCH_WORK: usize = 3_000_000;
+
+/// What a mapping is judged by.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    cluster: &'a ClusterSpec,
+    lanes: usize,
+    /// Lanes that hold the same modules, and the bytes that they exchange in a step, in expectation.
+    shared: Vec<(Vec<usize>, u64)>,
+    /// Per lane: its modules (place, bytes of state).
+    modules: Vec<BTreeMap<usize, u64>>,
+    /// Per lane: bytes of activations of its largest batch.
+    activations: Vec<u64>,
+}
+
+/// What makes up a rank's memory: names and bytes.
+pub(super) type Contributors = Vec<(String, u64)>;
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(
+        experiment: &'a Experiment,
+        table: &TaskTable,
+        graph: &ModuleGraph,
+        lanes: &[LaneSpec],
+    ) -> Self {
+        let place: BTreeMap<&str, usize> =
+            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
+        let (mut modules, mut activations) = (Vec::new(), Vec::new());
+        for lane in lanes {
+            let paths =
+                || lane.tasks.keys().filter_map(|name| graph.paths.get(*place.get(name.as_str())?));
+            let held: BTreeSet<usize> =
+                paths().flat_map(TaskPath::modules).map(ModuleId::index).collect();
+            let state = |at: usize| graph.modules.get(at).map_or(0, |module| module.state_bytes);
+            modules.push(held.into_iter().map(|at| (at, state(at))).collect::<BTreeMap<_, _>>());
+            activations.push(paths().map(|path| path.activation_bytes).max().unwrap_or(0));
+        }
+        let mut judge = Self {
+            cluster: &experiment.cluster.value,
+            lanes: lanes.len(),
+            shared: Vec::new(),
+            modules,
+            activations,
+        };
+        judge.shared = judge.shared_bytes(experiment, table, graph, lanes);
+        judge
+    }
+
+    fn shared_bytes(
+        &self,
+        experiment: &Experiment,
+        table: &TaskTable,
+        graph: &ModuleGraph,
+        lanes: &[LaneSpec],
+    ) -> Vec<(Vec<usize>, u64)> {
+        let width = number_bytes(experiment.training.value.precision);
+        let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
+        for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
+            let holders: Vec<usize> = (0..self.lanes)
+                .filter(|&lane| self.modules.get(lane).is_some_and(|held| held.contains_key(&at)))
+                .collect();
+            if holders.len() < 2 {
+                continue;
+            }
+            let names: BTreeSet<&str> = users
+                .iter()
+                .filter_map(|task| table.tasks.get(task.index()))
+                .map(|row| row.name.as_str())
+                .collect();
+            let used = trained(lanes, &|name| names.contains(name));
+            *merged.entry(holders).or_default() += expected(module.parameters * width, used);
+        }
+        merged.into_iter().collect()
+    }
+
+    /// Nanoseconds of communication in one step, in expectation: whole numbers, so that ties are ties everywhere.
+    pub(super) fn nanoseconds(&self, rank_of_lane: &[u32]) -> u64 {
+        let mut sets: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+        for (lanes, bytes) in &self.shared {
+            let mut ranks: Vec<u32> =
+                lanes.iter().filter_map(|&lane| rank_of_lane.get(lane).copied()).collect();
+            ranks.sort_unstable();
+            ranks.dedup();
+            if ranks.len() > 1 {
+                *sets.entry(ranks).or_default() += bytes;
+            }
+        }
+        let seconds: f64 = sets
+            .iter()
+            .map(|(ranks, bytes)| {
+                let nodes = node_count(self.cluster, ranks);
+                all_reduce_seconds(&self.cluster.links, ranks.len() as u64, nodes, *bytes)
+            })
+            .sum();
+        rounded(seconds * 1e9)
+    }
+
+    /// Bytes that each rank needs.
+    pub(super) fn memory(&self, rank_of_lane: &[u32]) -> BTreeMap<u32, u64> {
+        let mut held: BTreeMap<u32, (BTreeMap<usize, u64>, u64)> = BTreeMap::new();
+        for (lane, &rank) in rank_of_lane.iter().enumerate() {
+            let entry = held.entry(rank).or_default();
+            entry.0.extend(self.modules.get(lane).into_iter().flatten());
+            entry.1 = entry.1.max(self.activations.get(lane).copied().unwrap_or(0));
+        }
+        held.into_iter()
+            .map(|(rank, (modules, peak))| (rank, modules.values().sum::<u64>() + peak))
+            .collect()
+    }
+
+    /// What a rank's memory is made of, the largest first.
+    pub(super) fn contributors(
+        &self,
+        rank_of_lane: &[u32],
+        rank: u32,
+        graph: &ModuleGraph,
+    ) -> Contributors {
+        let mut all: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut peak = 0;
+        for lane in (0..self.lanes).filter(|&lane| rank_of_lane.get(lane) == Some(&rank)) {
+            all.extend(self.modules.get(lane).into_iter().flatten());
+            peak = peak.max(self.activations.get(lane).copied().unwrap_or(0));
+        }
+        let mut found: Contributors = all
+            .into_iter()
+            .filter_map(|(at, bytes)| Some((format!("`{}`", graph.modules.get(at)?.name), bytes)))
+            .collect();
+        found.push(("activations of a batch".to_owned(), peak));
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found
+    }
+
+    fn peak(&self, rank_of_lane: &[u32]) -> u64 {
+        self.memory(rank_of_lane).into_values().max().unwrap_or(0)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounded, not negative"
+)]
+fn rounded(value: f64) -> u64 {
+    libm::round(value) as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn expected(bytes: u64, probability: f64) -> u64 {
+    rounded(bytes as f64 * probability)
+}
+
+/// The rank of every lane: least time; when that does not fit into the devices' memory, least peak memory.
+///
+/// The two mappings do not depend on the capacity, so that more memory never makes a plan impossible.
+pub(super) fn map(judge: &Judge<'_>) -> Vec<u32> {
+    let fast = best(judge, &|mapping| (judge.nanoseconds(mapping), 0));
+    if judge.peak(&fast) <= judge.cluster.device_memory {
+        return fast;
+    }
+    let small = best(judge, &|mapping| (judge.peak(mapping), judge.nanoseconds(mapping)));
+    if judge.peak(&small) < judge.peak(&fast) { small } else { fast }
+}
+
+type Score = (u64, u64);
+
+fn best(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score) -> Vec<u32> {
+    let mut search = Enumeration { judge, score, best: None, seen: 0, mapping: Vec::new() };
+    search.extend();
+    match search.best {
+        Some((_, mapping)) if search.seen <= MOST_MAPPINGS => mapping,
+        Some(_) | None => local(judge, score),
+    }
+}
+
+/// Ranks of the cluster, and the lanes that one may and must take.
+fn sizes(judge: &Judge<'_>) -> (u32, usize, usize) {
+    let ranks = (judge.cluster.nodes * judge.cluster.devices_per_node).max(1);
+    let count = ranks as usize;
+    (ranks, judge.lanes.div_ceil(count), judge.lanes / count)
+}
+
+/// All mappings up to renaming of nodes and of devices of a node, in order.
+struct Enumeration<'a> {
+    judge: &'a Judge<'a>,
+    score: &'a dyn Fn(&[u32]) -> Score,
+    best: Option<(Score, Vec<u32>)>,
+    seen: usize,
+    mapping: Vec<u32>,
+}
+
+impl Enumeration<'_> {
+    fn extend(&mut self) {
+        if self.seen > MOST_MAPPINGS {
+            return;
+        }
+        let (ranks, most, least) = sizes(self.judge);
+        if self.mapping.len() == self.judge.lanes {
+            self.seen += 1;
+            let score = (self.score)(&self.mapping);
+            if self.best.as_ref().is_none_or(|(known, _)| score < *known) {
+                self.best = Some((score, self.mapping.clone()));
+            }
+            return;
+        }
+        let load = |rank: u32| self.mapping.iter().filter(|&&used| used == rank).count();
+        // Ranks that still lack lanes must get them from what is left.
+        let lacking: usize = (0..ranks).map(|rank| least.saturating_sub(load(rank))).sum();
+        let is_due = lacking >= self.judge.lanes - self.mapping.len();
+        let candidates: Vec<u32> = (0..ranks)
+            .filter(|&rank| load(rank) < if is_due { least } else { most })
+            .filter(|&rank| self.is_first_of_its_kind(rank))
+            .collect();
+        for rank in candidates {
+            self.mapping.push(rank);
+            self.extend();
+            self.mapping.pop();
+        }
+    }
+
+    /// A rank in use, or the first unused one of a node in use, or the first of the first unused node.
+    fn is_first_of_its_kind(&self, rank: u32) -> bool {
+        let per_node = self.judge.cluster.devices_per_node.max(1);
+        let used = |rank: u32| self.mapping.contains(&rank);
+        let first = rank / per_node * per_node;
+        let node_used = |node: u32| self.mapping.iter().any(|rank| rank / per_node == node);
+        used(rank)
+            || (first..rank).all(used)
+                && (node_used(rank / per_node) || (0..rank / per_node).all(node_used))
+    }
+}
+
+/// Lanes in turn, then exchanges between ranks while they help.
+fn local(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score) -> Vec<u32> {
+    let (ranks, ..) = sizes(judge);
+    let lanes = judge.lanes as u64;
+    let mut mapping: Vec<u32> = (0..lanes)
+        .map(|lane| u32::try_from(lane * u64::from(ranks).min(lanes) / lanes).unwrap_or(0))
+        .collect();
+    let mut known = score(&mapping);
+    let work = (judge.shared.len() + 1) * judge.lanes;
+    let mut trials = SEARCH_WORK / work.max(1);
+    let mut better = true;
+    while better {
+        better = false;
+        for one in 0..mapping.len() {
+            for other in one + 1..mapping.len() {
+                if trials == 0 {
+                    return mapping;
+                }
+                if mapping.get(one) == mapping.get(other) {
+                    continue;
+                }
+                trials -= 1;
+                mapping.swap(one, other);
+                let found = score(&mapping);
+                if found < known {
+                    known = found;
+                    better = true;
+                } else {
+                    mapping.swap(one, other);
+                }
+            }
+        }
+    }
+    mapping
+}

@@ -1,0 +1,31 @@
+//! Codes of the stage `model`.
+
+use super::{Example, Row};
+
+/// In order of code.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        code: "mmc::model::layers_differ",
+        title: "one module with two depths",
+        meaning: "A stack that some directions have with another number of layers must not be shared with the others: they would have the same name.",
+        wrong: "model { encoder = [2 x FULL]  for cs -> de { encoder = [3 x FULL] } }",
+        right: "model { encoder = [2 x SRC_LANGUAGE]  for cs -> all { encoder = [3 x SRC_LANGUAGE] } }",
+        example: Example::Over,
+    },
+    Row {
+        code: "mmc::model::no_stack",
+        title: "a side without layers",
+        meaning: "Encoder and decoder need at least one layer each.",
+        wrong: "encoder = []",
+        right: "encoder = [6 x FULL]",
+        example: Example::Told,
+    },
+    Row {
+        code: "mmc::model::vocabularies_differ",
+        title: "one embedding for two vocabularies",
+        meaning: "An embedding (or output head) has one row a piece, so its users must have one vocabulary.",
+        wrong: "model { embeddings { source = FULL } }",
+        right: "model { embeddings { source = LANGUAGE } }",
+        example: Example::Over,
+    },
+];

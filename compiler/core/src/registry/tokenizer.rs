@@ -1,0 +1,23 @@
+//! Codes of the stage `tokenizer`.
+
+use super::{Example, Row};
+
+/// In order of code.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        code: "mmc::tokenizer::missing",
+        title: "a tokenizer file that is not there",
+        meaning: "The `file` (or `model`) of the tokenizer, filled for a language in use. `mmc tokenizer train FILE.mmc` makes the files of tokenizers with `train`.",
+        wrong: "model = \"spm/{lang}.model\"    # and spm/de.model is missing",
+        right: "file = \"tok/{lang}.json\"  train = bpe(pieces = 8k)   # then mmc tokenizer train FILE.mmc",
+        example: Example::Told,
+    },
+    Row {
+        code: "mmc::tokenizer::unreadable",
+        title: "a tokenizer file that can not be read",
+        meaning: "The file is there, but it is of another kind, or broken.",
+        wrong: "kind = sentencepiece  model = \"tokenizer.json\"",
+        right: "kind = huggingface  file = \"tokenizer.json\"",
+        example: Example::Told,
+    },
+];
