@@ -65,6 +65,22 @@ char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world,
 
 void mmc_store_delete(void* store) { delete static_cast<Store*>(store); }
 
+char* mmc_store_set(void* store, const char* key, const char* value) {
+  return guarded([&] {
+    (*static_cast<Store*>(store))->set(key, std::vector<uint8_t>(value, value + std::strlen(value)));
+  });
+}
+
+char* mmc_store_get(void* store, const char* key, bool wait, char** value) {
+  return guarded([&] {
+    auto& table = *static_cast<Store*>(store);
+    if (wait || table->check({key})) {
+      auto bytes = table->get(key);
+      *value = strdup(std::string(bytes.begin(), bytes.end()).c_str());
+    }
+  });
+}
+
 char* mmc_group_new(void* store, const char* name, int rank, int size, const char* host, int64_t timeout_ms,
                     void** group) {
   return guarded([&] {

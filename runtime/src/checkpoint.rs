@@ -17,20 +17,23 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use mmc_plan::Plan;
-use mmc_text::batch::StreamState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use crate::dist::World;
-use crate::error::{WorkerError, While as _};
+use crate::error::{While as _, WorkerError};
+use crate::feed::LaneStreams;
 use crate::store::{ModuleStore, Store};
 
 /// Version of the layout above.
 const FORMAT: u32 = 1;
 
-/// State of a lane's streams: task -> state.
-pub type LaneStreams = BTreeMap<String, StreamState>;
+/// Folder of the ranks' lists of what they wrote, while a checkpoint is being made.
+const LISTS: &str = "lists";
+
+/// Folders of a checkpoint.
+const SUBFOLDERS: [&str; 4] = ["modules", "optimizer", "streams", LISTS];
 
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,38 +109,31 @@ impl Checkpoints {
         store: &Store,
         streams: &BTreeMap<u32, LaneStreams>,
     ) -> Result<PathBuf, WorkerError> {
-        let (folder, part) = (self.of_step(step), self.folder.join(format!(".step_{step:06}.part")));
-        if world.leads() {
-            remove(&part)?;
-            for sub in ["modules", "optimizer", "streams", "ranks"] {
-                let path = part.join(sub);
-                fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
-            }
+        let folder = self.of_step(step);
+        let part = self.folder.join(format!(".step_{step:06}.part"));
+        let written = write_part(&part, plan, world.seat().rank, store, streams);
+        // Every rank hears whether all have written, and a fault of its own goes first.
+        let mut faults = [f64::from(u8::from(written.is_err()))];
+        world.sum_all(&mut faults)?;
+        written?;
+        if faults != [0.0] {
+            return Err(world.inquest("world").map_or_else(
+                || {
+                    WorkerError::Checkpoint(format!(
+                        "the checkpoint of step {step} is not complete: another rank could not write its part"
+                    ))
+                },
+                WorkerError::World,
+            ));
         }
-        world.barrier()?;
-        let rank = world.seat().rank as usize;
-        let mut files = BTreeMap::new();
-        let owned = plan.ranks.get(rank).map(|spec| spec.owns.as_slice()).unwrap_or_default();
-        for name in owned {
-            if let Some(module) = store.modules.get(name) {
-                write_module(&part, name, module, &mut files)?;
-            }
-        }
-        for (lane, states) in streams {
-            let text = serde_json::to_vec(states).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
-            write_file(&part, &format!("streams/{lane}.json"), &text, &mut files)?;
-        }
-        let listed = serde_json::to_vec(&files).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
-        write_file(&part, &format!("ranks/{rank}.json"), &listed, &mut BTreeMap::new())?;
-        world.barrier()?;
         if world.leads() {
             complete(&part, &folder, step, plan)?;
             write_atomically(&self.folder.join("latest"), format!("step_{step:06}\n").as_bytes())?;
-            for old in self.steps().into_iter().skip(plan.training.checkpoint.keep.max(1) as usize) {
+            for old in self.steps().into_iter().skip(plan.training.checkpoint.keep.max(1) as usize)
+            {
                 remove(&self.of_step(old))?;
             }
         }
-        world.barrier()?;
         Ok(folder)
     }
 
@@ -164,22 +160,65 @@ impl Checkpoints {
     }
 }
 
+/// Writes what one rank owns, and the list of it.
+fn write_part(
+    part: &Path,
+    plan: &Plan,
+    rank: u32,
+    store: &Store,
+    streams: &BTreeMap<u32, LaneStreams>,
+) -> Result<(), WorkerError> {
+    for sub in SUBFOLDERS {
+        let path = part.join(sub);
+        fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
+    }
+    let mut files = BTreeMap::new();
+    let owned = plan.ranks.get(rank as usize).map(|spec| spec.owns.as_slice());
+    for name in owned.unwrap_or_default() {
+        if let Some(module) = store.modules.get(name) {
+            write_module(part, name, module, &mut files)?;
+        }
+    }
+    for (lane, states) in streams {
+        write_file(part, &format!("streams/{lane}.json"), &json(states)?, &mut files)?;
+    }
+    write_file(part, &format!("{LISTS}/{rank}.json"), &json(&files)?, &mut BTreeMap::new())
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
+    serde_json::to_vec_pretty(value).map_err(|fault| WorkerError::Checkpoint(fault.to_string()))
+}
+
+/// Removes what an interrupted run of another placement may have left in the folder.
+fn remove_unlisted(part: &Path, files: &BTreeMap<String, String>) -> Result<(), WorkerError> {
+    for sub in SUBFOLDERS {
+        let folder = part.join(sub);
+        let entries = fs::read_dir(&folder).doing(format_args!("reading {}", folder.display()))?;
+        for entry in entries.flatten() {
+            let name = format!("{sub}/{}", entry.file_name().to_string_lossy());
+            if !files.contains_key(&name) {
+                fs::remove_file(entry.path()).doing(format_args!("removing {name}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Merges the ranks' lists into the manifest and gives the folder its name.
 fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), WorkerError> {
     let mut files = BTreeMap::new();
     for rank in 0..plan.ranks.len() {
-        let path = part.join(format!("ranks/{rank}.json"));
+        let path = part.join(format!("{LISTS}/{rank}.json"));
         let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
         let listed: BTreeMap<String, String> = serde_json::from_slice(&text)
             .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
         files.extend(listed);
     }
-    remove(&part.join("ranks"))?;
+    remove_unlisted(part, &files)?;
+    remove(&part.join(LISTS))?;
     write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
     let manifest = Manifest { format: FORMAT, digest: plan.digest.clone(), step, files };
-    let text =
-        serde_json::to_vec_pretty(&manifest).map_err(|e| WorkerError::Checkpoint(e.to_string()))?;
-    write_file(part, "manifest.json", &text, &mut BTreeMap::new())?;
+    write_file(part, "manifest.json", &json(&manifest)?, &mut BTreeMap::new())?;
     for sub in ["modules", "optimizer", "streams", "."] {
         sync(&part.join(sub))?;
     }

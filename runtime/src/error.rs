@@ -9,8 +9,8 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The plan.
-    #[error("the plan can't be used: {0}")]
-    Plan(String),
+    #[error(transparent)]
+    Plan(#[from] Box<mmc_plan::PlanError>),
     /// The environment.
     #[error(transparent)]
     Seat(#[from] SeatError),
@@ -25,7 +25,7 @@ pub enum WorkerError {
     Model(#[from] ModelError),
     /// Text.
     #[error(transparent)]
-    Stream(#[from] mmc_text::batch::StreamError),
+    Text(#[from] mmc_text::batch::StreamError),
     /// Tensors.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
@@ -45,7 +45,22 @@ pub enum WorkerError {
     Checkpoint(String),
     /// The plan has no such rank.
     #[error("the plan has no rank {0}")]
-    NoRank(usize),
+    NoRank(u32),
+    /// The plan has no such task.
+    #[error("the plan has no task `{0}` on this rank")]
+    NoTask(String),
+    /// A lane without tasks.
+    #[error("lane {0} of the plan has no task")]
+    NoLane(u32),
+    /// A collective over a communicator that this rank is not in.
+    #[error("this rank has no bucket for communicator `{0}`")]
+    NoBucket(String),
+    /// A module that the rank does not hold.
+    #[error("this rank does not hold module `{0}`")]
+    NoModule(String),
+    /// An event that can't be written.
+    #[error("an event can't be written: {0}")]
+    Record(String),
     /// The plan is for a device that this worker does not serve.
     #[error("the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`")]
     Device,
@@ -62,13 +77,26 @@ pub enum WorkerError {
         loss: f64,
     },
     /// A norm that is no number.
-    #[error("step {step}: the gradient norm is {norm}; lower the learning rate; the last checkpoint is whole")]
+    #[error("step {step}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", tasks.join(", "))]
     NormNotFinite {
         /// Step.
         step: u64,
         /// Its value.
         norm: f64,
+        /// The tasks of the step.
+        tasks: Vec<String>,
     },
+}
+
+impl WorkerError {
+    /// The rank that this fault comes from, when it is another one, with its words.
+    pub fn culprit(&self) -> Option<(u32, String)> {
+        match self {
+            Self::World(WorldError::Told { rank, message }) => Some((*rank, message.clone())),
+            Self::World(fault @ WorldError::Gone { rank, .. }) => Some((*rank, fault.to_string())),
+            _ => None,
+        }
+    }
 }
 
 /// Names what was being done when the system refused.

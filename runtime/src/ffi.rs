@@ -35,6 +35,17 @@ unsafe extern "C" {
         store: *mut *mut c_void,
     ) -> *mut c_char;
     fn mmc_store_delete(store: *mut c_void);
+    fn mmc_store_set(
+        store: *mut c_void,
+        key: *const c_char,
+        value: *const c_char,
+    ) -> *mut c_char;
+    fn mmc_store_get(
+        store: *mut c_void,
+        key: *const c_char,
+        wait: bool,
+        value: *mut *mut c_char,
+    ) -> *mut c_char;
     fn mmc_group_new(
         store: *mut c_void,
         name: *const c_char,
@@ -50,16 +61,20 @@ unsafe extern "C" {
 }
 
 fn checked(message: *mut c_char) -> Result<(), ShimError> {
-    if message.is_null() {
-        return Ok(());
+    taken(message).map_or(Ok(()), |text| Err(ShimError(text)))
+}
+
+/// The text of a string that the shim gave away; none for null.
+fn taken(string: *mut c_char) -> Option<String> {
+    if string.is_null() {
+        return None;
     }
-    // SAFETY: a message that is not null is a C string made by strdup, ours to free once.
-    let text = unsafe {
-        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
-        mmc_free(message);
-        text
-    };
-    Err(ShimError(text))
+    // SAFETY: what is not null is a C string made by strdup, ours to free once.
+    unsafe {
+        let text = CStr::from_ptr(string).to_string_lossy().into_owned();
+        mmc_free(string);
+        Some(text)
+    }
 }
 
 fn pointer(tensor: &Tensor) -> *mut c_void {
@@ -155,6 +170,32 @@ impl Store {
             )
         })?;
         Ok(Self(store))
+    }
+
+    /// Says something to all ranks under a key.
+    pub fn set(&self, key: &str, value: &str) -> Result<(), ShimError> {
+        // A value is for people: a zero byte in it is no reason not to say it.
+        let (key, value) = (text(key)?, text(&value.replace('\0', " "))?);
+        // SAFETY: the store and the strings live through the call.
+        checked(unsafe { mmc_store_set(self.0, key.as_ptr(), value.as_ptr()) })
+    }
+
+    /// What some rank said under a key, if it did by now.
+    pub fn get(&self, key: &str) -> Result<Option<String>, ShimError> {
+        self.read(key, false)
+    }
+
+    /// Waits until some rank says something under a key.
+    pub fn wait(&self, key: &str) -> Result<String, ShimError> {
+        self.read(key, true).map(Option::unwrap_or_default)
+    }
+
+    fn read(&self, key: &str, wait: bool) -> Result<Option<String>, ShimError> {
+        let key = text(key)?;
+        let mut value = std::ptr::null_mut();
+        // SAFETY: the store, the string and the place for the result live through the call.
+        checked(unsafe { mmc_store_get(self.0, key.as_ptr(), wait, &raw mut value) })?;
+        Ok(taken(value))
     }
 }
 

@@ -2,9 +2,15 @@
 //!
 //! Knows nothing of the experiment language: what is not in the plan does not exist here.
 
+pub mod checkpoint;
 pub mod dist;
+pub mod error;
+pub mod events;
+pub mod feed;
 pub mod ffi;
 pub mod model;
 pub mod optim;
+pub mod step;
 pub mod store;
+pub mod train;
 pub mod translate;

@@ -1,2 +1,113 @@
 //! `mmc-worker`: one rank of a plan, or a translator from its checkpoints.
-fn main() {}
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use mmc_plan::{Event, Plan};
+use mmc_runtime::dist::{self, Seat};
+use mmc_runtime::error::WorkerError;
+use mmc_runtime::events;
+use mmc_runtime::train::{Ending, Failure, TrainArguments, train};
+
+/// Executes a plan with libtorch. `mmc run` starts it; under torchrun or `srun` it finds the other ranks by itself.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Trains as one rank of the plan.
+    Train(Train),
+}
+
+#[derive(Debug, Args)]
+struct Train {
+    /// The plan.
+    #[arg(long)]
+    plan: PathBuf,
+    /// Go on from the newest whole checkpoint, if there is one.
+    #[arg(long)]
+    resume: bool,
+    /// Folder for checkpoints and records, in place of the plan's.
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Threads of tensor operations [default: the machine's processors shared among its ranks].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    /// This rank's number, in place of the environment's; with --world.
+    #[arg(long, requires = "world")]
+    rank: Option<u32>,
+    /// Number of ranks; with --rank.
+    #[arg(long, requires = "rank")]
+    world: Option<u32>,
+    /// Where rank 0 listens.
+    #[arg(long)]
+    host: Option<String>,
+    /// On which port.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+}
+
+/// Exit status when this rank failed.
+const FAILED: u8 = 1;
+/// Exit status when another rank failed.
+const OTHER_FAILED: u8 = 3;
+/// Exit status when a signal asked for the end and a checkpoint was written: sysexits' "temporary failure, try again".
+const INTERRUPTED: u8 = 75;
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Train(arguments) => run_train(&arguments),
+    }
+}
+
+fn run_train(arguments: &Train) -> ExitCode {
+    let seat = match seat(arguments) {
+        Ok(seat) => seat,
+        Err(fault) => return failed(0, 1, &fault.into()),
+    };
+    let (rank, world) = (seat.rank, seat.world);
+    let asked = TrainArguments {
+        resume: arguments.resume,
+        output: arguments.output.clone(),
+        threads: arguments.threads,
+    };
+    let plan = Plan::from_path(&arguments.plan)
+        .map_err(|fault| Failure::from(WorkerError::from(Box::new(fault))));
+    match plan.and_then(|plan| train(&plan, seat, &asked)) {
+        Ok(Ending::Finished) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(failure) => failed(rank, world, &failure),
+    }
+}
+
+/// Flags go before the environment.
+fn seat(arguments: &Train) -> Result<Seat, WorkerError> {
+    let flags = [
+        ("RANK", arguments.rank.map(|rank| rank.to_string())),
+        ("WORLD_SIZE", arguments.world.map(|world| world.to_string())),
+        ("MASTER_ADDR", arguments.host.clone()),
+        ("MASTER_PORT", arguments.port.map(|port| port.to_string())),
+    ];
+    let variable = |name: &str| {
+        let flag = flags.iter().find(|(flag, _)| *flag == name);
+        flag.and_then(|(_, value)| value.clone()).or_else(|| std::env::var(name).ok())
+    };
+    Ok(dist::seat(&variable)?)
+}
+
+/// Reports a failure: for people on standard error, for the launcher as an event unless rank 0 has told it for all.
+#[expect(clippy::print_stderr, reason = "the one place where a failure is shown")]
+fn failed(rank: u32, world: u32, failure: &Failure) -> ExitCode {
+    let place = if world > 1 { format!("rank {rank}: ") } else { String::new() };
+    eprintln!("mmc-worker: {place}error: {}", failure.fault);
+    if !failure.told {
+        let message = failure.fault.to_string();
+        events::tell_launcher(&Event::Failed { rank, message });
+    }
+    ExitCode::from(if failure.fault.culprit().is_some() { OTHER_FAILED } else { FAILED })
+}

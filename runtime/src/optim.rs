@@ -1,7 +1,6 @@
 //! The learning rate's course and the update of one module.
 
 use mmc_plan::{Optimizer, Schedule, TrainingSpec};
-use tch::Tensor;
 
 use crate::ffi::{self, AdamW, AdamWState, ShimError};
 use crate::store::ModuleStore;
@@ -26,10 +25,9 @@ pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
     }
 }
 
-/// Updates a module with a gradient that is already divided and clipped.
+/// Updates a module with its gradient, which is already divided and clipped.
 pub fn update(
     module: &mut ModuleStore,
-    gradient: &Tensor,
     optimizer: &Optimizer,
     lr: f64,
 ) -> Result<(), ShimError> {
@@ -37,9 +35,41 @@ pub fn update(
     module.updates += 1;
     let state = AdamWState {
         parameter: &module.flat,
-        gradient,
+        gradient: &module.gradient,
         mean: &module.mean,
         square: &module.square,
     };
     ffi::adamw(&state, module.updates, &AdamW { lr, beta1, beta2, eps, weight_decay })
+}
+
+#[cfg(test)]
+mod tests {
+    use mmc_plan::{Optimizer, Schedule, sample};
+
+    use super::learning_rate;
+
+    fn rates(schedule: Schedule, steps: &[u64]) -> Vec<f64> {
+        let mut training = sample::training();
+        let Optimizer::Adamw { lr, .. } = &mut training.optimizer;
+        *lr = 2.0;
+        (training.schedule, training.steps) = (schedule, 100);
+        steps.iter().map(|&step| learning_rate(&training, step)).collect()
+    }
+
+    fn close(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-12, "{found:?} is not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn schedules_rise_to_the_peak_and_fall() {
+        close(&rates(Schedule::Constant, &[1, 100]), &[2.0, 2.0]);
+        let root = Schedule::InverseSqrt { warmup: 4 };
+        close(&rates(root, &[1, 2, 4, 16, 100]), &[0.5, 1.0, 2.0, 1.0, 0.4]);
+        let linear = Schedule::Linear { warmup: 20 };
+        close(&rates(linear, &[1, 10, 20, 60, 99, 100]), &[0.1, 1.0, 2.0, 1.0, 0.025, 0.0]);
+        close(&rates(Schedule::Linear { warmup: 0 }, &[50, 100]), &[1.0, 0.0]);
+    }
 }

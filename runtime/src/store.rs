@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use mmc_plan::{Plan, Precision};
 use tch::{Device, Kind, Tensor};
 
+use crate::error::WorkerError;
 use crate::ffi::{self, ShimError};
 use crate::model::{ModelError, ParameterSpec, Weights, init, layout};
 
@@ -30,8 +31,10 @@ pub enum StoreError {
 pub struct ModuleStore {
     /// All parameters, `[elements]`.
     pub flat: Tensor,
-    /// Sum of gradients since the last [`Self::clear_gradient`], `[elements]`.
+    /// What backward passes add into, `[elements]`: one lane's gradient, then the whole step's for the update.
     pub gradient: Tensor,
+    /// Sum of the lanes' gradients in this step, `[elements]`, 64-bit: see `docs/decisions/0003-sums-in-64-bits.md`.
+    pub sum: Tensor,
     /// First moment, `[elements]`.
     pub mean: Tensor,
     /// Second moment, `[elements]`.
@@ -55,6 +58,7 @@ impl ModuleStore {
         let mut store = Self {
             flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
             gradient: Tensor::f_zeros([elements], options)?,
+            sum: Tensor::f_zeros([elements], (Kind::Double, Device::Cpu))?,
             mean: Tensor::f_zeros([elements], options)?,
             square: Tensor::f_zeros([elements], options)?,
             updates: 0,
@@ -90,9 +94,25 @@ impl ModuleStore {
         Weights::new(self.leaves.iter().map(share).collect())
     }
 
-    /// Sets the gradient to zero.
-    pub fn clear_gradient(&mut self) {
-        let _ = self.gradient.zero_();
+    /// Adds the gradient to the sum and clears it for the next lane.
+    pub fn add_to_sum(&mut self) -> Result<(), StoreError> {
+        let _ = self.sum.f_add_(&self.gradient)?;
+        let _ = self.gradient.f_zero_()?;
+        Ok(())
+    }
+
+    /// Makes the sum, times `scale`, the gradient of an update.
+    pub fn take_sum(&mut self, scale: f64) -> Result<(), StoreError> {
+        let _ = self.sum.f_mul_scalar_(scale)?;
+        self.gradient.f_copy_(&self.sum)?;
+        Ok(())
+    }
+
+    /// Clears what the step summed.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        let _ = self.sum.f_zero_()?;
+        let _ = self.gradient.f_zero_()?;
+        Ok(())
     }
 
     /// Elements of the flat tensors.
@@ -123,6 +143,11 @@ impl Store {
             modules.insert(name.clone(), ModuleStore::new(plan, name, kind)?);
         }
         Ok(Self { modules, kind })
+    }
+
+    /// A module of this rank.
+    pub fn module(&mut self, name: &str) -> Result<&mut ModuleStore, WorkerError> {
+        self.modules.get_mut(name).ok_or_else(|| WorkerError::NoModule(name.to_owned()))
     }
 
     /// The parameters of all modules for the network.

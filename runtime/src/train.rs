@@ -1,21 +1,20 @@
 //! Training on one rank: steps, validation, checkpoints, events. Takes no decision that the plan could have taken.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use mmc_plan::{Device, Event, Plan};
-use mmc_text::batch::{Batch, TaskStream, Tokenizers, ValidationStream};
-use tch::Kind;
+use mmc_plan::{Device, Event, Plan, RankSpec};
+use tch::{Kind, Tensor};
 
-use crate::checkpoint::{Checkpoints, LaneStreams};
+use crate::checkpoint::Checkpoints;
 use crate::dist::{Seat, World};
 use crate::error::{While as _, WorkerError};
-use crate::model::Network;
+use crate::events::Events;
+use crate::feed::Feed;
+use crate::model::{Mode, Network};
 use crate::step::{StepRecord, Stepper};
 use crate::store::Store;
 
@@ -26,6 +25,8 @@ pub struct TrainArguments {
     pub resume: bool,
     /// In place of the plan's output folder.
     pub output: Option<PathBuf>,
+    /// Threads of tensor operations; none: the processors of this machine shared among its ranks.
+    pub threads: Option<u32>,
 }
 
 /// How training ended.
@@ -37,98 +38,69 @@ pub enum Ending {
     Interrupted,
 }
 
-/// Trains to the plan's last step, or until a signal.
-pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Ending, WorkerError> {
-    if plan.cluster.device == Device::Gpu {
-        return Err(WorkerError::Device);
-    }
-    let world = World::join(plan, seat)?;
-    let mut trainer = Trainer::new(plan, &world, arguments)?;
-    let mut step = if arguments.resume { trainer.resume()? } else { 0 };
-    trainer.tell_started(step)?;
-    let mut stepper = Stepper::new(plan, &world, trainer.store.kind)?;
-    while step < plan.training.steps {
-        step += 1;
-        let began = Instant::now();
-        let stop = trainer.stop.load(Ordering::Relaxed);
-        let streams = &mut trainer.streams;
-        let accumulate = plan.training.accumulate;
-        let record = stepper.run(
-            step,
-            (&mut trainer.store, &trainer.network),
-            &mut |lane, task| streams.next(lane, task, accumulate),
-            stop,
-        )?;
-        let last = step == plan.training.steps || record.stop;
-        let stop = record.stop;
-        trainer.tell_step(step, record, began)?;
-        if !stop && (last || every(plan.training.validate_every, step)) {
-            trainer.validate(step)?;
-        }
-        if last || every(plan.training.checkpoint.every, step) {
-            trainer.save(step)?;
-        }
-        if stop && step < plan.training.steps {
-            trainer.tell(&Event::Finished { step, interrupted: true })?;
-            return Ok(Ending::Interrupted);
-        }
-    }
-    trainer.tell(&Event::Finished { step, interrupted: false })?;
-    Ok(Ending::Finished)
-}
-
-fn every(interval: Option<u64>, step: u64) -> bool {
-    interval.is_some_and(|interval| interval > 0 && step.is_multiple_of(interval))
-}
-
-/// The streams of this rank's lanes, opened when first drawn.
+/// A fault that ended training.
 #[derive(Debug)]
-struct Streams<'a> {
-    plan: &'a Plan,
-    tokenizers: Tokenizers,
-    open: BTreeMap<(u32, String), TaskStream>,
-    saved: BTreeMap<u32, LaneStreams>,
+pub struct Failure {
+    /// What went wrong.
+    pub fault: WorkerError,
+    /// Whether the ranks had met: then rank 0 tells the launcher for all, and has done so.
+    pub told: bool,
 }
 
-impl Streams<'_> {
-    fn next(&mut self, lane: u32, task: &str, batches: u32) -> Result<Vec<Batch>, WorkerError> {
-        let key = (lane, task.to_owned());
-        let stream = match self.open.entry(key) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                let mut stream = TaskStream::open(self.plan, task, lane, &self.tokenizers)?;
-                if let Some(state) = self.saved.get(&lane).and_then(|states| states.get(task)) {
-                    stream.resume(state)?;
-                }
-                entry.insert(stream)
-            }
-        };
-        (0..batches).map(|_| Ok(stream.next_batch()?)).collect()
+impl<F: Into<WorkerError>> From<F> for Failure {
+    fn from(fault: F) -> Self {
+        Self { fault: fault.into(), told: false }
     }
+}
 
-    /// States of every stream that was ever opened, also before a resumption.
-    fn states(&self, lanes: &[u32]) -> BTreeMap<u32, LaneStreams> {
-        let saved = |lane: &u32| self.saved.get(lane).cloned().unwrap_or_default();
-        let mut states: BTreeMap<u32, LaneStreams> =
-            lanes.iter().map(|lane| (*lane, saved(lane))).collect();
-        for ((lane, task), stream) in &self.open {
-            states.entry(*lane).or_default().insert(task.clone(), stream.state());
-        }
-        states
+/// Trains to the plan's last step, or until a signal. A failure is told to the other ranks and, by rank 0, as an event.
+pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Ending, Failure> {
+    if plan.cluster.device == Device::Gpu {
+        return Err(WorkerError::Device.into());
     }
+    tch::set_num_threads(threads(plan, &seat, arguments.threads));
+    let output =
+        arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
+    // Signals are heard from here on: one that comes during set-up ends training behind its first step.
+    let stop = listen()?;
+    let rank = seat.rank;
+    let world = World::join(plan, seat)?;
+    let mut events = Events::of_rank(rank);
+    let ending = events
+        .record(&output)
+        .and_then(|()| Trainer::new(plan, &world, &output, stop))
+        .and_then(|mut trainer| trainer.run(arguments.resume, &mut events));
+    ending.map_err(|fault| {
+        let culprit = fault.culprit();
+        let own = culprit.is_none();
+        let (rank, message) = culprit.unwrap_or_else(|| (rank, fault.to_string()));
+        // For rank 0 only: the others' faults reach it, and it tells them.
+        world.fail(own, &fault.to_string());
+        // The first fault is the one to report, whether or not the record can be written.
+        let _ = events.tell(&Event::Failed { rank, message });
+        Failure { fault, told: true }
+    })
+}
+
+/// Threads of tensor operations.
+fn threads(plan: &Plan, seat: &Seat, asked: Option<u32>) -> i32 {
+    let node = plan.ranks.get(seat.rank as usize).map(|spec| spec.node);
+    let beside = plan.ranks.iter().filter(|spec| Some(spec.node) == node).count();
+    let local = seat.local_world.map_or(beside, |local| local as usize).max(1);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = asked.map_or(processors / local, |asked| asked as usize).max(1);
+    i32::try_from(share).unwrap_or(1)
 }
 
 #[derive(Debug)]
 struct Trainer<'a> {
     plan: &'a Plan,
     world: &'a World,
-    lanes: &'a [u32],
-    validates: &'a [String],
+    rank: &'a RankSpec,
     store: Store,
-    network: Network,
-    streams: Streams<'a>,
+    stepper: Stepper<'a>,
+    feed: Feed<'a>,
     checkpoints: Checkpoints,
-    events: Option<File>,
     stop: Arc<AtomicBool>,
 }
 
@@ -136,148 +108,119 @@ impl<'a> Trainer<'a> {
     fn new(
         plan: &'a Plan,
         world: &'a World,
-        arguments: &TrainArguments,
+        output: &std::path::Path,
+        stop: Arc<AtomicBool>,
     ) -> Result<Self, WorkerError> {
-        let rank = world.seat().rank as usize;
-        let spec = plan.ranks.get(rank).ok_or(WorkerError::NoRank(rank))?;
-        let output =
-            arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
-        fs::create_dir_all(output.join("checkpoints"))
-            .doing(format_args!("making {}", output.display()))?;
-        let events = if world.leads() {
-            let path = output.join("events.jsonl");
-            let file = OpenOptions::new().create(true).append(true).open(&path);
-            Some(file.doing(format_args!("opening {}", path.display()))?)
-        } else {
-            None
-        };
-        let store = Store::new(plan, rank)?;
+        let number = world.seat().rank;
+        let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
+        let store = Store::new(plan, number as usize)?;
         let network = Network::build(plan, &store.weights())?;
-        let tasks: Vec<&str> = spec
-            .lanes
-            .iter()
-            .filter_map(|lane| plan.lanes.get(*lane as usize))
-            .flat_map(|lane| lane.tasks.keys().map(String::as_str))
-            .chain(spec.validates.iter().map(String::as_str))
-            .collect();
-        let tokenizers = Tokenizers::load(plan, &tasks)?;
-        let streams = Streams { plan, tokenizers, open: BTreeMap::new(), saved: BTreeMap::new() };
-        Ok(Self {
-            plan,
-            world,
-            lanes: &spec.lanes,
-            validates: &spec.validates,
-            store,
-            network,
-            streams,
-            checkpoints: Checkpoints::new(&output),
-            events,
-            stop: listen()?,
-        })
+        let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
+        let mut directions = BTreeMap::new();
+        for name in lanes.flat_map(|lane| lane.tasks.keys()).chain(&rank.validates) {
+            let task = plan.tasks.get(name).ok_or_else(|| WorkerError::NoTask(name.clone()))?;
+            directions.insert(name.clone(), network.direction(&task.encoder, &task.decoder)?);
+        }
+        let stepper = Stepper::new(plan, world, directions)?;
+        let checkpoints = Checkpoints::new(output);
+        let feed = Feed::new(plan, rank)?;
+        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, stop })
+    }
+
+    fn run(&mut self, resume: bool, events: &mut Events) -> Result<Ending, WorkerError> {
+        let plan = self.plan;
+        let mut step = if resume { self.resume()? } else { 0 };
+        let parameters = plan.modules.values().map(|module| module.parameters).sum();
+        let (world, steps) = (self.world.seat().world, plan.training.steps);
+        events.tell(&Event::Started { world, step, steps, parameters })?;
+        while step < steps {
+            step += 1;
+            let began = Instant::now();
+            let stop = self.stop.load(Ordering::Relaxed);
+            let Self { stepper, store, feed, .. } = self;
+            let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), stop)?;
+            let stop = record.stop;
+            events.tell(&step_event(step, record, began))?;
+            if plan.validates_after(step) && !plan.validated_tasks().is_empty() {
+                let losses = self.validate()?;
+                events.tell(&Event::Validated { step, losses })?;
+            }
+            if stop || plan.saves_after(step) {
+                let states = self.feed.states();
+                let folder =
+                    self.checkpoints.save(step, plan, self.world, &self.store, &states)?;
+                events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
+            }
+            if stop && step < steps {
+                events.tell(&Event::Finished { step, interrupted: true })?;
+                return Ok(Ending::Interrupted);
+            }
+        }
+        events.tell(&Event::Finished { step, interrupted: false })?;
+        Ok(Ending::Finished)
     }
 
     /// Loads the newest whole checkpoint, chosen by rank 0 for all; gives its step, 0 when there is none.
     fn resume(&mut self) -> Result<u64, WorkerError> {
-        let mut chosen = [0.0, 0.0];
-        let mut fault = None;
+        let mut chosen = [0.0];
         if self.world.leads() {
-            match self.checkpoints.newest_whole(self.plan, &mut warn) {
-                Ok(step) => chosen = [to_number(step.unwrap_or(0)), 0.0],
-                Err(cause) => {
-                    chosen = [0.0, 1.0];
-                    fault = Some(cause);
-                }
-            }
+            let newest = self.checkpoints.newest_whole(self.plan, &mut warn)?;
+            chosen = [to_number(newest.unwrap_or(0))];
         }
         self.world.sum_all(&mut chosen)?;
-        if let Some(cause) = fault {
-            return Err(cause);
-        }
-        let [step, failed] = chosen;
-        if failed > 0.0 {
-            return Err(WorkerError::Checkpoint("rank 0 found no checkpoint to resume from".into()));
-        }
-        let step = to_step(step);
+        let step = to_step(chosen[0]);
         if step > 0 {
-            self.streams.saved = self.checkpoints.load(step, &mut self.store, self.lanes)?;
+            let saved = self.checkpoints.load(step, &mut self.store, &self.rank.lanes)?;
+            self.feed.resume(saved);
         }
         Ok(step)
     }
 
     /// Validation losses of all tasks: each is computed by one rank and added to zeros elsewhere.
-    fn validate(&mut self, step: u64) -> Result<(), WorkerError> {
-        let names: Vec<&String> = self.plan.tasks.keys().collect();
+    fn validate(&self) -> Result<BTreeMap<String, f64>, WorkerError> {
+        let names = self.plan.validated_tasks();
         let mut sums = vec![0.0; names.len() * 2];
-        for task in self.validates {
-            let mut stream = ValidationStream::open(self.plan, task, &self.streams.tokenizers)?;
-            let (mut loss, mut tokens) = (0.0, 0.0);
-            while let Some(batch) = stream.next_batch()? {
-                let sum = tch::no_grad(|| self.network.validation_loss(task, &batch))?;
-                loss += sum.loss.to_kind(Kind::Double).double_value(&[]);
-                tokens += to_number(sum.tokens);
-            }
-            if let Some(at) = names.iter().position(|name| *name == task) {
-                for (slot, value) in sums.iter_mut().skip(at * 2).zip([loss, tokens]) {
-                    *slot = value;
-                }
+        for (task, slots) in names.iter().zip(sums.chunks_exact_mut(2)) {
+            if self.rank.validates.iter().any(|own| own == task) {
+                slots.copy_from_slice(&self.validate_task(task)?);
             }
         }
         self.world.sum_all(&mut sums)?;
-        let mut losses = BTreeMap::new();
-        for (name, pair) in names.into_iter().zip(sums.chunks_exact(2)) {
-            if let [loss, tokens] = pair
-                && *tokens > 0.0
-            {
-                losses.insert(name.clone(), loss / tokens);
-            }
-        }
-        if losses.is_empty() { Ok(()) } else { self.tell(&Event::Validated { step, losses }) }
+        let pairs = names.into_iter().zip(sums.chunks_exact(2));
+        Ok(pairs
+            .filter_map(|(name, pair)| match pair {
+                [loss, tokens] if *tokens > 0.0 => Some((name.to_owned(), loss / tokens)),
+                _ => None,
+            })
+            .collect())
     }
 
-    fn save(&mut self, step: u64) -> Result<(), WorkerError> {
-        let states = self.streams.states(self.lanes);
-        let folder = self.checkpoints.save(step, self.plan, self.world, &self.store, &states)?;
-        self.tell(&Event::Saved { step, path: folder.display().to_string() })
+    /// The sum of cross-entropies of a task's validation text and of its target tokens.
+    fn validate_task(&self, task: &str) -> Result<[f64; 2], WorkerError> {
+        let direction = self.stepper.direction(task)?;
+        let mut loss = Tensor::f_zeros([], (Kind::Double, tch::Device::Cpu))?;
+        let mut tokens = 0_u64;
+        self.feed.validation(task, &mut |batch| {
+            let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, 0.0));
+            let _ = loss.f_add_(&sum.loss)?;
+            tokens += u64::try_from(sum.tokens).unwrap_or(0);
+            Ok(())
+        })?;
+        Ok([loss.f_double_value(&[])?, to_number(tokens)])
     }
+}
 
-    fn tell_started(&mut self, step: u64) -> Result<(), WorkerError> {
-        let parameters = self.plan.modules.values().map(|module| module.parameters).sum();
-        let world = self.world.seat().world;
-        self.tell(&Event::Started { world, step, steps: self.plan.training.steps, parameters })
-    }
-
-    fn tell_step(
-        &mut self,
-        step: u64,
-        record: StepRecord,
-        began: Instant,
-    ) -> Result<(), WorkerError> {
-        let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop: _ } = record;
-        let seconds = began.elapsed().as_secs_f64();
-        self.tell(&Event::Step { step, losses, source_tokens, target_tokens, lr, norm, seconds })
-    }
-
-    /// Rank 0 writes an event to standard output and to `events.jsonl`.
-    fn tell(&mut self, event: &Event) -> Result<(), WorkerError> {
-        let Some(file) = &mut self.events else { return Ok(()) };
-        let mut line =
-            serde_json::to_vec(event).map_err(|fault| WorkerError::Plan(fault.to_string()))?;
-        line.push(b'\n');
-        file.write_all(&line).doing("writing events.jsonl")?;
-        // The launcher may be gone: training does not depend on somebody watching.
-        let _ = io::stdout().write_all(&line).and_then(|()| io::stdout().flush());
-        Ok(())
-    }
+fn step_event(step: u64, record: StepRecord, began: Instant) -> Event {
+    let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop: _ } = record;
+    let seconds = began.elapsed().as_secs_f64();
+    Event::Step { step, losses, source_tokens, target_tokens, lr, norm, seconds }
 }
 
 /// A flag that the signals for an orderly end set: TERM, INT, and Slurm's USR1 before the time limit.
 fn listen() -> Result<Arc<AtomicBool>, WorkerError> {
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGUSR1,
-    ] {
+    for signal in [SIGTERM, SIGINT, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).doing("listening for signals")?;
     }
     Ok(stop)

@@ -1,6 +1,7 @@
 //! The ranks of a run: how they meet and what they do together.
 
 pub mod hostlist;
+mod peers;
 pub mod rendezvous;
 mod world;
 

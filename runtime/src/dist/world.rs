@@ -7,6 +7,7 @@ use mmc_plan::Plan;
 use tch::Tensor;
 
 use super::Seat;
+use super::peers::{Culprit, Peers};
 use crate::ffi::{Group, ShimError, Store};
 
 /// How long ranks wait for each other before they give up.
@@ -14,6 +15,9 @@ const MEETING: Duration = Duration::from_mins(5);
 
 /// How long a collective may take. Ranks compute between collectives, validation included.
 const COLLECTIVE: Duration = Duration::from_mins(30);
+
+/// How long a failing rank 0 keeps the store for the others to read why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What goes wrong between ranks.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,24 @@ pub enum WorldError {
         /// Gloo's words.
         cause: ShimError,
     },
+    /// Another rank told that it can't go on.
+    #[error("rank {rank} failed: {message}")]
+    Told {
+        /// Which.
+        rank: u32,
+        /// Its words.
+        message: String,
+    },
+    /// Another rank ended without a word.
+    #[error("rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed in communicator `{communicator}`")]
+    Gone {
+        /// Which.
+        rank: u32,
+        /// Its process and host.
+        place: String,
+        /// Where it was missed.
+        communicator: String,
+    },
     /// The plan has no such communicator.
     #[error("the plan has no communicator `{0}`")]
     Unknown(String),
@@ -81,7 +103,7 @@ pub struct World {
     seat: Seat,
     members: BTreeMap<String, Member>,
     // Groups talk through the store until they are gone: it is dropped after them.
-    _store: Option<Store>,
+    peers: Option<Peers>,
 }
 
 impl World {
@@ -91,15 +113,10 @@ impl World {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
         if seat.world == 1 {
-            return Ok(Self { seat, members: BTreeMap::new(), _store: None });
+            return Ok(Self { seat, members: BTreeMap::new(), peers: None });
         }
         let store = Store::new(&seat.host, seat.port, seat.rank == 0, seat.world, MEETING)
-            .map_err(|cause| WorldError::Meeting {
-                rank: seat.rank,
-                host: seat.host.clone(),
-                port: seat.port,
-                cause,
-            })?;
+            .map_err(|cause| meeting(&seat, cause))?;
         // Ranks that meet on this machine bind to loopback: its name need not resolve.
         let local = ["127.0.0.1", "localhost", "::1"].contains(&seat.host.as_str());
         let bind = if local && std::env::var_os("GLOO_SOCKET_IFNAME").is_none() {
@@ -120,7 +137,20 @@ impl World {
                 })?;
             members.insert(spec.name.clone(), Member { group, ranks: spec.ranks.clone() });
         }
-        Ok(Self { seat, members, _store: Some(store) })
+        let peers = Peers::meet(store, &seat).map_err(|cause| meeting(&seat, cause))?;
+        Ok(Self { seat, members, peers: Some(peers) })
+    }
+
+    /// Tells the other ranks why this one can't go on, as far as they can still be told; `own` is false when another rank is
+    /// the reason.
+    pub fn fail(mut self, own: bool, message: &str) {
+        let Some(peers) = &self.peers else { return };
+        peers.tell_failure(self.seat.rank, own, message);
+        // Closed connections wake the others. The store lives in rank 0: it stays until they have read.
+        self.members.clear();
+        if self.leads() {
+            std::thread::sleep(LAST_WORDS);
+        }
     }
 
     /// Who this rank is.
@@ -166,10 +196,26 @@ impl World {
             .members
             .get(communicator)
             .ok_or_else(|| WorldError::Unknown(communicator.to_owned()))?;
-        act(&member.group).map_err(|cause| WorldError::Collective {
-            name: communicator.to_owned(),
-            ranks: member.ranks.clone(),
-            cause,
+        act(&member.group).map_err(|cause| {
+            self.inquest(communicator).unwrap_or_else(|| WorldError::Collective {
+                name: communicator.to_owned(),
+                ranks: member.ranks.clone(),
+                cause,
+            })
         })
     }
+
+    /// Which other rank has failed, and why; none when that can't be found out within seconds.
+    pub fn inquest(&self, communicator: &str) -> Option<WorldError> {
+        Some(match self.peers.as_ref()?.culprit(self.seat.rank)? {
+            Culprit::Told { rank, message } => WorldError::Told { rank, message },
+            Culprit::Gone { rank, place } => {
+                WorldError::Gone { rank, place, communicator: communicator.to_owned() }
+            }
+        })
+    }
+}
+
+fn meeting(seat: &Seat, cause: ShimError) -> WorldError {
+    WorldError::Meeting { rank: seat.rank, host: seat.host.clone(), port: seat.port, cause }
 }
