@@ -1,0 +1,214 @@
+//! Training: the same parameters whatever the mapping, resumption to the bit, one readable error when a rank is lost.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use mmc_plan::{Event, Normalise, Precision};
+use tch::{Kind, Tensor};
+
+use super::workplace::{Workplace, events};
+
+/// One rank, two ranks in two ways, four ranks.
+const MAPPINGS: [&[&[u32]]; 4] =
+    [&[&[0, 1, 2, 3]], &[&[0, 1], &[2, 3]], &[&[3, 0], &[2, 1]], &[&[0], &[1], &[2], &[3]]];
+
+/// All tensors of the modules of a checkpoint, by `module/parameter`.
+fn parameters(output: &Path, step: u64) -> BTreeMap<String, Tensor> {
+    tensors(output, step, "modules")
+}
+
+fn tensors(output: &Path, step: u64, sub: &str) -> BTreeMap<String, Tensor> {
+    let folder = output.join(format!("checkpoints/step_{step:06}/{sub}"));
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(&folder).expect("a checkpoint").flatten() {
+        let module = entry.file_name().to_string_lossy().into_owned();
+        for (name, tensor) in Tensor::read_safetensors(entry.path()).unwrap() {
+            all.insert(format!("{module}/{name}"), tensor);
+        }
+    }
+    assert!(!all.is_empty());
+    all
+}
+
+/// The largest difference of any parameter, relative to the larger of itself and a thousandth of its tensor's largest.
+fn difference(one: &BTreeMap<String, Tensor>, other: &BTreeMap<String, Tensor>) -> f64 {
+    assert!(one.keys().eq(other.keys()), "other parameters");
+    let mut worst = 0.0_f64;
+    for (a, b) in one.values().zip(other.values()) {
+        let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+        let size = a.abs().maximum(&(a.abs().max() * 1e-3)).clamp_min(1e-30);
+        worst = worst.max(((a - b).abs() / size).max().double_value(&[]));
+    }
+    worst
+}
+
+fn assert_invariant(precision: Precision, normalise: Normalise, bound: f64) {
+    let place = Workplace::new();
+    let mut runs = Vec::new();
+    let mut digests = Vec::new();
+    for (at, mapping) in MAPPINGS.iter().enumerate() {
+        let output = format!("run{at}");
+        let mut sample = place.sample(mapping, precision, &output);
+        sample.model.attention_dropout = 0.1;
+        sample.training.normalise = normalise;
+        // Small enough that clipping is at work in every step.
+        sample.training.clip = Some(0.5);
+        digests.push(sample.plan().digest);
+        let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
+        let told = place.train(&plan, u32::try_from(mapping.len()).unwrap(), &[]);
+        let clipped = told.iter().any(|e| matches!(e, Event::Step { norm, .. } if *norm > 0.5));
+        assert!(clipped, "clipping was not at work");
+        runs.push(parameters(&place.path(&output), 20));
+    }
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
+    for run in &runs[1..] {
+        let found = difference(&runs[0], run);
+        println!("{precision:?} {normalise:?}: largest relative difference {found:e}");
+        assert!(found < bound, "{found:e}");
+    }
+}
+
+#[test]
+fn mapping_does_not_change_parameters_in_32_bits() {
+    assert_invariant(Precision::Fp32, Normalise::Tokens, 1e-5);
+}
+
+#[test]
+fn mapping_does_not_change_parameters_in_64_bits() {
+    assert_invariant(Precision::Fp64, Normalise::Tokens, 1e-10);
+}
+
+#[test]
+fn mapping_does_not_change_parameters_when_lanes_weigh_alike() {
+    assert_invariant(Precision::Fp32, Normalise::Lanes, 1e-5);
+}
+
+/// Everything that a checkpoint holds, bit by bit.
+fn assert_same_checkpoint(one: &Path, other: &Path, step: u64) {
+    for sub in ["modules", "optimizer"] {
+        let (a, b) = (tensors(one, step, sub), tensors(other, step, sub));
+        assert!(a.keys().eq(b.keys()));
+        for (name, tensor) in &a {
+            assert!(tensor.equal(&b[name]), "{sub}/{name} differs");
+        }
+    }
+    for lane in 0..4 {
+        let file = format!("checkpoints/step_{step:06}/streams/{lane}.json");
+        assert_eq!(fs::read(one.join(&file)).unwrap(), fs::read(other.join(&file)).unwrap());
+    }
+}
+
+#[test]
+fn resumed_run_equals_the_uninterrupted_one_to_the_bit() {
+    let place = Workplace::new();
+    let mapping: &[&[u32]] = &[&[0, 1], &[2, 3]];
+    let long = |output: &str| {
+        let mut sample = place.sample(mapping, Precision::Fp32, output);
+        sample.training.steps = 60;
+        place.write_plan(&format!("{output}.yaml"), &sample)
+    };
+    place.train(&long("whole"), 2, &[]);
+    let plan = long("cut");
+    let mut ranks = place.start(&plan, 2, &[]);
+    let began = Instant::now();
+    while !place.path("cut/checkpoints/step_000020").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint in a minute");
+        sleep(Duration::from_millis(2));
+    }
+    ranks.0[1].kill().unwrap();
+    let ends = ranks.wait();
+    let gone = &ends[0];
+    assert!(!gone.status.success(), "rank 0 went on alone");
+    let words = String::from_utf8_lossy(&gone.stderr);
+    assert!(words.contains("rank 1 is gone"), "{words}");
+    let told = place.train(&plan, 2, &["--resume"]);
+    assert!(matches!(told[0], Event::Started { step, .. } if step >= 20), "{:?}", told[0]);
+    assert_same_checkpoint(&place.path("whole"), &place.path("cut"), 60);
+}
+
+#[test]
+fn damaged_checkpoint_is_passed_over_and_another_mapping_resumes() {
+    let place = Workplace::new();
+    let of = |mapping: &[&[u32]], output: &str, name: &str| {
+        place.write_plan(name, &place.sample(mapping, Precision::Fp64, output))
+    };
+    let plan = of(&[&[0, 1, 2, 3]], "run", "one.yaml");
+    place.train(&plan, 1, &[]);
+    let whole = parameters(&place.path("run"), 20);
+    let newest = place.path("run/checkpoints/step_000020/modules");
+    let file = fs::read_dir(&newest).unwrap().flatten().next().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let plan = of(&[&[3, 0], &[2, 1]], "run", "two.yaml");
+    let ends = place.start(&plan, 2, &["--resume"]).wait();
+    let words = String::from_utf8_lossy(&ends[0].stderr);
+    assert!(ends.iter().all(|end| end.status.success()), "{words}");
+    assert!(words.contains("step_000020") && words.contains("damaged"), "{words}");
+    assert!(matches!(events(&ends[0])[0], Event::Started { step: 10, .. }));
+    assert!(difference(&whole, &parameters(&place.path("run"), 20)) < 1e-10);
+}
+
+#[test]
+fn signal_saves_and_asks_to_be_started_again() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    (sample.training.steps, sample.training.checkpoint.every) = (100_000, None);
+    sample.training.validate_every = None;
+    let plan = place.write_plan("plan.yaml", &sample);
+    let ranks = place.start(&plan, 2, &[]);
+    let began = Instant::now();
+    let record = place.path("run/events.jsonl");
+    while !fs::read_to_string(&record).is_ok_and(|text| text.contains("\"step\":3,")) {
+        assert!(began.elapsed() < Duration::from_secs(60), "no step in a minute");
+        sleep(Duration::from_millis(10));
+    }
+    // Only rank 1 hears the signal.
+    let kill = std::process::Command::new("kill").arg("-USR1").arg(ranks.0[1].id().to_string());
+    assert!({ kill }.status().unwrap().success());
+    let ends = ranks.wait();
+    for end in &ends {
+        assert_eq!(end.status.code(), Some(75), "{}", String::from_utf8_lossy(&end.stderr));
+    }
+    let told = events(&ends[0]);
+    let [.., Event::Saved { step: saved, .. }, Event::Finished { step, interrupted: true }] =
+        told.as_slice()
+    else {
+        panic!("{:?}", told.last())
+    };
+    assert_eq!(saved, step);
+}
+
+#[test]
+fn fault_of_one_rank_ends_all_with_its_words() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    // The last direction, on the last lane, loses its text.
+    sample.corpora.last_mut().unwrap().train.target = vec!["nowhere.txt".to_owned()];
+    let plan = place.write_plan("plan.yaml", &sample);
+    let began = Instant::now();
+    let ends = place.start(&plan, 2, &[]).wait();
+    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+    assert!(ends.iter().all(|end| !end.status.success()));
+    let failed: Vec<Event> = ends.iter().flat_map(events).collect();
+    let failed: Vec<&Event> =
+        failed.iter().filter(|event| matches!(event, Event::Failed { .. })).collect();
+    let [Event::Failed { rank: 1, message }] = failed.as_slice() else { panic!("{failed:?}") };
+    assert!(message.contains("nowhere.txt"), "{message}");
+    let words = String::from_utf8_lossy(&ends[0].stderr);
+    assert!(words.contains("rank 1 failed") && words.contains("nowhere.txt"), "{words}");
+}
+
+#[test]
+fn wrong_number_of_ranks_is_refused() {
+    let place = Workplace::new();
+    let sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    let plan = place.write_plan("plan.yaml", &sample);
+    let ends = place.start(&plan, 1, &[]).wait();
+    assert_eq!(ends[0].status.code(), Some(1));
+    let words = String::from_utf8_lossy(&ends[0].stderr);
+    assert!(words.contains("2 ranks") && words.contains("1 process"), "{words}");
+}
