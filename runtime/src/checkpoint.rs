@@ -111,21 +111,16 @@ impl Checkpoints {
     ) -> Result<PathBuf, WorkerError> {
         let folder = self.of_step(step);
         let part = self.folder.join(format!(".step_{step:06}.part"));
-        let written = write_part(&part, plan, world.seat().rank, store, streams);
-        // Every rank hears whether all have written, and a fault of its own goes first.
-        let mut faults = [f64::from(u8::from(written.is_err()))];
-        world.sum_all(&mut faults)?;
-        written?;
-        if faults != [0.0] {
-            return Err(world.inquest("world").map_or_else(
-                || {
-                    WorkerError::Checkpoint(format!(
-                        "the checkpoint of step {step} is not complete: another rank could not write its part"
-                    ))
-                },
-                WorkerError::World,
-            ));
+        if world.leads() {
+            remove(&part)?;
+            for sub in SUBFOLDERS {
+                let path = part.join(sub);
+                fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
+            }
         }
+        world.barrier()?;
+        write_part(&part, plan, world.seat().rank, store, streams)?;
+        world.barrier()?;
         if world.leads() {
             complete(&part, &folder, step, plan)?;
             write_atomically(&self.folder.join("latest"), format!("step_{step:06}\n").as_bytes())?;
@@ -134,6 +129,7 @@ impl Checkpoints {
                 remove(&self.of_step(old))?;
             }
         }
+        world.barrier()?;
         Ok(folder)
     }
 
@@ -168,10 +164,6 @@ fn write_part(
     store: &Store,
     streams: &BTreeMap<u32, LaneStreams>,
 ) -> Result<(), WorkerError> {
-    for sub in SUBFOLDERS {
-        let path = part.join(sub);
-        fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
-    }
     let mut files = BTreeMap::new();
     let owned = plan.ranks.get(rank as usize).map(|spec| spec.owns.as_slice());
     for name in owned.unwrap_or_default() {
@@ -189,21 +181,6 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
     serde_json::to_vec_pretty(value).map_err(|fault| WorkerError::Checkpoint(fault.to_string()))
 }
 
-/// Removes what an interrupted run of another placement may have left in the folder.
-fn remove_unlisted(part: &Path, files: &BTreeMap<String, String>) -> Result<(), WorkerError> {
-    for sub in SUBFOLDERS {
-        let folder = part.join(sub);
-        let entries = fs::read_dir(&folder).doing(format_args!("reading {}", folder.display()))?;
-        for entry in entries.flatten() {
-            let name = format!("{sub}/{}", entry.file_name().to_string_lossy());
-            if !files.contains_key(&name) {
-                fs::remove_file(entry.path()).doing(format_args!("removing {name}"))?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Merges the ranks' lists into the manifest and gives the folder its name.
 fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), WorkerError> {
     let mut files = BTreeMap::new();
@@ -214,7 +191,6 @@ fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), Wo
             .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
         files.extend(listed);
     }
-    remove_unlisted(part, &files)?;
     remove(&part.join(LISTS))?;
     write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
     let manifest = Manifest { format: FORMAT, digest: plan.digest.clone(), step, files };

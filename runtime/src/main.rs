@@ -9,6 +9,7 @@ use mmc_runtime::dist::{self, Seat};
 use mmc_runtime::error::WorkerError;
 use mmc_runtime::events;
 use mmc_runtime::train::{Ending, Failure, TrainArguments, train};
+use mmc_runtime::translate::{self, TranslateArguments};
 
 /// Executes a plan with libtorch. `mmc run` starts it; under torchrun or `srun` it finds the other ranks by itself.
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Trains as one rank of the plan.
     Train(Train),
+    /// Translates lines from standard input to standard output.
+    Translate(TranslateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +65,7 @@ const INTERRUPTED: u8 = 75;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Train(arguments) => run_train(&arguments),
+        Command::Translate(arguments) => run_translate(&arguments),
     }
 }
 
@@ -82,6 +86,18 @@ fn run_train(arguments: &Train) -> ExitCode {
         Ok(Ending::Finished) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(failure) => failed(rank, world, &failure),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a fault is shown where the program ends")]
+fn run_translate(arguments: &TranslateArguments) -> ExitCode {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match translate::run(arguments, &mut input, &mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("mmc-worker: error: {fault}");
+            ExitCode::from(FAILED)
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Stepper<'a> {
         sums.squares = self.divide(store, &sums)?;
         sums.stops = f64::from(u8::from(stop));
         sums.over_all_ranks(self.world)?;
-        let record = sums.record(step, optim::learning_rate(&plan.training, step))?;
+        let record = sums.record(plan, step)?;
         self.update(store, &sums.trained, &record)?;
         Ok(record)
     }
@@ -120,6 +120,7 @@ impl<'a> Stepper<'a> {
             Normalise::Lanes => (1.0 / tokens.max(1.0), 1.0),
         };
         let mut total = Tensor::f_zeros([], (Kind::Double, Device::Cpu))?;
+        let mut source = 0.0;
         for (micro, batch) in (0_u64..).zip(&batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
             let masks =
@@ -127,12 +128,11 @@ impl<'a> Stepper<'a> {
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
             let _ = total.f_add_(&sum.loss.detach())?;
             (sum.loss * scale).f_backward()?;
-            sums.source_tokens += batch.ids().first().map_or(0.0, |&ids| count(ids));
+            source += batch.ids().first().map_or(0.0, |&ids| count(ids));
         }
         let loss = total.f_double_value(&[])?;
-        if !loss.is_finite() {
-            let task = task.to_owned();
-            return Err(WorkerError::NotFinite { step, lane, task, loss });
+        if let Some(of_lane) = sums.lanes.get_mut(lane as usize) {
+            *of_lane = LaneSum { loss, target: tokens, source };
         }
         for module in self.plan.tasks.get(task).into_iter().flat_map(|spec| spec.modules()) {
             *sums.divisors.entry(module).or_default() += divisor;
@@ -140,8 +140,6 @@ impl<'a> Stepper<'a> {
                 module.add_to_sum()?;
             }
         }
-        let of_task = sums.tasks.entry(task).or_default();
-        *of_task = (of_task.0 + loss, of_task.1 + tokens);
         Ok(())
     }
 
@@ -216,6 +214,14 @@ impl<'a> Stepper<'a> {
     }
 }
 
+/// What a lane did in a step.
+#[derive(Debug, Clone, Copy, Default)]
+struct LaneSum {
+    loss: f64,
+    target: f64,
+    source: f64,
+}
+
 /// Sums of a step: of this rank, then of all.
 #[derive(Debug)]
 struct Sums<'a> {
@@ -223,10 +229,11 @@ struct Sums<'a> {
     trained: BTreeSet<&'a str>,
     /// Divisors of the modules' gradients.
     divisors: BTreeMap<&'a str, f64>,
-    /// Sum of losses and target tokens, for every task that any lane runs.
-    tasks: BTreeMap<&'a str, (f64, f64)>,
+    /// By lane; zeros for those of other ranks.
+    lanes: Vec<LaneSum>,
+    /// Sum of squares of the divided gradients.
     squares: f64,
-    source_tokens: f64,
+    /// Ranks that were asked to end.
     stops: f64,
 }
 
@@ -235,44 +242,54 @@ impl<'a> Sums<'a> {
         Self {
             trained: plan.trained_in(step),
             divisors: BTreeMap::new(),
-            tasks: plan.tasks_in(step).into_iter().map(|task| (task, (0.0, 0.0))).collect(),
+            lanes: vec![LaneSum::default(); plan.lanes.len()],
             squares: 0.0,
-            source_tokens: 0.0,
             stops: 0.0,
         }
     }
 
     /// The scalars' all-reduce, in the order of `mmc_plan::collective`.
     fn over_all_ranks(&mut self, world: &World) -> Result<(), WorkerError> {
-        let mut numbers = vec![self.squares, self.source_tokens, self.stops];
-        numbers.extend(self.tasks.values().flat_map(|&(loss, tokens)| [loss, tokens]));
+        let of_lane = |lane: &LaneSum| [lane.loss, lane.target, lane.source];
+        let mut numbers: Vec<f64> = self.lanes.iter().flat_map(of_lane).collect();
+        numbers.extend([self.squares, self.stops]);
         world.sum_all(&mut numbers)?;
-        if let [squares, source_tokens, stops, tasks @ ..] = numbers.as_slice() {
-            (self.squares, self.source_tokens, self.stops) = (*squares, *source_tokens, *stops);
-            for (sum, pair) in self.tasks.values_mut().zip(tasks.chunks_exact(2)) {
-                if let [loss, tokens] = pair {
-                    *sum = (*loss, *tokens);
-                }
+        for (lane, summed) in self.lanes.iter_mut().zip(numbers.chunks_exact(3)) {
+            if let &[loss, target, source] = summed {
+                *lane = LaneSum { loss, target, source };
             }
+        }
+        if let [.., squares, stops] = numbers.as_slice() {
+            (self.squares, self.stops) = (*squares, *stops);
         }
         Ok(())
     }
 
-    fn record(&self, step: u64, lr: f64) -> Result<StepRecord, WorkerError> {
+    fn record(&self, plan: &Plan, step: u64) -> Result<StepRecord, WorkerError> {
+        let mut tasks: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        for (number, lane) in (0..).zip(&self.lanes) {
+            let task = plan.task_at(step, number).ok_or(WorkerError::NoLane(number))?;
+            if !lane.loss.is_finite() {
+                let (task, loss) = (task.to_owned(), lane.loss);
+                return Err(WorkerError::NotFinite { step, lane: number, task, loss });
+            }
+            let of_task = tasks.entry(task).or_default();
+            *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
+        }
         let norm = self.squares.sqrt();
         if !norm.is_finite() {
-            let tasks = self.tasks.keys().map(|&task| task.to_owned()).collect();
+            let tasks = tasks.into_keys().map(str::to_owned).collect();
             return Err(WorkerError::NormNotFinite { step, norm, tasks });
         }
-        let mean = |(&task, &(loss, tokens)): (&&str, &(f64, f64))| {
+        let mean = |(task, (loss, tokens)): (&str, (f64, f64))| {
             (task.to_owned(), loss / tokens.max(1.0))
         };
         Ok(StepRecord {
-            losses: self.tasks.iter().map(mean).collect(),
-            source_tokens: whole(self.source_tokens),
-            target_tokens: whole(self.tasks.values().map(|(_, tokens)| tokens).sum()),
+            losses: tasks.into_iter().map(mean).collect(),
+            source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
+            target_tokens: whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm,
-            lr,
+            lr: optim::learning_rate(&plan.training, step),
             stop: self.stops > 0.0,
         })
     }

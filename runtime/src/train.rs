@@ -141,9 +141,11 @@ impl<'a> Trainer<'a> {
             let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), stop)?;
             let stop = record.stop;
             events.tell(&step_event(step, record, began))?;
-            if plan.validates_after(step) && !plan.validated_tasks().is_empty() {
+            if !stop && plan.validates_after(step) {
                 let losses = self.validate()?;
-                events.tell(&Event::Validated { step, losses })?;
+                if !losses.is_empty() {
+                    events.tell(&Event::Validated { step, losses })?;
+                }
             }
             if stop || plan.saves_after(step) {
                 let states = self.feed.states();
@@ -178,10 +180,10 @@ impl<'a> Trainer<'a> {
 
     /// Validation losses of all tasks: each is computed by one rank and added to zeros elsewhere.
     fn validate(&self) -> Result<BTreeMap<String, f64>, WorkerError> {
-        let names = self.plan.validated_tasks();
+        let names: Vec<&String> = self.plan.tasks.keys().collect();
         let mut sums = vec![0.0; names.len() * 2];
         for (task, slots) in names.iter().zip(sums.chunks_exact_mut(2)) {
-            if self.rank.validates.iter().any(|own| own == task) {
+            if self.rank.validates.iter().any(|own| own == *task) {
                 slots.copy_from_slice(&self.validate_task(task)?);
             }
         }
@@ -189,7 +191,7 @@ impl<'a> Trainer<'a> {
         let pairs = names.into_iter().zip(sums.chunks_exact(2));
         Ok(pairs
             .filter_map(|(name, pair)| match pair {
-                [loss, tokens] if *tokens > 0.0 => Some((name.to_owned(), loss / tokens)),
+                [loss, tokens] if *tokens > 0.0 => Some((name.clone(), loss / tokens)),
                 _ => None,
             })
             .collect())

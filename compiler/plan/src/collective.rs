@@ -4,8 +4,8 @@
 //!
 //! 1. **Gradients.** For each communicator in the plan's order of which the rank is a member: a module is *trained* in the
 //!    step when the task of any lane of the plan ([`Plan::task_at`]) leads through it. Communicators none of whose modules
-//!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket in the plan's
-//!    precision: the gradients of the trained modules, in the communicator's order, then one number for each of them: its
+//!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket of 64-bit floats
+//!    (`docs/decisions/0003-sums-in-64-bits.md`): the gradients of the trained modules, in the communicator's order, then one number for each of them: its
 //!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places.
 //! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
 //!    its target tokens and its source tokens; then the sum of squares of the divided gradients of the trained modules; then
@@ -49,7 +49,7 @@ pub struct CollectiveCall<'a> {
     pub purpose: CollectivePurpose,
     /// [`CollectivePurpose::Gradients`]: the trained modules in the order of the bucket; else empty.
     pub modules: Vec<&'a str>,
-    /// Numbers in the bucket: of the plan's precision for gradients, else 64-bit floats; 0 for a barrier.
+    /// 64-bit floats in the bucket; 0 for a barrier.
     pub elements: u64,
 }
 
