@@ -94,7 +94,9 @@ impl Checkpoints {
                         plan.digest
                     )));
                 }
-                Err(fault) => warn(format!("{}: {fault}; trying an older checkpoint", folder.display())),
+                Err(fault) => {
+                    warn(format!("{}: {fault}; trying an older checkpoint", folder.display()))
+                }
             }
         }
         Ok(None)
@@ -255,13 +257,14 @@ fn read_module(folder: &Path, name: &str, module: &mut ModuleStore) -> Result<()
     let path = folder.join(format!("optimizer/{name}.safetensors"));
     let state = read_tensors(&path)?;
     let take = |key: &str| {
-        state.get(key).ok_or_else(|| {
-            WorkerError::Checkpoint(format!("{} has no `{key}`", path.display()))
-        })
+        state
+            .get(key)
+            .ok_or_else(|| WorkerError::Checkpoint(format!("{} has no `{key}`", path.display())))
     };
     module.mean.f_copy_(take("mean")?)?;
     module.square.f_copy_(take("square")?)?;
-    module.updates = u64::try_from(take("updates")?.to_kind(Kind::Int64).int64_value(&[0])).unwrap_or(0);
+    module.updates =
+        u64::try_from(take("updates")?.to_kind(Kind::Int64).int64_value(&[0])).unwrap_or(0);
     Ok(())
 }
 

@@ -62,10 +62,14 @@ pub enum WorkerError {
     #[error("an event can't be written: {0}")]
     Record(String),
     /// The plan is for a device that this worker does not serve.
-    #[error("the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`")]
+    #[error(
+        "the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`"
+    )]
     Device,
     /// A loss that is no number.
-    #[error("step {step}: the loss of task `{task}` on lane {lane} is {loss}; lower the learning rate or clip gradients; the last checkpoint is whole")]
+    #[error(
+        "step {step}: the loss of task `{task}` on lane {lane} is {loss}; lower the learning rate or clip gradients; the last checkpoint is whole"
+    )]
     NotFinite {
         /// Step.
         step: u64,

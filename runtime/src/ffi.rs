@@ -35,11 +35,7 @@ unsafe extern "C" {
         store: *mut *mut c_void,
     ) -> *mut c_char;
     fn mmc_store_delete(store: *mut c_void);
-    fn mmc_store_set(
-        store: *mut c_void,
-        key: *const c_char,
-        value: *const c_char,
-    ) -> *mut c_char;
+    fn mmc_store_set(store: *mut c_void, key: *const c_char, value: *const c_char) -> *mut c_char;
     fn mmc_store_get(
         store: *mut c_void,
         key: *const c_char,

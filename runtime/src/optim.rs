@@ -26,11 +26,7 @@ pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
 }
 
 /// Updates a module with its gradient, which is already divided and clipped.
-pub fn update(
-    module: &mut ModuleStore,
-    optimizer: &Optimizer,
-    lr: f64,
-) -> Result<(), ShimError> {
+pub fn update(module: &mut ModuleStore, optimizer: &Optimizer, lr: f64) -> Result<(), ShimError> {
     let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer;
     module.updates += 1;
     let state = AdamWState {

@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_plan::{CollectiveCall, CollectivePurpose, Normalise, Plan};
+use mmc_plan::{CollectiveCall, CollectivePurpose, Normalise, Plan, Precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::model::{Batch, Direction, Masks, Mode};
 use crate::optim;
-use crate::store::Store;
+use crate::store::{ModuleStore, Store};
 
 /// What the lanes of all ranks did in a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,8 +123,7 @@ impl<'a> Stepper<'a> {
         let mut source = 0.0;
         for (micro, batch) in (0_u64..).zip(&batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
-            let masks =
-                Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
+            let masks = Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
             let _ = total.f_add_(&sum.loss.detach())?;
             (sum.loss * scale).f_backward()?;
@@ -150,32 +149,52 @@ impl<'a> Stepper<'a> {
         call: &CollectiveCall<'a>,
         divisors: &mut BTreeMap<&'a str, f64>,
     ) -> Result<(), WorkerError> {
+        let tail: Vec<f64> =
+            call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0)).collect();
+        let tail = self.sum_bucket(store, call, &tail, &|module| Some(&mut module.sum))?;
+        divisors.extend(call.modules.iter().copied().zip(tail));
+        if self.plan.training.precision == Precision::Fp64 {
+            let tail = vec![0.0; call.modules.len()];
+            self.sum_bucket(store, call, &tail, &|module| module.rest.as_mut())?;
+        }
+        Ok(())
+    }
+
+    /// One all-reduce: a tensor of every module of the call, then one number for each. Gives the summed numbers.
+    fn sum_bucket(
+        &self,
+        store: &mut Store,
+        call: &CollectiveCall<'a>,
+        tail: &[f64],
+        part: &dyn Fn(&mut ModuleStore) -> Option<&mut Tensor>,
+    ) -> Result<Vec<f64>, WorkerError> {
         let unknown = || WorkerError::NoBucket(call.communicator.to_owned());
         let bucket = self.buckets.get(call.communicator).ok_or_else(unknown)?;
         let elements = i64::try_from(call.elements).unwrap_or(i64::MAX);
-        let slots = i64::try_from(call.modules.len()).unwrap_or(i64::MAX);
+        let slots = i64::try_from(tail.len()).unwrap_or(i64::MAX);
         let used = bucket.f_narrow(0, 0, elements)?;
-        let mut tail_slots = used.f_narrow(0, elements - slots, slots)?;
+        let mut summed = used.f_narrow(0, elements - slots, slots)?;
+        summed.f_copy_(&Tensor::from_slice(tail))?;
         let mut offset = 0;
         for name in &call.modules {
             let module = store.module(name)?;
-            used.f_narrow(0, offset, module.elements())?.f_copy_(&module.sum)?;
+            let mut place = used.f_narrow(0, offset, module.elements())?;
             offset += module.elements();
+            if let Some(part) = part(module) {
+                place.f_copy_(part)?;
+            }
         }
-        let tail: Vec<f64> =
-            call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0)).collect();
-        tail_slots.f_copy_(&Tensor::from_slice(&tail))?;
         self.world.sum(call.communicator, &used)?;
         offset = 0;
         for name in &call.modules {
             let module = store.module(name)?;
-            let elements = module.elements();
-            module.sum.f_copy_(&used.f_narrow(0, offset, elements)?)?;
-            offset += elements;
+            let place = used.f_narrow(0, offset, module.elements())?;
+            offset += module.elements();
+            if let Some(part) = part(module) {
+                part.f_copy_(&place)?;
+            }
         }
-        let tail = Vec::<f64>::try_from(&tail_slots)?;
-        divisors.extend(call.modules.iter().copied().zip(tail));
-        Ok(())
+        Ok(Vec::<f64>::try_from(&summed)?)
     }
 
     /// Divides the sums; gives the sum of squares of those that this rank owns.
@@ -184,9 +203,8 @@ impl<'a> Stepper<'a> {
         for name in &sums.trained {
             let divisor = sums.divisors.get(name).copied().unwrap_or(0.0);
             let module = store.module(name)?;
-            if divisor > 0.0 {
-                let _ = module.sum.f_div_scalar_(divisor)?;
-            }
+            // No divisor: no lane had a token to learn from, and the sum is zero.
+            module.divide_sum(if divisor > 0.0 { divisor } else { 1.0 })?;
             if self.owned.contains(name) {
                 squares += module.sum.f_dot(&module.sum)?.f_double_value(&[])?;
             }
@@ -276,14 +294,13 @@ impl<'a> Sums<'a> {
             let of_task = tasks.entry(task).or_default();
             *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
         }
-        let norm = self.squares.sqrt();
+        let norm = rounded(self.squares.sqrt());
         if !norm.is_finite() {
             let tasks = tasks.into_keys().map(str::to_owned).collect();
             return Err(WorkerError::NormNotFinite { step, norm, tasks });
         }
-        let mean = |(task, (loss, tokens)): (&str, (f64, f64))| {
-            (task.to_owned(), loss / tokens.max(1.0))
-        };
+        let mean =
+            |(task, (loss, tokens)): (&str, (f64, f64))| (task.to_owned(), loss / tokens.max(1.0));
         Ok(StepRecord {
             losses: tasks.into_iter().map(mean).collect(),
             source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
@@ -293,6 +310,12 @@ impl<'a> Sums<'a> {
             stop: self.stops > 0.0,
         })
     }
+}
+
+/// A number rounded to 24 bits: so the order in which ranks summed it does not show.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the purpose")]
+fn rounded(number: f64) -> f64 {
+    f64::from(number as f32)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "token counts of a step stay far below 2^53")]

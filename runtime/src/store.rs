@@ -35,6 +35,8 @@ pub struct ModuleStore {
     pub gradient: Tensor,
     /// Sum of the lanes' gradients in this step, `[elements]`, 64-bit: see `docs/decisions/0003-sums-in-64-bits.md`.
     pub sum: Tensor,
+    /// With 64-bit gradients, `sum` is of their leading 24 bits, and this is of the others.
+    pub rest: Option<Tensor>,
     /// First moment, `[elements]`.
     pub mean: Tensor,
     /// Second moment, `[elements]`.
@@ -59,6 +61,10 @@ impl ModuleStore {
             flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
             gradient: Tensor::f_zeros([elements], options)?,
             sum: Tensor::f_zeros([elements], (Kind::Double, Device::Cpu))?,
+            rest: match kind {
+                Kind::Double => Some(Tensor::f_zeros([elements], options)?),
+                _ => None,
+            },
             mean: Tensor::f_zeros([elements], options)?,
             square: Tensor::f_zeros([elements], options)?,
             updates: 0,
@@ -96,8 +102,23 @@ impl ModuleStore {
 
     /// Adds the gradient to the sum and clears it for the next lane.
     pub fn add_to_sum(&mut self) -> Result<(), StoreError> {
-        let _ = self.sum.f_add_(&self.gradient)?;
+        if let Some(rest) = &mut self.rest {
+            let head = self.gradient.f_to_kind(Kind::Float)?.f_to_kind(Kind::Double)?;
+            let _ = self.sum.f_add_(&head)?;
+            let _ = rest.f_add_(&self.gradient.f_sub(&head)?)?;
+        } else {
+            let _ = self.sum.f_add_(&self.gradient)?;
+        }
         let _ = self.gradient.f_zero_()?;
+        Ok(())
+    }
+
+    /// Divides the sum, which is then whole.
+    pub fn divide_sum(&mut self, divisor: f64) -> Result<(), StoreError> {
+        if let Some(rest) = &self.rest {
+            let _ = self.sum.f_add_(rest)?;
+        }
+        let _ = self.sum.f_div_scalar_(divisor)?;
         Ok(())
     }
 
@@ -111,6 +132,9 @@ impl ModuleStore {
     /// Clears what the step summed.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         let _ = self.sum.f_zero_()?;
+        if let Some(rest) = &mut self.rest {
+            let _ = rest.f_zero_()?;
+        }
         let _ = self.gradient.f_zero_()?;
         Ok(())
     }

@@ -59,8 +59,7 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         return Err(WorkerError::Device.into());
     }
     tch::set_num_threads(threads(plan, &seat, arguments.threads));
-    let output =
-        arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
+    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
     let stop = listen()?;
     let rank = seat.rank;
@@ -149,8 +148,7 @@ impl<'a> Trainer<'a> {
             }
             if stop || plan.saves_after(step) {
                 let states = self.feed.states();
-                let folder =
-                    self.checkpoints.save(step, plan, self.world, &self.store, &states)?;
+                let folder = self.checkpoints.save(step, plan, self.world, &self.store, &states)?;
                 events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
             }
             if stop && step < steps {

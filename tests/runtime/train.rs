@@ -64,6 +64,8 @@ fn assert_invariant(precision: Precision, normalise: Normalise, bound: f64) {
         runs.push(parameters(&place.path(&output), 20));
     }
     assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
+    let earlier = parameters(&place.path("run0"), 10);
+    assert!(difference(&runs[0], &earlier) > 1e-2, "nothing was learnt between two checkpoints");
     for run in &runs[1..] {
         let found = difference(&runs[0], run);
         println!("{precision:?} {normalise:?}: largest relative difference {found:e}");
@@ -167,8 +169,9 @@ fn signal_saves_and_asks_to_be_started_again() {
         sleep(Duration::from_millis(10));
     }
     // Only rank 1 hears the signal.
-    let kill = std::process::Command::new("kill").arg("-USR1").arg(ranks.0[1].id().to_string());
-    assert!({ kill }.status().unwrap().success());
+    let process = ranks.0[1].id().to_string();
+    let sent = std::process::Command::new("kill").args(["-USR1", &process]).status().unwrap();
+    assert!(sent.success());
     let ends = ranks.wait();
     for end in &ends {
         assert_eq!(end.status.code(), Some(75), "{}", String::from_utf8_lossy(&end.stderr));

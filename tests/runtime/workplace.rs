@@ -16,16 +16,16 @@ use sha2::{Digest as _, Sha256};
 const WORDS: u64 = 40;
 
 /// Languages of the test corpus.
-pub const LANGUAGES: [&str; 3] = ["cs", "de", "en"];
+pub(crate) const LANGUAGES: [&str; 3] = ["cs", "de", "en"];
 
 /// The folder.
-pub struct Workplace {
+pub(crate) struct Workplace {
     folder: tempfile::TempDir,
 }
 
 impl Workplace {
     /// Writes corpus and tokenizer.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         place.write_tokenizer();
         for (source, target) in pairs() {
@@ -36,7 +36,7 @@ impl Workplace {
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -63,8 +63,11 @@ impl Workplace {
 
     /// A `tokenizer.json` of whole words.
     fn write_tokenizer(&self) {
-        let mut vocabulary: BTreeMap<String, u64> =
-            (0..).map(|id| id).zip(["<unk>", "<s>", "</s>"]).map(|(id, t)| (t.to_owned(), id)).collect();
+        let mut vocabulary: BTreeMap<String, u64> = (0..)
+            .map(|id| id)
+            .zip(["<unk>", "<s>", "</s>"])
+            .map(|(id, t)| (t.to_owned(), id))
+            .collect();
         for language in LANGUAGES {
             for word in 0..WORDS {
                 let id = vocabulary.len() as u64;
@@ -81,7 +84,7 @@ impl Workplace {
     }
 
     /// An experiment of all directions on four lanes, laid on ranks by `mapping`; results go to `output`.
-    pub fn sample(&self, mapping: &[&[u32]], precision: Precision, output: &str) -> Sample {
+    pub(crate) fn sample(&self, mapping: &[&[u32]], precision: Precision, output: &str) -> Sample {
         let mut made = Sample::new(&LANGUAGES, 4, mapping);
         let files = |part: &str, source: &str, target: &str, lines| ParallelFiles {
             source: vec![display(&self.text(part, source, target, source))],
@@ -112,14 +115,14 @@ impl Workplace {
     }
 
     /// Writes a plan.
-    pub fn write_plan(&self, name: &str, sample: &Sample) -> PathBuf {
+    pub(crate) fn write_plan(&self, name: &str, sample: &Sample) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, sample.plan().to_yaml()).unwrap();
         path
     }
 
     /// Starts a worker a rank.
-    pub fn start(&self, plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
+    pub(crate) fn start(&self, plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let start = |rank: u32| {
             Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
@@ -141,7 +144,7 @@ impl Workplace {
     }
 
     /// Runs all ranks to a good end.
-    pub fn train(&self, plan: &Path, ranks: u32, more: &[&str]) -> Vec<Event> {
+    pub(crate) fn train(&self, plan: &Path, ranks: u32, more: &[&str]) -> Vec<Event> {
         let ends = self.start(plan, ranks, more).wait();
         for (rank, end) in ends.iter().enumerate() {
             let words = String::from_utf8_lossy(&end.stderr);
@@ -152,12 +155,15 @@ impl Workplace {
 }
 
 /// Started ranks; those that are left behind are killed.
-pub struct Ranks(pub Vec<Child>);
+pub(crate) struct Ranks(pub(crate) Vec<Child>);
 
 impl Ranks {
     /// Waits for all.
-    pub fn wait(mut self) -> Vec<Output> {
-        std::mem::take(&mut self.0).into_iter().map(|rank| rank.wait_with_output().unwrap()).collect()
+    pub(crate) fn wait(mut self) -> Vec<Output> {
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .map(|rank| rank.wait_with_output().unwrap())
+            .collect()
     }
 }
 
@@ -171,13 +177,13 @@ impl Drop for Ranks {
 }
 
 /// All directions.
-pub fn pairs() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn pairs() -> Vec<(&'static str, &'static str)> {
     let all = LANGUAGES.iter().flat_map(|s| LANGUAGES.iter().map(move |t| (*s, *t)));
     all.filter(|(source, target)| source != target).collect()
 }
 
 /// What a rank told.
-pub fn events(end: &Output) -> Vec<Event> {
+pub(crate) fn events(end: &Output) -> Vec<Event> {
     let text = String::from_utf8_lossy(&end.stdout);
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }

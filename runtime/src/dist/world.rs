@@ -77,7 +77,9 @@ pub enum WorldError {
         message: String,
     },
     /// Another rank ended without a word.
-    #[error("rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed in communicator `{communicator}`")]
+    #[error(
+        "rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed in communicator `{communicator}`"
+    )]
     Gone {
         /// Which.
         rank: u32,
