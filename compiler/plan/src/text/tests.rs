@@ -31,6 +31,22 @@ const AWKWARD: [&str; 20] = [
     "{x}",
 ];
 
+/// Values that are of some type of a plan, but absurd.
+const ABSURD: [&str; 12] = [
+    "18446744073709551615",
+    "4294967295",
+    "0",
+    "-1",
+    "1.0e308",
+    ".nan",
+    "-.inf",
+    "",
+    "[]",
+    "{}",
+    "[0]",
+    "{parts: 4294967295, lines: [4294967295, 0]}",
+];
+
 fn reread(plan: &Plan) -> Plan {
     let text = plan.to_yaml();
     Plan::from_yaml(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
@@ -235,5 +251,34 @@ proptest! {
     #[test]
     fn any_text_never_panics(text in any::<String>()) {
         let _ = Plan::from_yaml(&text);
+    }
+
+    /// What reads as a plan, however absurd, can be checked, played, compared and shown.
+    #[test]
+    fn absurd_plans_can_be_checked(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..ABSURD.len() + 3), 1..6),
+    ) {
+        let whole = sample::plan(&["cs", "de", "en"], 3, &[&[0, 2], &[1]]);
+        let mut lines: Vec<String> = whole.to_yaml().lines().map(str::to_owned).collect();
+        for (at, how) in changes {
+            let at = at.index(lines.len());
+            if let Some(value) = ABSURD.get(how) {
+                let key = lines[at].split_inclusive(": ").next().unwrap_or_default().to_owned();
+                lines[at] = format!("{key}{value}");
+            } else if how == ABSURD.len() {
+                lines.remove(at);
+            } else if how == ABSURD.len() + 1 {
+                lines.insert(at, lines[at].clone());
+            } else {
+                let other = lines.len() - 1 - at;
+                lines.swap(at, other);
+            }
+        }
+        if let Ok(plan) = Plan::from_yaml(&lines.join("\n")) {
+            let _ = (crate::verify(&plan), crate::replay(&plan, 3), plan.summary());
+            let _ = crate::PlanDiff::new(&whole, &plan).to_text();
+            let _ = (plan.collectives(1, 1), plan.module_path("cs", "en"));
+            prop_assert_eq!(Plan::from_yaml(&plan.to_yaml()).map(|plan| plan.to_yaml()).ok(), Some(plan.to_yaml()));
+        }
     }
 }
