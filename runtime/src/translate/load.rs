@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use mmc_plan::path::ModulePath;
 use mmc_plan::{Plan, Precision};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::TranslateError;
@@ -75,6 +77,7 @@ pub(super) fn direction(
         Precision::Fp32 => Kind::Float,
         Precision::Fp64 => Kind::Double,
     };
+    let manifest = manifest(checkpoint)?;
     let mut weights = BTreeMap::new();
     for module in path.encoder.iter().chain(&path.decoder) {
         if weights.contains_key(module) {
@@ -88,6 +91,7 @@ pub(super) fn direction(
                 checkpoint: checkpoint.to_owned(),
             });
         }
+        verify(&manifest, module, &file)?;
         let named = Tensor::read_safetensors(&file).map_err(|fault| {
             let (path, fault) = (file.clone(), fault.to_string());
             TranslateError::Parameters { path, fault }
@@ -97,4 +101,31 @@ pub(super) fn direction(
     }
     let network = Network::build(plan, &weights)?;
     Ok(network.direction(&path.encoder, &path.decoder)?)
+}
+
+/// What is read of a checkpoint's manifest: its files' sums in hexadecimal.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    files: BTreeMap<String, String>,
+}
+
+fn manifest(checkpoint: &Path) -> Result<Manifest, TranslateError> {
+    let path = checkpoint.join("manifest.json");
+    let fault = |fault: String| TranslateError::Parameters { path: path.clone(), fault };
+    let text = fs::read(&path).map_err(|cause| fault(cause.to_string()))?;
+    serde_json::from_slice(&text).map_err(|cause| fault(cause.to_string()))
+}
+
+/// Refuses a module's file that is not as it was saved.
+fn verify(manifest: &Manifest, module: &str, file: &Path) -> Result<(), TranslateError> {
+    let fault = |fault: String| TranslateError::Parameters { path: file.to_owned(), fault };
+    let mut hasher = Sha256::new();
+    let mut opened = fs::File::open(file).map_err(|cause| fault(cause.to_string()))?;
+    std::io::copy(&mut opened, &mut hasher).map_err(|cause| fault(cause.to_string()))?;
+    let digits = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match manifest.files.get(&format!("modules/{module}.safetensors")) {
+        Some(saved) if *saved == digits => Ok(()),
+        Some(_) => Err(fault("it is damaged: its sha256 differs from the manifest's".to_owned())),
+        None => Err(fault("the checkpoint's manifest does not list it".to_owned())),
+    }
 }

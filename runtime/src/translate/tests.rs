@@ -1,5 +1,6 @@
 //! Translation from files to lines: a plan, a trained tokenizer and a checkpoint of random parameters in a folder.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
@@ -9,6 +10,7 @@ use mmc_plan::sample::Sample;
 use mmc_plan::{Plan, Precision, Transform, VocabularyKind};
 use mmc_text::tokenizer::Tokenizer;
 use mmc_text::tokenizer::train::{Method, Training, train};
+use sha2::{Digest as _, Sha256};
 use tch::Tensor;
 
 use super::{TranslateArguments, TranslateError, run};
@@ -58,15 +60,21 @@ fn prepared(folder: &Path) -> Plan {
 
 fn save(plan: &Plan, checkpoint: &Path) {
     fs::create_dir_all(checkpoint.join("modules")).expect("a folder");
+    let mut files = BTreeMap::new();
     for module in plan.modules.keys() {
         let parameters = layout(plan, module).expect("a module of the plan");
         let named: Vec<(String, Tensor)> = parameters
             .into_iter()
             .map(|spec| (spec.name.clone(), init::fill(3, module, &spec) * 2.0))
             .collect();
-        let file = checkpoint.join(format!("modules/{module}.safetensors"));
-        Tensor::write_safetensors(&named, file).expect("a file");
+        let name = format!("modules/{module}.safetensors");
+        let file = checkpoint.join(&name);
+        Tensor::write_safetensors(&named, &file).expect("a file");
+        let sum = Sha256::digest(fs::read(file).expect("just written"));
+        files.insert(name, sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     }
+    let manifest = serde_json::json!({ "files": files }).to_string();
+    fs::write(checkpoint.join("manifest.json"), manifest).expect("a file");
 }
 
 fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> {
@@ -146,6 +154,20 @@ fn what_is_missing_is_named() {
     fs::remove_file(folder.path().join("run/checkpoints/latest")).expect("it was there");
     let empty = translate(folder.path(), "--source a --target b").expect_err("no checkpoint");
     assert!(matches!(empty, TranslateError::NoCheckpoint(_)), "{empty}");
+}
+
+#[test]
+fn a_damaged_module_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let module = "run/checkpoints/step_000007/modules/encoder.1.full.safetensors";
+    let file = folder.path().join(module);
+    let mut bytes = fs::read(&file).expect("it is there");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    fs::write(&file, bytes).expect("a file");
+    let damaged = translate(folder.path(), "--source a --target b").expect_err("another file");
+    assert!(damaged.to_string().contains("encoder.1.full.safetensors"), "{damaged}");
+    assert!(damaged.to_string().contains("damaged"), "{damaged}");
 }
 
 #[test]
