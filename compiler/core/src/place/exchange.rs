@@ -1,11 +1,12 @@
-//! Local improvement of a spread: two lanes exchange equal amounts of two tasks while that is cheaper.
+//! Local improvement of a spread: two lanes exchange amounts of two tasks, as good as equal, while that is cheaper.
 
-use super::problem::{Cost, Problem, Spread};
+use super::problem::{Cost, Problem, SLACK, Spread};
+use crate::ir::task::SHARE_PARTS;
 
 /// Exchanges that are tried, at most.
 const TRIALS: usize = 60_000;
 
-/// A spread that is at most as dear; stays exact.
+/// A spread that is at most as dear; stays balanced.
 pub fn improve(problem: &Problem, spread: Spread) -> Spread {
     let mut state = State::new(problem, spread);
     let mut trials = 0;
@@ -24,6 +25,8 @@ pub fn improve(problem: &Problem, spread: Spread) -> Spread {
 struct State<'a> {
     problem: &'a Problem,
     spread: Spread,
+    /// Per lane: what it holds.
+    filled: Vec<u64>,
     /// Per lane and edge: pieces on the lane that use the edge.
     uses: Vec<Vec<u32>>,
 }
@@ -41,7 +44,8 @@ impl<'a> State<'a> {
                 }
             }
         }
-        Self { problem, spread, uses }
+        let filled = spread.lanes.iter().map(|tasks| tasks.values().sum()).collect();
+        Self { problem, spread, filled, uses }
     }
 
     /// Tries all exchanges of two lanes; whether one was made.
@@ -61,21 +65,35 @@ impl<'a> State<'a> {
                 if *trials > TRIALS {
                     return better;
                 }
-                let amount = self.amount(one, mine).min(self.amount(other, theirs));
-                if mine == theirs || amount == 0 {
+                let (going, coming) = self.amounts((one, mine), (other, theirs));
+                if mine == theirs || going == 0 || coming == 0 {
                     continue;
                 }
-                let there = self.shift(mine, one, other, amount);
-                let back = self.shift(theirs, other, one, amount);
+                let there = self.shift(mine, one, other, going);
+                let back = self.shift(theirs, other, one, coming);
                 if (there.0 + back.0, there.1 + back.1) < (0, 0) {
                     better = true;
                 } else {
-                    self.shift(theirs, one, other, amount);
-                    self.shift(mine, other, one, amount);
+                    self.shift(theirs, one, other, coming);
+                    self.shift(mine, other, one, going);
                 }
             }
         }
         better
+    }
+
+    /// What two pieces may exchange: both whole when that keeps the lanes balanced, else as much as the smaller one has.
+    fn amounts(&self, mine: (usize, usize), theirs: (usize, usize)) -> (u64, u64) {
+        let (one, other) = (self.amount(mine.0, mine.1), self.amount(theirs.0, theirs.1));
+        let fits = |lane: usize, goes: u64, comes: u64| {
+            let filled = self.filled.get(lane).copied().unwrap_or(0);
+            (filled + comes).abs_diff(SHARE_PARTS + goes) <= SLACK
+        };
+        if fits(mine.0, one, other) && fits(theirs.0, other, one) {
+            (one, other)
+        } else {
+            (one.min(other), one.min(other))
+        }
     }
 
     fn amount(&self, lane: usize, task: usize) -> u64 {
@@ -85,6 +103,12 @@ impl<'a> State<'a> {
     /// Moves an amount of a task.
     fn shift(&mut self, task: usize, from: usize, to: usize, amount: u64) -> Change {
         let (mut replicas, mut pieces) = (0, 0);
+        if let Some(filled) = self.filled.get_mut(from) {
+            *filled = filled.saturating_sub(amount);
+        }
+        if let Some(filled) = self.filled.get_mut(to) {
+            *filled += amount;
+        }
         if let Some(tasks) = self.spread.lanes.get_mut(from) {
             let left = tasks.get(&task).copied().unwrap_or(0).saturating_sub(amount);
             if left == 0 {

@@ -1,11 +1,11 @@
 //! The cheapest spread by looking at all of them: the tests' oracle for small problems. Shares no code with the solver.
 
-use super::problem::{Cost, Problem};
+use super::problem::{Cost, Problem, SLACK};
 use crate::ir::task::SHARE_PARTS;
 
 /// The least cost, or none when there are too many cases (more than six tasks or three lanes).
 ///
-/// A case is a non-empty set of lanes for every task. It can be filled exactly when no set of lanes is asked for more than it
+/// A case is a non-empty set of lanes for every task. It can be filled when no set of lanes is asked for more than it
 /// holds by the tasks confined to it (Gale 1957); lanes are full then, because the demands sum to all lanes.
 pub fn least_cost(problem: &Problem) -> Option<Cost> {
     let tasks = problem.demand.len();
@@ -49,6 +49,6 @@ fn fits(problem: &Problem, case: &[usize]) -> bool {
             .filter(|(_, set)| **set & !lanes == 0)
             .map(|(demand, _)| *demand)
             .sum();
-        confined <= u64::from(lanes.count_ones()) * SHARE_PARTS
+        confined <= u64::from(lanes.count_ones()) * (SHARE_PARTS + SLACK)
     })
 }

@@ -1,10 +1,10 @@
-//! Spreads by filling the lanes in turn: an order of the tasks, cut where a lane is full, is exactly balanced and splits fewer
+//! Spreads by filling the lanes in turn: an order of the tasks, cut where a lane is full, is balanced and splits fewer
 //! tasks than there are lanes. Many orders are tried, each keeping together what shares modules; exchanges improve the best.
 
 use std::collections::BTreeMap;
 
 use super::exchange::improve;
-use super::problem::{Problem, Spread};
+use super::problem::{Problem, SLACK, Spread};
 use crate::ir::task::SHARE_PARTS;
 
 /// Tasks times orders that are tried, at most.
@@ -12,7 +12,7 @@ const ORDER_WORK: usize = 400_000;
 /// Places of the model that orders are made from: the largest ones.
 const MOST_PLACES: usize = 4;
 
-/// A good spread; always exact.
+/// A good spread, balanced.
 ///
 /// `places` tells, per task, its module at every place of the model (source embedding, encoder stacks ...), so that orders
 /// can follow one place first and another one next; paths may have different lengths.
@@ -29,22 +29,26 @@ pub fn spread(problem: &Problem, places: &[Vec<usize>]) -> Spread {
     improve(problem, spread)
 }
 
-/// Fills lane after lane.
+/// Fills lane after lane: a task that reaches over the end of a lane by more than half of [`SLACK`] goes on in the next one.
 pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
     let mut lanes = vec![BTreeMap::new(); problem.lanes];
-    let (mut lane, mut free) = (0, SHARE_PARTS);
+    let half = SLACK / 2;
+    // All tasks in a row: lane `l` is the part from `l` to `l + 1` times `SHARE_PARTS`.
+    let (mut lane, mut at) = (0_usize, 0_u64);
     for &task in order {
-        let mut rest = problem.demand.get(task).copied().unwrap_or(0);
-        while rest > 0 && lane < lanes.len() {
-            let amount = rest.min(free);
-            if let Some(tasks) = lanes.get_mut(lane) {
-                *tasks.entry(task).or_insert(0) += amount;
+        let end = at + problem.demand.get(task).copied().unwrap_or(0);
+        while at < end {
+            let border = (lane as u64 + 1) * SHARE_PARTS;
+            let is_last = lane + 1 == lanes.len();
+            let cut = if is_last || end <= border + half { end } else { border.max(at) };
+            if let Some(tasks) = lanes.get_mut(lane)
+                && cut > at
+            {
+                tasks.insert(task, cut - at);
             }
-            rest -= amount;
-            free -= amount;
-            if free == 0 {
+            at = cut;
+            if !is_last && at + half >= border {
                 lane += 1;
-                free = SHARE_PARTS;
             }
         }
     }

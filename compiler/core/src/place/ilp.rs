@@ -12,13 +12,11 @@ use good_lp::{Expression, ProblemVariables, SolverModel, Variable, constraint, v
 use petgraph::algo::ford_fulkerson;
 use petgraph::graph::DiGraph;
 
-use super::problem::{Problem, Spread};
+use super::problem::{Problem, SLACK, Spread};
 use crate::ir::task::SHARE_PARTS;
 
 /// Pairs of task and lane up to which the program is small enough.
 const MOST_PAIRS: usize = 36;
-/// The lanes may be overfilled by this much in the solver, whose numbers are no whole ones.
-const SLACK: f64 = 1e-7;
 /// The least weight of a piece: above what the solver takes for nothing.
 const LEAST_PIECE: f64 = 1e-6;
 /// Branches that the solver may look at.
@@ -40,8 +38,9 @@ pub fn spread(problem: &Problem) -> Option<Spread> {
 fn solve(problem: &Problem) -> Option<Vec<Vec<usize>>> {
     let mut variables = ProblemVariables::new();
     let (tasks, lanes) = (problem.demand.len(), problem.lanes);
+    let full = in_lanes(SHARE_PARTS + SLACK);
     let touches = grid(tasks, lanes, || variables.add(variable().binary()));
-    let amounts = grid(tasks, lanes, || variables.add(variable().min(0.0).max(1.0)));
+    let amounts = grid(tasks, lanes, || variables.add(variable().min(0.0).max(full)));
     let holds = grid(problem.edges.len(), lanes, || variables.add(variable().min(0.0).max(1.0)));
     let mut model =
         variables.minimise(objective(problem, &touches, &holds)).using(good_lp::microlp);
@@ -49,12 +48,12 @@ fn solve(problem: &Problem) -> Option<Vec<Vec<usize>>> {
         let demand = in_lanes(*demand);
         model.add_constraint(constraint!(amounts.iter().sum::<Expression>() == demand));
         for (touch, amount) in touches.iter().zip(amounts) {
-            model.add_constraint(constraint!(*amount <= demand.min(1.0) * *touch));
+            model.add_constraint(constraint!(*amount <= demand.min(full) * *touch));
         }
     }
     for lane in 0..lanes {
         let on_lane: Expression = amounts.iter().filter_map(|row| row.get(lane)).sum();
-        model.add_constraint(constraint!(on_lane <= 1.0 + SLACK));
+        model.add_constraint(constraint!(on_lane <= full));
         for (edge, holds) in problem.edges.iter().zip(&holds) {
             for touch in edge.tasks.iter().filter_map(|&task| touches.get(task)?.get(lane)) {
                 if let Some(hold) = holds.get(lane) {
@@ -119,7 +118,7 @@ fn realise(problem: &Problem, touched: &[Vec<usize>]) -> Option<Spread> {
     let (source, sink) = (graph.add_node(()), graph.add_node(()));
     let lanes: Vec<_> = (0..problem.lanes).map(|_| graph.add_node(())).collect();
     for &lane in &lanes {
-        graph.add_edge(lane, sink, SHARE_PARTS);
+        graph.add_edge(lane, sink, SHARE_PARTS + SLACK);
     }
     let mut pairs = Vec::new();
     for (task, (demand, touched)) in problem.demand.iter().zip(touched).enumerate() {
