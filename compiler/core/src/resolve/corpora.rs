@@ -22,7 +22,7 @@ const CORPUS: Known =
 const TOKENIZER: Known = Known {
     values: &["file", "kind", "model", "train"],
     blocks: &[],
-    not_built: &[("sampling", "subword sampling"), ("vocab", "word vocabularies")],
+    not_built: &[("sampling", "subword sampling"), ("vocab", "a word vocabulary")],
 };
 
 /// Which variables a template has.

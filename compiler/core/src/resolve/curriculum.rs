@@ -131,9 +131,13 @@ fn table_of<'a>(
     }
     let shown: Vec<&str> = missing.iter().take(3).map(String::as_str).collect();
     let more = missing.len() - shown.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     reader.report(ResolveError::TableIncomplete {
-        missing: format!("{}{more}", suggest::listed(&shown, "and")),
+        missing: if more > 0 {
+            let shown: Vec<String> = shown.iter().map(|pair| format!("`{pair}`")).collect();
+            format!("{} and {more} more", shown.join(", "))
+        } else {
+            suggest::listed(&shown, "and")
+        },
         span: table.span,
         help: "every direction of the tasks needs a row; sets work too, `all -> en = 1.0`"
             .to_owned(),

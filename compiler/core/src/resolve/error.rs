@@ -86,7 +86,7 @@ pub enum ResolveError {
         field: String,
         expected: String,
         found: String,
-        #[label("{expected} is needed")]
+        #[label("needs {expected}")]
         span: Span,
         #[help]
         help: Option<String>,

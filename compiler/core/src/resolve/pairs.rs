@@ -95,7 +95,12 @@ impl Algebra<'_> {
                 combine(*op, left?, right?, followed.span, reader)
             }
             _ => {
-                wrong_set("languages or directions", &describe(followed), followed.span, reader);
+                wrong_set(
+                    "a set of languages or directions",
+                    &describe(followed),
+                    followed.span,
+                    reader,
+                );
                 None
             }
         }
@@ -198,7 +203,12 @@ impl Algebra<'_> {
     /// `typology.slavic`.
     fn qualified(&self, names: &[Name], span: Span, reader: &mut Reader<'_, '_>) -> Option<Set> {
         let [grouping, group_name] = names else {
-            wrong_set("languages or directions", &format!("`{}`", dotted(names)), span, reader);
+            wrong_set(
+                "a set of languages or directions",
+                &format!("`{}`", dotted(names)),
+                span,
+                reader,
+            );
             return None;
         };
         let found = find_grouping(self.groupings, &grouping.text, grouping.span, reader)?;
