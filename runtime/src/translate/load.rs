@@ -122,7 +122,7 @@ fn verify(manifest: &Manifest, module: &str, file: &Path) -> Result<(), Translat
     let mut hasher = Sha256::new();
     let mut opened = fs::File::open(file).map_err(|cause| fault(cause.to_string()))?;
     std::io::copy(&mut opened, &mut hasher).map_err(|cause| fault(cause.to_string()))?;
-    let digits = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = format!("{:x}", hasher.finalize());
     match manifest.files.get(&format!("modules/{module}.safetensors")) {
         Some(saved) if *saved == digits => Ok(()),
         Some(_) => Err(fault("it is damaged: its sha256 differs from the manifest's".to_owned())),

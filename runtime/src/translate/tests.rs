@@ -71,7 +71,7 @@ fn save(plan: &Plan, checkpoint: &Path) {
         let file = checkpoint.join(&name);
         Tensor::write_safetensors(&named, &file).expect("a file");
         let sum = Sha256::digest(fs::read(file).expect("just written"));
-        files.insert(name, sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        files.insert(name, format!("{sum:x}"));
     }
     let manifest = serde_json::json!({ "files": files }).to_string();
     fs::write(checkpoint.join("manifest.json"), manifest).expect("a file");
