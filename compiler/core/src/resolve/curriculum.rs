@@ -129,18 +129,22 @@ fn table_of<'a>(
     if missing.is_empty() {
         return Some(WeightRule::Table(weights));
     }
-    let shown: Vec<&str> = missing.iter().take(3).map(String::as_str).collect();
-    let more = missing.len() - shown.len();
     reader.report(ResolveError::TableIncomplete {
-        missing: if more > 0 {
-            let shown: Vec<String> = shown.iter().map(|pair| format!("`{pair}`")).collect();
-            format!("{} and {more} more", shown.join(", "))
-        } else {
-            suggest::listed(&shown, "and")
-        },
+        missing: shortened(&missing),
         span: table.span,
         help: "every direction of the tasks needs a row; sets work too, `all -> en = 1.0`"
             .to_owned(),
     });
     None
+}
+
+/// Some of many.
+fn shortened(pairs: &[String]) -> String {
+    let shown: Vec<&str> = pairs.iter().take(3).map(String::as_str).collect();
+    let more = pairs.len() - shown.len();
+    if more == 0 {
+        return suggest::listed(&shown, "and");
+    }
+    let shown: Vec<String> = shown.iter().map(|pair| format!("`{pair}`")).collect();
+    format!("{} and {more} more", shown.join(", "))
 }
