@@ -6,6 +6,7 @@
 
 mod cut;
 mod example;
+mod prefetch;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod validation;
 
 pub use cut::Batch;
 pub use example::Skipped;
+pub use prefetch::Prefetched;
 pub use stream::{StreamError, StreamState, TaskStream};
 pub use tokenizers::Tokenizers;
 pub use validation::ValidationStream;

@@ -58,6 +58,21 @@ pub enum StreamError {
     /// A state that the corpus no longer fits.
     #[error("task `{0}`: the corpus is not the one that the saved state belongs to")]
     OtherCorpus(String),
+    /// The tokenizer's file is another one than the plan was made with.
+    #[error(
+        "`{file}` is not the file that the plan's vocabulary `{vocabulary}` was made from (sha256 {expected})"
+    )]
+    OtherTokenizer {
+        /// The vocabulary.
+        vocabulary: String,
+        /// Its file.
+        file: String,
+        /// The digest in the plan.
+        expected: String,
+    },
+    /// The thread that reads ahead is gone: it failed before.
+    #[error("task `{0}`: the stream has ended")]
+    Ended(String),
     /// Files and tokenizers.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -128,6 +143,11 @@ impl TaskStream {
             behind: (0, Skipped::default()),
             at_end: false,
         })
+    }
+
+    /// The task.
+    pub fn task(&self) -> &str {
+        &self.task
     }
 
     /// Where the stream stands.

@@ -41,6 +41,14 @@ impl Tokenizers {
                     by_file.insert(&vocabulary.file, Arc::clone(&tokenizer));
                     tokenizer
                 };
+                let facts = tokenizer.facts();
+                if facts.sha256 != vocabulary.sha256 || facts.pieces != vocabulary.pieces {
+                    return Err(StreamError::OtherTokenizer {
+                        vocabulary: name.clone(),
+                        file: vocabulary.file.clone(),
+                        expected: vocabulary.sha256.clone(),
+                    });
+                }
                 by_vocabulary.insert(name.clone(), tokenizer);
             }
         }
