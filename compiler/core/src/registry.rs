@@ -8,6 +8,7 @@ mod place;
 mod plan;
 mod resolve;
 mod syntax;
+mod text;
 mod tokenizer;
 
 use std::fmt::Write as _;
@@ -51,6 +52,7 @@ const STAGES: &[(&str, &[Row])] = &[
     ("plan", plan::ROWS),
     ("lint", lint::ROWS),
     ("emit", emit::ROWS),
+    ("text", text::ROWS),
 ];
 
 /// All rows, stage by stage, in order of code within one.

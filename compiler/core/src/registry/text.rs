@@ -47,7 +47,10 @@ pub(super) const ROWS: &[Row] = &[
         "mmc::text::synth",
         "an artificial corpus that can't be made",
         "The options of `mmc synth` ask for too few or too many of something; the message says of what.",
-        ["mmc synth with more held-out lines than there are sentences", "mmc synth with fewer lines"],
+        [
+            "mmc synth with more held-out lines than there are sentences",
+            "mmc synth with fewer lines",
+        ],
     ),
     row(
         "mmc::text::tokenization_not_built",
@@ -69,7 +72,10 @@ pub(super) const ROWS: &[Row] = &[
         "mmc::text::unequal_files",
         "sides with different numbers of files",
         "File `i` of the source side belongs to file `i` of the target side.",
-        ["train.0.de train.1.de beside train.0.en", "train.0.de train.1.de beside train.0.en train.1.en"],
+        [
+            "train.0.de train.1.de beside train.0.en",
+            "train.0.de train.1.de beside train.0.en train.1.en",
+        ],
     ),
     row(
         "mmc::text::unequal_lines",
