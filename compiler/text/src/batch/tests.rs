@@ -193,11 +193,15 @@ fn reading_ahead_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut plan = corpus(folder.path(), 150, 40);
     for ahead in [0, 1, 5] {
-        let mut plain = open(&plan, 0);
+        let mut direct = open(&plan, 0);
         let mut prefetched = Prefetched::new(open(&plan, 0), ahead);
         for at in 0..80 {
-            assert_eq!(prefetched.state(), plain.state(), "state before batch {at}");
-            assert_eq!(prefetched.next_batch().unwrap(), plain.next_batch().unwrap(), "batch {at}");
+            assert_eq!(prefetched.state(), direct.state(), "state before batch {at}");
+            assert_eq!(
+                prefetched.next_batch().unwrap(),
+                direct.next_batch().unwrap(),
+                "batch {at}"
+            );
         }
         let mut again = open(&plan, 0);
         again.resume(&prefetched.state()).unwrap();
