@@ -58,6 +58,20 @@ mod tests {
     }
 
     #[test]
+    fn a_truncated_file_is_damaged() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.gz");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all("a line\n".repeat(900).as_bytes()).unwrap();
+        let whole = gz.finish().unwrap();
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(count(&path).unwrap(), Count { lines: 900, bytes: 6300 });
+        std::fs::write(&path, &whole[..whole.len() - 4]).unwrap();
+        assert!(matches!(count(&path), Err(TextError::Damaged { .. })));
+    }
+
+    #[test]
     fn agrees_with_the_reader_on_real_text() {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/multi30k/val.de.gz");
