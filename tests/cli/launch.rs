@@ -61,7 +61,7 @@ fn stage() -> TempDir {
 
 fn write_plan(folder: &Path, seed: u64) {
     let mut plan = mmc_plan::sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
-    plan.experiment.output = "out".to_owned();
+    "out".clone_into(&mut plan.experiment.output);
     plan.experiment.seed = seed;
     plan.digest = plan.mathematics_digest();
     fs::write(folder.join("two.yaml"), plan.to_yaml()).unwrap();

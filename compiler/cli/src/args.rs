@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
-use crate::run;
+use crate::{
+    check, diff, emit, eval, explain, fmt, index, passes, plan, run, synth, tokenizer, translate,
+};
 
 /// Declarative experiment compiler for multilingual translation
 #[derive(Debug, Parser)]
@@ -17,15 +19,52 @@ pub(crate) struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check an experiment: every finding of the file in one run
+    Check(check::Arguments),
+    /// Bring experiments into the canonical layout
+    Fmt(fmt::Arguments),
+    /// Plan an experiment: tasks, lanes, modules, communicators, memory, time
+    Plan(plan::Arguments),
+    /// List the compiler's stages and passes
+    Passes,
+    /// Tell what differs between two plans or experiments, and whether the mathematics is the same
+    Diff(diff::Arguments),
+    /// Explain a diagnostic code
+    Explain(explain::Arguments),
+    /// Write what a plan needs to know of corpora and tokenizers, to plan where they are not
+    Index(index::Arguments),
+    /// Write a plan for another program: a batch script, a graph
+    Emit(emit::Arguments),
+    /// Write parallel corpora of artificial languages in families
+    Synth(synth::Arguments),
+    /// Make tokenizers
+    #[command(subcommand)]
+    Tokenizer(tokenizer::Command),
     /// Train: on this machine with all ranks, or as one rank of torchrun, Slurm, MPI
     Run(run::Arguments),
+    /// Translate with a checkpoint
+    Translate(translate::Arguments),
+    /// Score translations: BLEU and chrF, equal to sacreBLEU's
+    Eval(eval::Arguments),
 }
 
 impl Command {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<Exit, Stop> {
         match self {
+            Self::Check(arguments) => check::run(&arguments),
+            Self::Fmt(arguments) => fmt::run(&arguments),
+            Self::Plan(arguments) => plan::run(&arguments),
+            Self::Passes => passes::run(),
+            Self::Diff(arguments) => diff::run(&arguments),
+            Self::Explain(arguments) => explain::run(&arguments),
+            Self::Index(arguments) => index::run(&arguments),
+            Self::Emit(arguments) => emit::run(&arguments),
+            Self::Synth(arguments) => synth::run(&arguments),
+            Self::Tokenizer(command) => tokenizer::run(&command),
             Self::Run(arguments) => run::run(&arguments),
+            Self::Translate(arguments) => translate::run(&arguments),
+            Self::Eval(arguments) => eval::run(&arguments),
         }
     }
 }

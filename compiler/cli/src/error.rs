@@ -81,6 +81,15 @@ pub(crate) enum CliError {
         #[help]
         help: String,
     },
+    /// An index that can't be read.
+    #[error("`{}` is no index: {reason}", path.display())]
+    #[diagnostic(code(mmc::cli::bad_index), help("`mmc index FILE.mmc -o INDEX` writes one"))]
+    BadIndex {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        reason: String,
+    },
     /// No worker program.
     #[error("found no `mmc-worker`: not beside `mmc`, not in MMC_WORKER, not in PATH")]
     #[diagnostic(
@@ -177,6 +186,28 @@ pub(crate) enum CliError {
         /// Its own words, or the last lines of its log.
         message: String,
         /// Where to read more and how to go on.
+        #[help]
+        help: String,
+    },
+    /// A direction that can't be translated.
+    #[error("{message}")]
+    #[diagnostic(code(mmc::run::no_modules))]
+    NoModules {
+        /// What is missing.
+        message: String,
+        /// What there is.
+        #[help]
+        help: String,
+    },
+    /// No checkpoint, or not the one that was asked for.
+    #[error("`{}` has no complete checkpoint `{wanted}`", output.display())]
+    #[diagnostic(code(mmc::run::no_checkpoint))]
+    NoCheckpoint {
+        /// The run's folder.
+        output: PathBuf,
+        /// Step or `latest`.
+        wanted: String,
+        /// What there is.
         #[help]
         help: String,
     },

@@ -4,14 +4,28 @@
 //! 101: a fault of `mmc` itself.
 
 mod args;
+mod check;
+mod diff;
+mod disk;
+mod emit;
 mod error;
+mod eval;
+mod explain;
+mod findings;
+mod fmt;
+mod index;
 mod launch;
 mod output;
+mod passes;
+mod plan;
 mod program;
 mod progress;
 mod report;
 mod run;
 mod seat;
+mod synth;
+mod tokenizer;
+mod translate;
 mod worker;
 
 use std::process::ExitCode;

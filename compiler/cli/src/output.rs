@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mmc_plan::Plan;
+use tempfile::NamedTempFile;
 
 use crate::error::{At as _, CliError};
 
@@ -26,8 +27,8 @@ pub(crate) enum Earlier {
     Overwrite,
 }
 
-/// Files and folders that runs write.
-const WRITTEN: [&str; 4] = ["plan.yaml", "events.jsonl", "checkpoints", "logs"];
+/// Files and folders that runs write, but for the plan: it is replaced in one go, so that waiting ranks never miss it.
+const WRITTEN: [&str; 3] = ["events.jsonl", "checkpoints", "logs"];
 
 impl Output {
     /// The folder, which need not exist.
@@ -65,7 +66,7 @@ impl Output {
             self.clear()?;
         }
         let path = self.plan();
-        if path.exists() {
+        if path.exists() && earlier != Earlier::Overwrite {
             // An unreadable plan is as good as another one: whatever is there is not ours to replace.
             let found = Plan::from_path(&path).map(|found| found.mathematics_digest());
             let found = found.unwrap_or_else(|_| "unreadable".to_owned());
@@ -110,20 +111,22 @@ fn short(digest: &str) -> String {
 
 /// Writes a file that is there whole or not at all.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut file = beside(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).writing(path)?;
+    file.persist(path).map_err(|fault| fault.error).writing(path)?;
+    Ok(())
+}
+
+/// A file in the folder of `path`, which is to take that name when it is whole.
+pub(crate) fn beside(path: &Path) -> Result<NamedTempFile, CliError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
     };
     // Readable as the user's mask allows; temporary files are private by default.
     let mode = fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new()
-        .prefix(".mmc-")
-        .permissions(mode)
-        .tempfile_in(folder)
-        .writing(path)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).writing(path)?;
-    file.persist(path).map_err(|fault| fault.error).writing(path)?;
-    Ok(())
+    let mut file = tempfile::Builder::new();
+    file.prefix(".mmc-").permissions(mode).tempfile_in(folder).writing(path)
 }
 
 #[cfg(test)]

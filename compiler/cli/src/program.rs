@@ -1,33 +1,139 @@
 //! A file on the command line to a plan: a `.mmc` source is compiled, a `.yaml` plan is read and checked.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mmc_core::index::{CorpusIndex, Indexed};
+use mmc_core::world::World;
+use mmc_core::{Compilation, Options};
 use mmc_plan::Plan;
 
-use crate::error::Stop;
+use crate::disk::Disk;
+use crate::error::{At as _, CliError, Exit, Stop};
+use crate::findings::Findings;
+
+/// Steps that are played through when a plan comes from a file.
+const REPLAYED: u64 = 20;
 
 /// The experiment that a command works on.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ProgramArguments {
     /// Experiment (`.mmc`) or plan (`.yaml`)
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
 }
 
-/// What a file holds.
+/// What a compilation depends on besides the source.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SourceArguments {
+    /// Value of a `param` of the file
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) params: Vec<(String, String)>,
+    /// Take corpora and tokenizers from this index (see `mmc index`) and not from the disk
+    #[arg(long, value_name = "FILE")]
+    pub(crate) index: Option<PathBuf>,
+}
+
+/// A compilation with its findings in order.
 #[derive(Debug)]
-pub(crate) struct Program {
-    /// The plan.
-    pub(crate) plan: Plan,
+pub(crate) struct Compiled {
+    /// None: there are errors.
+    pub(crate) plan: Option<Plan>,
+    /// In order.
+    pub(crate) findings: Findings,
+    /// What every stage made, if asked for.
+    pub(crate) stages: Vec<mmc_core::StageText>,
 }
 
 impl ProgramArguments {
-    /// The plan of the file.
-    pub(crate) fn plan(&self) -> Result<Program, Stop> {
-        Ok(Program { plan: read(&self.file)? })
+    /// The plan of the file. Findings are shown; without a plan everything is said already.
+    pub(crate) fn plan(&self) -> Result<Plan, Stop> {
+        if is_plan(&self.file) {
+            if !self.source.params.is_empty() || self.source.index.is_some() {
+                let message = format!("`{}` is a plan: everything is decided", self.file.display());
+                let help = "`-p` and `--index` go with a `.mmc` file".to_owned();
+                return Err(CliError::Usage { message, help }.into());
+            }
+            return read_plan(&self.file);
+        }
+        self.source.compile(&self.file, Options::default())?.shown()
     }
 }
 
-fn read(path: &Path) -> Result<Plan, Stop> {
-    Ok(Plan::from_path(path)?)
+impl SourceArguments {
+    /// Compiles a source.
+    pub(crate) fn compile(&self, file: &Path, options: Options) -> Result<Compiled, Stop> {
+        let disk = Disk::new();
+        let compilation = if let Some(path) = &self.index {
+            let text = fs::read_to_string(path).reading(path)?;
+            let index = CorpusIndex::from_yaml(&text).map_err(|fault| CliError::BadIndex {
+                path: path.clone(),
+                reason: fault.to_string(),
+            })?;
+            let world = Indexed { sources: &disk, index: &index };
+            compile(file, &self.params, &world, &disk, options)?
+        } else {
+            compile(file, &self.params, &disk, &disk, options)?
+        };
+        let Compilation { plan, findings, sources, stages } = compilation;
+        Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
+    }
+}
+
+impl Compiled {
+    /// Shows the findings, and gives the plan if there is one.
+    pub(crate) fn shown(self) -> Result<Plan, Stop> {
+        self.findings.show();
+        self.plan.ok_or(Stop::Said(Exit::FINDINGS))
+    }
+}
+
+/// Compiles against a world that asks `disk`, until the disk has learnt all that was asked for.
+pub(crate) fn compile(
+    file: &Path,
+    params: &[(String, String)],
+    world: &dyn World,
+    disk: &Disk,
+    options: Options,
+) -> Result<Compilation, Stop> {
+    // A file that isn't there is wrong usage, not a finding in it.
+    fs::File::open(file).reading(file)?;
+    let entry = file.to_str().ok_or_else(|| CliError::Usage {
+        message: format!("the path `{}` is not UTF-8", file.display()),
+        help: "rename the file".to_owned(),
+    })?;
+    let mut compilation = mmc_core::compile(entry, params, world, options);
+    while disk.learn() {
+        compilation = mmc_core::compile(entry, params, world, options);
+    }
+    disk.keep();
+    Ok(compilation)
+}
+
+/// Whether a file is a plan by its name.
+pub(crate) fn is_plan(path: &Path) -> bool {
+    path.extension().is_some_and(|suffix| suffix == "yaml" || suffix == "yml")
+}
+
+/// Reads a plan and checks it with the code that shares nothing with the planner.
+pub(crate) fn read_plan(path: &Path) -> Result<Plan, Stop> {
+    let plan = Plan::from_path(path)?;
+    if let Err(violations) = mmc_plan::verify::verify(&plan) {
+        for violation in &violations {
+            crate::report::show(violation);
+        }
+        return Err(Stop::Said(Exit::UNUSABLE));
+    }
+    mmc_plan::replay::replay(&plan, REPLAYED)?;
+    Ok(plan)
+}
+
+/// Reads `NAME=VALUE`.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("expected NAME=VALUE".to_owned()),
+    }
 }

@@ -9,7 +9,7 @@ use mmc_plan::{Device, Plan};
 use crate::error::{CliError, Exit, Stop};
 use crate::launch::Launch;
 use crate::output::{Earlier, Output};
-use crate::program::{Program, ProgramArguments};
+use crate::program::ProgramArguments;
 use crate::progress::Progress;
 use crate::seat::{self, Seat};
 use crate::{report, worker};
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let seat = seat::seat(&|name| std::env::var(name).ok())?;
     let worker = worker::find(arguments.worker.as_deref())?;
-    let Program { plan } = arguments.program.plan()?;
+    let plan = arguments.program.plan()?;
     let ranks = u32::try_from(plan.ranks.len()).unwrap_or(u32::MAX);
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     let output = Output::new(&folder);

@@ -1,5 +1,6 @@
 //! All diagnostic codes with what they mean and an example of each: what `mmc explain` says and `docs/diagnostics.md` holds.
 
+mod cli;
 mod corpus;
 mod emit;
 mod lint;
@@ -53,6 +54,8 @@ const STAGES: &[(&str, &[Row])] = &[
     ("lint", lint::ROWS),
     ("emit", emit::ROWS),
     ("text", text::ROWS),
+    ("cli", cli::CLI),
+    ("run", cli::RUN),
 ];
 
 /// All rows, stage by stage, in order of code within one.

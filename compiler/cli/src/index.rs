@@ -1,0 +1,59 @@
+//! `mmc index`: an experiment to the facts of its corpora and tokenizers, so that plans can be made where those are not.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mmc_core::Options;
+use mmc_core::index::{CorpusIndex, Recorder};
+
+use crate::disk::Disk;
+use crate::error::{Exit, Stop};
+use crate::findings::Findings;
+use crate::output;
+use crate::program;
+use crate::progress::grouped;
+use crate::report;
+
+/// Options of `mmc index`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Experiment (`.mmc`)
+    file: PathBuf,
+    /// Value of a `param` of the file
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = program::parameter)]
+    params: Vec<(String, String)>,
+    /// Where to write the index [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Counts what is not known yet and writes the index.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
+    let disk = Disk::new();
+    let recorder = Recorder::new(&disk);
+    let options = Options::default();
+    let done = program::compile(&arguments.file, &arguments.params, &recorder, &disk, options)?;
+    let index = recorder.into_index();
+    let findings = Findings::new(done.findings, done.sources);
+    if done.plan.is_none() {
+        findings.show();
+        return Ok(Exit::FINDINGS);
+    }
+    let text = index.to_yaml();
+    match &arguments.output {
+        Some(path) => output::write_atomically(path, &text)?,
+        None => report::print(&text)?,
+    }
+    report::note(&told(&index));
+    Ok(Exit::FINE)
+}
+
+fn told(index: &CorpusIndex) -> String {
+    let lines: u64 = index.corpora.values().map(|facts| facts.lines).sum();
+    format!(
+        "{} corpus files of {} lines, {} tokenizers",
+        grouped(index.corpora.len() as u64),
+        grouped(lines),
+        index.tokenizers.len()
+    )
+}

@@ -1,0 +1,120 @@
+//! `mmc plan`: a source to its plan, the stages on the way, or the comparison with a golden plan.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use mmc_core::{Options, StageText};
+use mmc_plan::Plan;
+use mmc_plan::diff::PlanDiff;
+
+use crate::error::{At as _, CliError, Exit, Stop};
+use crate::program::{self, ProgramArguments};
+use crate::{output, passes, report};
+
+/// Options of `mmc plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    /// Where to write the plan [default: standard output]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["explain", "emit_stage", "golden"])]
+    output: Option<PathBuf>,
+    /// The plan's file (`yaml`), or what it says in tables (`text`)
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    format: Format,
+    /// Show what every stage and pass makes, with its reason
+    #[arg(long, conflicts_with_all = ["emit_stage", "golden"])]
+    explain: bool,
+    /// Show what this stage or pass makes (`mmc passes` lists them)
+    #[arg(long, value_name = "NAME", conflicts_with = "golden")]
+    emit_stage: Option<String>,
+    /// Compare with this plan; a difference is shown and exits with 1
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+    /// Write the golden plan instead of comparing
+    #[arg(long, requires = "golden")]
+    bless: bool,
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The plan's file
+    Yaml,
+    /// Tables for people
+    Text,
+}
+
+/// Plans.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
+    if arguments.explain || arguments.emit_stage.is_some() {
+        return stages(arguments);
+    }
+    let plan = arguments.program.plan()?;
+    if let Some(golden) = &arguments.golden {
+        return compare(&plan, golden, arguments.bless);
+    }
+    let text = match arguments.format {
+        Format::Yaml => plan.to_yaml(),
+        Format::Text => plan.summary(),
+    };
+    match &arguments.output {
+        Some(path) => output::write_atomically(path, &text)?,
+        None => report::print(&text)?,
+    }
+    Ok(Exit::FINE)
+}
+
+fn stages(arguments: &Arguments) -> Result<Exit, Stop> {
+    let file = &arguments.program.file;
+    if program::is_plan(file) {
+        let message = format!("`{}` is a plan: its stages are past", file.display());
+        let help = "give the `.mmc` file that it was made from".to_owned();
+        return Err(CliError::Usage { message, help }.into());
+    }
+    if let Some(name) = &arguments.emit_stage
+        && !passes::all().iter().any(|row| row.0 == name)
+    {
+        let names: Vec<&str> = passes::all().iter().map(|row| row.0).collect();
+        return Err(CliError::Usage {
+            message: format!("there is no stage or pass `{name}`"),
+            help: format!("there are: {}", names.join(", ")),
+        }
+        .into());
+    }
+    let compiled = arguments.program.source.compile(file, Options { trace: true })?;
+    compiled.findings.show();
+    let mut before = "";
+    for StageText { name, why, text } in &compiled.stages {
+        if arguments.explain {
+            let shown = if text == before { "unchanged\n" } else { text };
+            report::print(&format!("== {name}: {why}\n{shown}\n"))?;
+        } else if arguments.emit_stage.as_deref() == Some(name) {
+            report::print(text)?;
+            return Ok(Exit::FINE);
+        }
+        before = text;
+    }
+    Ok(if compiled.plan.is_some() { Exit::FINE } else { Exit::FINDINGS })
+}
+
+fn compare(plan: &Plan, path: &Path, bless: bool) -> Result<Exit, Stop> {
+    let text = plan.to_yaml();
+    if bless {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).writing(folder)?;
+        }
+        output::write_atomically(path, &text)?;
+        return Ok(Exit::FINE);
+    }
+    let golden = fs::read_to_string(path).reading(path)?;
+    if golden == text {
+        return Ok(Exit::FINE);
+    }
+    // The differences by name need a readable plan; one that is not is different too, and says why.
+    let golden = program::read_plan(path)?;
+    report::print(&PlanDiff::new(&golden, plan).to_text())?;
+    report::note(&format!("the plan is not `{}`; `--bless` accepts it", path.display()));
+    Ok(Exit::FINDINGS)
+}
