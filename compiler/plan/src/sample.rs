@@ -307,10 +307,6 @@ impl Sample {
 
 /// Puts lanes on ranks; owners and validators are the first ranks that can.
 fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
-    let width = match plan.training.precision {
-        Precision::Fp32 => 4,
-        Precision::Fp64 => 8,
-    };
     let (mut owned, mut validated) = (BTreeSet::new(), BTreeSet::new());
     for (device, lanes) in (0..).zip(mapping) {
         let tasks: BTreeSet<&String> = lanes
@@ -321,11 +317,7 @@ fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
         let specs = || tasks.iter().filter_map(|&name| plan.tasks.get(name));
         let modules: BTreeSet<String> =
             specs().flat_map(|task| task.modules()).map(str::to_owned).collect();
-        let parameters = modules
-            .iter()
-            .filter_map(|name| plan.modules.get(name))
-            .map(|module| module.parameters)
-            .sum();
+        let estimate = estimate(plan, lanes, &modules);
         let rank = RankSpec {
             node: 0,
             device,
@@ -338,16 +330,57 @@ fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
                 .filter(|&&name| validated.insert(name.clone()))
                 .map(|&name| name.clone())
                 .collect(),
-            estimate: Estimate {
-                parameters,
-                state_bytes: 4 * width * parameters,
-                ..Estimate::default()
-            },
+            estimate,
         };
-        plan.totals.parameters += rank.estimate.parameters;
-        plan.totals.state_bytes += rank.estimate.state_bytes;
+        plan.totals.parameters += estimate.parameters;
+        plan.totals.state_bytes += estimate.state_bytes;
+        plan.totals.activation_bytes += estimate.activation_bytes;
+        plan.totals.step_flops += estimate.step_flops;
         plan.ranks.push(rank);
     }
+}
+
+/// Costs of a rank by the formulas of docs/plan-format.md, without communication and time.
+fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate {
+    let width = match plan.training.precision {
+        Precision::Fp32 => 4,
+        Precision::Fp64 => 8,
+    };
+    let held = modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters = held.map(|module| module.parameters).sum();
+    let [d, f, tokens, batches] =
+        [plan.model.dim, plan.model.ffn, plan.training.batch_tokens, plan.training.accumulate]
+            .map(u64::from);
+    let (mut activation_bytes, mut flops) = (0, 0);
+    for (name, drawn) in
+        lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)).flat_map(|lane| &lane.tasks)
+    {
+        let Some(task) = plan.tasks.get(name) else { continue };
+        let (mut kept, mut weights) = (2 * d, 0);
+        for module in task.encoder.iter().chain(&task.decoder) {
+            let (layers, layer_kept, layer_weights) =
+                match plan.modules.get(module).map(|spec| &spec.kind) {
+                    Some(ModuleKind::EncoderStack { layers }) => {
+                        (u64::from(*layers), 10 * d + 4 * f, 4 * d * d + 2 * d * f)
+                    }
+                    Some(ModuleKind::DecoderStack { layers }) => {
+                        (u64::from(*layers), 14 * d + 4 * f, 8 * d * d + 2 * d * f)
+                    }
+                    Some(ModuleKind::Embedding { .. } | ModuleKind::Head { .. }) | None => {
+                        (0, 0, 0)
+                    }
+                };
+            kept += layers * layer_kept;
+            weights += layers * layer_weights;
+        }
+        let output = plan.vocabularies.get(&task.target_vocabulary);
+        let output = output.map_or(0, |spec| u64::from(spec.size()));
+        activation_bytes = activation_bytes.max(width * tokens * (kept + 3 * output));
+        flops += u64::from(drawn.parts) * batches * 6 * tokens * (weights + d * output);
+    }
+    let step_flops = flops / u64::from(LANE_PARTS);
+    let state_bytes = 4 * width * parameters;
+    Estimate { parameters, state_bytes, activation_bytes, step_flops, ..Estimate::default() }
 }
 
 /// `world` and one communicator per distinct set of ranks that share modules.

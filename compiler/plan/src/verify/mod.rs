@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::plan::{FORMAT, Plan};
 
 mod communicators;
+mod estimates;
 mod lanes;
 mod modules;
 mod numbers;
@@ -61,7 +62,7 @@ pub enum Rule {
     Validation,
     /// Every module held by several ranks is in exactly one communicator, whose members are exactly its holders.
     Communicator,
-    /// Parameters and state are what the rank's modules sum to.
+    /// Parameters, state, activations and operations are what the formulas give.
     Estimate,
     /// State and activations fit the device.
     Memory,
@@ -101,6 +102,7 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     lanes::check(plan, &mut findings);
     ranks::check(plan, &index, &mut findings);
     communicators::check(plan, &index, &mut findings);
+    estimates::check(plan, &mut findings);
     findings.violations.sort();
     if findings.violations.is_empty() { Ok(()) } else { Err(findings.violations) }
 }

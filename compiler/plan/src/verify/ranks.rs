@@ -1,8 +1,8 @@
-//! Ranks: places, lanes, modules, owners, validators and costs.
+//! Ranks: places, lanes, modules, owners and validators.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Estimate, Plan, Precision, RankSpec};
+use crate::plan::{Plan, RankSpec};
 use crate::verify::{Findings, Index, Rule};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
@@ -11,11 +11,9 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     lanes(plan, findings);
     for (number, (rank, needed)) in plan.ranks.iter().zip(&index.needed).enumerate() {
         modules(plan, number, rank, needed, findings);
-        estimate(plan, number, rank, findings);
     }
     owners(plan, findings);
     validators(plan, findings);
-    totals(plan, findings);
 }
 
 fn places(plan: &Plan, findings: &mut Findings) {
@@ -136,59 +134,4 @@ fn validators(plan: &Plan, findings: &mut Findings) {
             (format!("task `{name}`"), format!("{times} ranks validate it, not {wanted}"))
         });
     }
-}
-
-/// Parameters and state are sums; state and activations fit the device.
-fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings) {
-    let place = || format!("rank {number}");
-    let specs = rank.modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters: u128 = specs.map(|module| u128::from(module.parameters)).sum();
-    let Estimate { parameters: told, state_bytes, activation_bytes, .. } = rank.estimate;
-    findings.expect(u128::from(told) == parameters, Rule::Estimate, || {
-        (place(), format!("{told} parameters, but its modules have {parameters}"))
-    });
-    let width = match plan.training.precision {
-        Precision::Fp32 => 4,
-        Precision::Fp64 => 8,
-    };
-    // The parameter, its gradient and two moments.
-    let state = parameters * 4 * width;
-    findings.expect(u128::from(state_bytes) == state, Rule::Estimate, || {
-        (place(), format!("{state_bytes} bytes of state, but its modules have {state}"))
-    });
-    let memory = u128::from(state_bytes) + u128::from(activation_bytes);
-    let limit = plan.cluster.device_memory;
-    findings.expect(memory <= u128::from(limit), Rule::Memory, || {
-        (place(), format!("{memory} bytes on a device of {limit}"))
-    });
-}
-
-/// Totals are sums, but a step lasts as long as on the slowest rank.
-fn totals(plan: &Plan, findings: &mut Findings) {
-    let totals = amounts(&plan.totals);
-    for (at, (name, told)) in totals.into_iter().enumerate() {
-        let of_ranks =
-            plan.ranks.iter().filter_map(|rank| amounts(&rank.estimate).get(at).copied());
-        let sum: u128 = of_ranks.map(|(_, amount)| amount).sum();
-        findings.expect(told == sum, Rule::Estimate, || {
-            (format!("totals.{name}"), format!("{told}, but the ranks sum to {sum}"))
-        });
-    }
-    let seconds = plan.ranks.iter().map(|rank| rank.estimate.step_seconds).fold(0.0, f64::max);
-    let told = plan.totals.step_seconds;
-    let kept = (told - seconds).abs() <= 1e-9 * seconds.abs();
-    findings.expect(kept, Rule::Estimate, || {
-        ("totals.step_seconds", format!("{told}, but the slowest rank needs {seconds}"))
-    });
-}
-
-/// The amounts of an estimate that add up, by name.
-fn amounts(estimate: &Estimate) -> [(&'static str, u128); 5] {
-    [
-        ("parameters", estimate.parameters.into()),
-        ("state_bytes", estimate.state_bytes.into()),
-        ("activation_bytes", estimate.activation_bytes.into()),
-        ("step_flops", estimate.step_flops.into()),
-        ("step_bytes_sent", estimate.step_bytes_sent.into()),
-    ]
 }

@@ -245,6 +245,9 @@ fn ranks_are_checked() {
         plan.ranks[2].validates.push(name);
     });
     breaks(Rule::Estimate, |plan| plan.ranks[0].estimate.parameters += 1);
+    breaks(Rule::Estimate, |plan| plan.ranks[1].estimate.activation_bytes -= 1);
+    breaks(Rule::Estimate, |plan| plan.ranks[2].estimate.step_flops += 1000);
+    breaks(Rule::Estimate, |plan| plan.training.batch_tokens += 1);
     breaks(Rule::Estimate, |plan| plan.totals.state_bytes += 1);
     breaks(Rule::Estimate, |plan| plan.totals.step_seconds = 1.0);
     breaks(Rule::Estimate, |plan| plan.training.precision = crate::plan::Precision::Fp64);

@@ -1,0 +1,131 @@
+//! Estimates: sums over modules, tasks and ranks by the formulas of docs/plan-format.md, and memory within the device.
+
+use crate::model::ModuleKind;
+use crate::plan::{Estimate, Plan, Precision, RankSpec, TaskSpec};
+use crate::schedule::LANE_PARTS;
+use crate::verify::{Findings, Rule};
+
+pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+    for (number, rank) in plan.ranks.iter().enumerate() {
+        estimate(plan, number, rank, findings);
+    }
+    totals(plan, findings);
+}
+
+fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings) {
+    let place = || format!("rank {number}");
+    let specs = rank.modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters: u128 = specs.map(|module| u128::from(module.parameters)).sum();
+    let Estimate { parameters: told, state_bytes, activation_bytes, step_flops, .. } =
+        rank.estimate;
+    findings.expect(u128::from(told) == parameters, Rule::Estimate, || {
+        (place(), format!("{told} parameters, but its modules have {parameters}"))
+    });
+    let width = match plan.training.precision {
+        Precision::Fp32 => 4,
+        Precision::Fp64 => 8,
+    };
+    // The parameter, its gradient and two moments.
+    let state = parameters * 4 * width;
+    findings.expect(u128::from(state_bytes) == state, Rule::Estimate, || {
+        (place(), format!("{state_bytes} bytes of state, but its modules have {state}"))
+    });
+    let activations =
+        drawn(plan, rank).map(|(task, _)| kept_numbers(plan, task).saturating_mul(width)).max();
+    let activations = activations.unwrap_or(0);
+    findings.expect(u128::from(activation_bytes) == activations, Rule::Estimate, || {
+        let message =
+            format!("{activation_bytes} bytes of activations, but its tasks need {activations}");
+        (place(), message)
+    });
+    // In millionths of operations; half an operation is what rounding leaves.
+    let flops: u128 = drawn(plan, rank)
+        .map(|(task, parts)| u128::from(parts).saturating_mul(operations(plan, task)))
+        .fold(0, u128::saturating_add);
+    let told = u128::from(step_flops).saturating_mul(LANE_PARTS.into());
+    let rounding = flops / 1_000_000_000 + u128::from(LANE_PARTS);
+    findings.expect(told.abs_diff(flops) <= rounding, Rule::Estimate, || {
+        let expected = flops / u128::from(LANE_PARTS);
+        (place(), format!("{step_flops} operations a step, but its lanes expect {expected}"))
+    });
+    let memory = u128::from(state_bytes) + u128::from(activation_bytes);
+    let limit = plan.cluster.device_memory;
+    findings.expect(memory <= u128::from(limit), Rule::Memory, || {
+        (place(), format!("{memory} bytes on a device of {limit}"))
+    });
+}
+
+/// The tasks that a rank's lanes draw, with their parts.
+fn drawn<'a>(plan: &'a Plan, rank: &'a RankSpec) -> impl Iterator<Item = (&'a TaskSpec, u32)> {
+    let lanes = rank.lanes.iter().filter_map(|&lane| plan.lanes.get(usize::try_from(lane).ok()?));
+    let tasks = lanes.flat_map(|lane| &lane.tasks);
+    tasks.filter_map(|(name, task)| Some((plan.tasks.get(name)?, task.parts)))
+}
+
+/// What the formulas take of a task: encoder layers, decoder layers, target vocabulary.
+fn sizes(plan: &Plan, task: &TaskSpec) -> [u128; 3] {
+    let depth = |names: &[String]| -> u128 {
+        let modules = names.iter().filter_map(|name| plan.modules.get(name));
+        modules
+            .map(|module| match module.kind {
+                ModuleKind::EncoderStack { layers } | ModuleKind::DecoderStack { layers } => {
+                    u128::from(layers)
+                }
+                ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
+            })
+            .sum()
+    };
+    let vocabulary = plan.vocabularies.get(&task.target_vocabulary);
+    let vocabulary = vocabulary.map_or(0, |spec| u128::from(spec.size()));
+    [depth(&task.encoder), depth(&task.decoder), vocabulary]
+}
+
+/// Numbers kept for the backward pass of one batch.
+fn kept_numbers(plan: &Plan, task: &TaskSpec) -> u128 {
+    let [encoder, decoder, vocabulary] = sizes(plan, task);
+    let (dim, ffn) = (u128::from(plan.model.dim), u128::from(plan.model.ffn));
+    let layers = encoder * (10 * dim + 4 * ffn) + decoder * (14 * dim + 4 * ffn);
+    u128::from(plan.training.batch_tokens).saturating_mul(layers + 2 * dim + 3 * vocabulary)
+}
+
+/// Operations of a lane's batches in a step: two a weight and token forward, four backward.
+fn operations(plan: &Plan, task: &TaskSpec) -> u128 {
+    let [encoder, decoder, vocabulary] = sizes(plan, task);
+    let (dim, ffn) = (u128::from(plan.model.dim), u128::from(plan.model.ffn));
+    let feed_forward = 2 * dim * ffn;
+    let weights = encoder * (4 * dim * dim + feed_forward)
+        + decoder * (8 * dim * dim + feed_forward)
+        + dim * vocabulary;
+    let tokens = u128::from(plan.training.batch_tokens) * u128::from(plan.training.accumulate) * 6;
+    tokens.saturating_mul(weights)
+}
+
+/// Totals are sums, but a step lasts as long as on the slowest rank.
+fn totals(plan: &Plan, findings: &mut Findings) {
+    let totals = amounts(&plan.totals);
+    for (at, (name, told)) in totals.into_iter().enumerate() {
+        let of_ranks =
+            plan.ranks.iter().filter_map(|rank| amounts(&rank.estimate).get(at).copied());
+        let sum: u128 = of_ranks.map(|(_, amount)| amount).sum();
+        findings.expect(told == sum, Rule::Estimate, || {
+            (format!("totals.{name}"), format!("{told}, but the ranks sum to {sum}"))
+        });
+    }
+    let seconds = plan.ranks.iter().map(|rank| rank.estimate.step_seconds).fold(0.0, f64::max);
+    let told = plan.totals.step_seconds;
+    let kept = (told - seconds).abs() <= 1e-9 * seconds.abs();
+    findings.expect(kept, Rule::Estimate, || {
+        ("totals.step_seconds", format!("{told}, but the slowest rank needs {seconds}"))
+    });
+}
+
+/// The amounts of an estimate that add up, by name.
+fn amounts(estimate: &Estimate) -> [(&'static str, u128); 5] {
+    [
+        ("parameters", estimate.parameters.into()),
+        ("state_bytes", estimate.state_bytes.into()),
+        ("activation_bytes", estimate.activation_bytes.into()),
+        ("step_flops", estimate.step_flops.into()),
+        ("step_bytes_sent", estimate.step_bytes_sent.into()),
+    ]
+}
