@@ -19,7 +19,9 @@ fn changed(changes: &str) -> String {
     let mut lines = LINES.clone();
     for change in changes.split('\n') {
         let mut bytes = change.bytes();
-        let (Some(high), Some(low), Some(kind)) = (bytes.next(), bytes.next(), bytes.next()) else { continue };
+        let (Some(high), Some(low), Some(kind)) = (bytes.next(), bytes.next(), bytes.next()) else {
+            continue;
+        };
         let at = (usize::from(high) * 128 + usize::from(low)) % lines.len().max(1);
         let rest = change.get(3..).unwrap_or_default();
         match (kind % 4, lines.get_mut(at)) {
