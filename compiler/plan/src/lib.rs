@@ -1,7 +1,7 @@
 //! The plan: the one artefact between the compiler and the worker.
 //!
-//! `mmc` writes a [`Plan`], `mmc-worker` executes it, and both check it with [`verify`] and [`replay`], which share no code
-//! with the planner. What is not in the plan does not exist: the worker takes no decision that could stand here.
+//! `mmc` writes a [`Plan`], `mmc-worker` executes it. [`verify`] and [`replay`] check it; they share no code with the
+//! planner. What is not in the plan does not exist: the worker takes no decision that could stand here.
 //!
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
