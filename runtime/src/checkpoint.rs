@@ -12,6 +12,7 @@
 //! the same mathematics resumes from it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ impl Checkpoints {
     pub fn newest_whole(
         &self,
         plan: &Plan,
-        warn: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(&str),
     ) -> Result<Option<u64>, WorkerError> {
         for step in self.steps() {
             let folder = self.of_step(step);
@@ -95,7 +96,7 @@ impl Checkpoints {
                     )));
                 }
                 Err(fault) => {
-                    warn(format!("{}: {fault}; trying an older checkpoint", folder.display()))
+                    warn(&format!("{}: {fault}; trying an older checkpoint", folder.display()));
                 }
             }
         }
@@ -337,5 +338,9 @@ fn sum(path: &Path) -> std::io::Result<String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -95,10 +95,15 @@ pub enum WorkerError {
 impl WorkerError {
     /// The rank that this fault comes from, when it is another one, with its words.
     pub fn culprit(&self) -> Option<(u32, String)> {
-        match self {
-            Self::World(WorldError::Told { rank, message }) => Some((*rank, message.clone())),
-            Self::World(fault @ WorldError::Gone { rank, .. }) => Some((*rank, fault.to_string())),
-            _ => None,
+        let Self::World(fault) = self else { return None };
+        match fault {
+            WorldError::Told { rank, message } => Some((*rank, message.clone())),
+            WorldError::Gone { rank, .. } => Some((*rank, fault.to_string())),
+            WorldError::Size { .. }
+            | WorldError::Meeting { .. }
+            | WorldError::SetUp { .. }
+            | WorldError::Collective { .. }
+            | WorldError::Unknown(_) => None,
         }
     }
 }

@@ -72,17 +72,17 @@ impl<'a> Stepper<'a> {
         self.directions.get(task).ok_or_else(|| WorkerError::NoTask(task.to_owned()))
     }
 
-    /// Runs a step (from 1). `stop` asks all ranks to end behind it.
+    /// Runs a step (from 1). `asked` tells that a signal asked this rank to end.
     pub fn run(
         &mut self,
         step: u64,
         store: &mut Store,
         supply: &mut Supply<'_>,
-        stop: bool,
+        asked: bool,
     ) -> Result<StepRecord, WorkerError> {
         let mut sums = Sums::new(self.plan, step);
         for &lane in self.lanes {
-            self.run_lane(step, lane, store, supply(lane, self.task(step, lane)?)?, &mut sums)?;
+            self.run_lane(step, lane, store, &supply(lane, self.task(step, lane)?)?, &mut sums)?;
         }
         let plan = self.plan;
         for call in plan.collectives(self.world.seat().rank, step) {
@@ -92,7 +92,7 @@ impl<'a> Stepper<'a> {
         }
         sums.trained.retain(|name| store.modules.contains_key(*name));
         sums.squares = self.divide(store, &sums)?;
-        sums.stops = f64::from(u8::from(stop));
+        sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
         let record = sums.record(plan, step)?;
         self.update(store, &sums.trained, &record)?;
@@ -109,7 +109,7 @@ impl<'a> Stepper<'a> {
         step: u64,
         lane: u32,
         store: &mut Store,
-        batches: Vec<Batch>,
+        batches: &[Batch],
         sums: &mut Sums<'a>,
     ) -> Result<(), WorkerError> {
         let (training, task) = (&self.plan.training, self.task(step, lane)?);
@@ -121,7 +121,7 @@ impl<'a> Stepper<'a> {
         };
         let mut total = Tensor::f_zeros([], (Kind::Double, Device::Cpu))?;
         let mut source = 0.0;
-        for (micro, batch) in (0_u64..).zip(&batches) {
+        for (micro, batch) in (0_u64..).zip(batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
             let masks = Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);

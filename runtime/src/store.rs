@@ -61,10 +61,9 @@ impl ModuleStore {
             flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
             gradient: Tensor::f_zeros([elements], options)?,
             sum: Tensor::f_zeros([elements], (Kind::Double, Device::Cpu))?,
-            rest: match kind {
-                Kind::Double => Some(Tensor::f_zeros([elements], options)?),
-                _ => None,
-            },
+            rest: (kind == Kind::Double)
+                .then(|| Tensor::f_zeros([elements], options))
+                .transpose()?,
             mean: Tensor::f_zeros([elements], options)?,
             square: Tensor::f_zeros([elements], options)?,
             updates: 0,

@@ -135,23 +135,24 @@ impl<'a> Trainer<'a> {
         while step < steps {
             step += 1;
             let began = Instant::now();
-            let stop = self.stop.load(Ordering::Relaxed);
+            let asked = self.stop.load(Ordering::Relaxed);
             let Self { stepper, store, feed, .. } = self;
-            let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), stop)?;
-            let stop = record.stop;
+            let record =
+                stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
+            let interrupted = record.stop;
             events.tell(&step_event(step, record, began))?;
-            if !stop && plan.validates_after(step) {
+            if !interrupted && plan.validates_after(step) {
                 let losses = self.validate()?;
                 if !losses.is_empty() {
                     events.tell(&Event::Validated { step, losses })?;
                 }
             }
-            if stop || plan.saves_after(step) {
+            if interrupted || plan.saves_after(step) {
                 let states = self.feed.states();
                 let folder = self.checkpoints.save(step, plan, self.world, &self.store, &states)?;
                 events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
             }
-            if stop && step < steps {
+            if interrupted && step < steps {
                 events.tell(&Event::Finished { step, interrupted: true })?;
                 return Ok(Ending::Interrupted);
             }
@@ -227,7 +228,7 @@ fn listen() -> Result<Arc<AtomicBool>, WorkerError> {
 }
 
 #[expect(clippy::print_stderr, reason = "a warning belongs into the rank's log")]
-fn warn(message: String) {
+fn warn(message: &str) {
     eprintln!("warning: {message}");
 }
 

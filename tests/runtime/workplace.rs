@@ -64,9 +64,8 @@ impl Workplace {
     /// A `tokenizer.json` of whole words.
     fn write_tokenizer(&self) {
         let mut vocabulary: BTreeMap<String, u64> = (0..)
-            .map(|id| id)
             .zip(["<unk>", "<s>", "</s>"])
-            .map(|(id, t)| (t.to_owned(), id))
+            .map(|(id, t): (u64, &str)| (t.to_owned(), id))
             .collect();
         for language in LANGUAGES {
             for word in 0..WORDS {
@@ -105,7 +104,7 @@ impl Workplace {
         let vocabulary = VocabularySpec {
             kind: VocabularyKind::Huggingface,
             file: display(&self.path("tokenizer.json")),
-            sha256: Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: format!("{:x}", Sha256::digest(&bytes)),
             ..sample::vocabulary("", pieces)
         };
         made.vocabularies.insert("joint".to_owned(), vocabulary);
@@ -120,38 +119,38 @@ impl Workplace {
         fs::write(&path, sample.plan().to_yaml()).unwrap();
         path
     }
+}
 
-    /// Starts a worker a rank.
-    pub(crate) fn start(&self, plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let start = |rank: u32| {
-            Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
-                .args(["train", "--threads", "1", "--plan"])
-                .arg(plan)
-                .args(more)
-                .env_remove("SLURM_PROCID")
-                .env("RANK", rank.to_string())
-                .env("WORLD_SIZE", ranks.to_string())
-                .env("LOCAL_RANK", rank.to_string())
-                .env("MASTER_ADDR", "127.0.0.1")
-                .env("MASTER_PORT", port.to_string())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        };
-        Ranks((0..ranks).map(start).collect())
-    }
+/// Starts a worker a rank.
+pub(crate) fn start(plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let start = |rank: u32| {
+        Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
+            .args(["train", "--threads", "1", "--plan"])
+            .arg(plan)
+            .args(more)
+            .env_remove("SLURM_PROCID")
+            .env("RANK", rank.to_string())
+            .env("WORLD_SIZE", ranks.to_string())
+            .env("LOCAL_RANK", rank.to_string())
+            .env("MASTER_ADDR", "127.0.0.1")
+            .env("MASTER_PORT", port.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    Ranks((0..ranks).map(start).collect())
+}
 
-    /// Runs all ranks to a good end.
-    pub(crate) fn train(&self, plan: &Path, ranks: u32, more: &[&str]) -> Vec<Event> {
-        let ends = self.start(plan, ranks, more).wait();
-        for (rank, end) in ends.iter().enumerate() {
-            let words = String::from_utf8_lossy(&end.stderr);
-            assert!(end.status.success(), "rank {rank}: {} {words}", end.status);
-        }
-        events(&ends[0])
+/// Runs all ranks to a good end.
+pub(crate) fn train(plan: &Path, ranks: u32, more: &[&str]) -> Vec<Event> {
+    let ends = start(plan, ranks, more).wait();
+    for (rank, end) in ends.iter().enumerate() {
+        let words = String::from_utf8_lossy(&end.stderr);
+        assert!(end.status.success(), "rank {rank}: {} {words}", end.status);
     }
+    events(&ends[0])
 }
 
 /// Started ranks; those that are left behind are killed.
