@@ -16,11 +16,11 @@ use super::problem::{Problem, SLACK, Spread};
 use crate::ir::task::SHARE_PARTS;
 
 /// Pairs of task and lane up to which the program is small enough.
-const MOST_PAIRS: usize = 36;
+const MOST_PAIRS: usize = 24;
 /// The least weight of a piece: above what the solver takes for nothing.
 const LEAST_PIECE: f64 = 1e-6;
 /// Branches that the solver may look at.
-const NODE_LIMIT: u64 = 2_000;
+const NODE_LIMIT: u64 = 500;
 
 /// Whether the program is small enough to be solved.
 pub fn is_small(problem: &Problem) -> bool {
