@@ -11,7 +11,7 @@ use crate::error::{Exit, Stop};
 use crate::findings::Findings;
 use crate::output;
 use crate::program;
-use crate::progress::grouped;
+use crate::progress::{counted, grouped};
 use crate::report;
 
 /// Options of `mmc index`.
@@ -51,9 +51,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
 fn told(index: &CorpusIndex) -> String {
     let lines: u64 = index.corpora.values().map(|facts| facts.lines).sum();
     format!(
-        "{} corpus files of {} lines, {} tokenizers",
-        grouped(index.corpora.len() as u64),
+        "{} of {} lines, {}",
+        counted(index.corpora.len() as u64, "corpus file", "corpus files"),
         grouped(lines),
-        index.tokenizers.len()
+        counted(index.tokenizers.len() as u64, "tokenizer", "tokenizers")
     )
 }

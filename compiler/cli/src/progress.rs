@@ -252,6 +252,11 @@ fn duration(seconds: f64) -> String {
     }
 }
 
+/// `1 file`, `1 200 files`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
 /// A number with spaces between groups of three digits.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

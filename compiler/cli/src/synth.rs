@@ -6,7 +6,7 @@ use clap::Args;
 use mmc_text::synth::{self, Family, SynthOptions};
 
 use crate::error::{CliError, Exit, Stop};
-use crate::progress::grouped;
+use crate::progress::counted;
 use crate::report;
 
 /// Options of `mmc synth`.
@@ -94,9 +94,9 @@ fn family(word: &str) -> Result<Family, CliError> {
 fn told(options: &SynthOptions, written: &synth::Written) -> String {
     let languages: usize = options.families.iter().map(|family| family.languages.len()).sum();
     format!(
-        "{languages} languages of {} families, {} files",
-        options.families.len(),
-        grouped(written.files.len() as u64)
+        "{languages} languages of {}, {}",
+        counted(options.families.len() as u64, "family", "families"),
+        counted(written.files.len() as u64, "file", "files")
     )
 }
 

@@ -17,7 +17,7 @@ use crate::disk::Disk;
 use crate::error::{At as _, Exit, Stop};
 use crate::findings::Findings;
 use crate::program;
-use crate::progress::grouped;
+use crate::progress::{counted, grouped};
 use crate::report;
 
 /// Share of all characters that get into a vocabulary, in millionths: SentencePiece's default.
@@ -113,11 +113,11 @@ fn make(wanted: &Wanted, force: bool) -> Result<(), Stop> {
         lines => format!(", {} lines left out (not UTF-8 or too long)", grouped(lines)),
     };
     report::note(&format!(
-        "{}: {} pieces from {} lines of {} files{skipped}",
+        "{}: {} pieces from {} lines of {}{skipped}",
         wanted.file,
         grouped(u64::from(trained.pieces)),
         grouped(trained.lines),
-        training.files.len()
+        counted(training.files.len() as u64, "file", "files")
     ));
     Ok(())
 }

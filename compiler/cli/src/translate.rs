@@ -24,8 +24,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LANG")]
     to: String,
     /// Hypotheses kept at each step; 1 is greedy
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     beam: u32,
+    /// Hypotheses are compared by `log p / length^X`
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    length_penalty: f64,
     /// Step of the checkpoint, or `latest`
     #[arg(long, value_name = "STEP", default_value = "latest")]
     checkpoint: String,
@@ -35,7 +38,7 @@ pub(crate) struct Arguments {
     /// Where translations go, line by line [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Put each translation's log probability before it, with a tab between
+    /// Put each translation's score before it, with a tab between
     #[arg(long)]
     scores: bool,
     /// Computing threads [default: the worker's choice]
@@ -58,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     command.arg("translate").arg("--plan").arg(&plan_path).arg("--checkpoint").arg(checkpoint);
     command.arg("--source").arg(&arguments.from).arg("--target").arg(&arguments.to);
     command.arg("--beam").arg(arguments.beam.to_string());
+    command.arg("--length-penalty").arg(arguments.length_penalty.to_string());
     if arguments.scores {
         command.arg("--scores");
     }
