@@ -131,7 +131,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Adds a line.
 fn add(text: &mut String, parts: &[&str]) {
-    text.extend(parts);
+    text.push_str(&parts.concat());
     text.push('\n');
 }
 
