@@ -9,17 +9,17 @@ use crate::worker::{self, Programs};
 
 const EXPERIMENT: &str = "examples/quickstart.mmc";
 const OUTPUT: &str = "runs/quickstart";
-const CORPUS: &str = "runs/quickstart-corpus";
+const CORPUS: &str = "runs/synth";
 
 /// Directions shown at the end: one within a family, one across, of the quickstart's languages.
-const SHOWN: [(&str, &str); 2] = [("aa1", "aa2"), ("aa1", "bb1")];
+const SHOWN: [(&str, &str); 2] = [("aa", "ab"), ("aa", "bb")];
 
 /// Runs it; each command is shown before its output.
 pub(crate) fn run() -> Result<(), Fault> {
     let programs = worker::build()?;
     let mmc = |arguments: &[&str]| tools::run(mmc(&programs).args(arguments));
     if !root().join(CORPUS).is_dir() {
-        mmc(&["synth", CORPUS])?;
+        mmc(&["synth", CORPUS, "--families", "alpha=aa,ab", "beta=ba,bb"])?;
     }
     mmc(&["tokenizer", "train", EXPERIMENT])?;
     mmc(&["check", EXPERIMENT])?;
