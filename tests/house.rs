@@ -90,10 +90,11 @@ fn edges(manifest: &str) -> BTreeSet<String> {
     for line in text.lines() {
         if line.starts_with('[') {
             inside = line == "[dependencies]";
-        } else if inside && let Some(name) = line.split(['.', ' ', '=']).next() {
-            if name.starts_with("mmc-") || matches!(name, "tch" | "torch-sys") {
-                found.insert(name.to_owned());
-            }
+        } else if inside
+            && let Some(name) = line.split(['.', ' ', '=']).next()
+            && (name.starts_with("mmc-") || matches!(name, "tch" | "torch-sys"))
+        {
+            found.insert(name.to_owned());
         }
     }
     found

@@ -237,7 +237,7 @@ fn chi_square(plan: &Plan, steps: u64) -> f64 {
         .iter()
         .map(|(name, task)| {
             let expected = draws * task.share as f64 / 1e9;
-            (counts.get(name.as_str()).unwrap() - expected).powi(2) / expected
+            (counts.get(name.as_str()).copied().unwrap_or_default() - expected).powi(2) / expected
         })
         .sum();
     let degrees = (plan.tasks.len().max(2) - 1) as f64;
