@@ -41,3 +41,56 @@ fn usage_faults_are_2_and_help_is_a_result() {
     assert_eq!((status, err.as_str()), (0, ""), "{out}");
     assert!(out.contains("Usage: mmc"), "{out}");
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = mmc(folder.path())
+        .arg("explain")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(ended(&output), (0, String::new(), String::new()));
+}
+
+#[test]
+fn a_plan_that_breaks_a_rule_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = mmc_plan::sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
+    plan.digest = "sha256:0".to_owned();
+    std::fs::write(folder.path().join("bad.yaml"), plan.to_yaml()).unwrap();
+    let (status, out, err) = run(folder.path(), &["plan", "bad.yaml"]);
+    assert_eq!((status, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("mmc::plan::broken"), "{err}");
+    let (status, _, err) = run(folder.path(), &["diff", "bad.yaml", "absent.yaml"]);
+    assert_eq!(status, 2, "{err}");
+    std::fs::write(folder.path().join("text.yaml"), "format: [").unwrap();
+    let (status, _, err) = run(folder.path(), &["plan", "text.yaml"]);
+    assert_eq!(status, 2, "{err}");
+    assert!(err.contains("mmc::plan::malformed"), "{err}");
+}
+
+#[test]
+fn machine_formats_go_to_standard_output_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.mmc"), "experiment a { sed = 1 }\n").unwrap();
+    for format in ["json", "sarif", "github"] {
+        let (status, out, err) = run(folder.path(), &["check", "a.mmc", "--format", format]);
+        assert_eq!((status, err.as_str()), (1, ""), "{format}");
+        assert!(out.contains("mmc::resolve::") || out.contains("mmc%3A%3Aresolve"), "{out}");
+        if format != "github" {
+            serde_json::from_str::<serde_json::Value>(&out).unwrap();
+        }
+    }
+}
+
+#[test]
+fn nothing_of_torch_is_linked() {
+    let listed = Command::new("ldd").arg(env!("CARGO_BIN_EXE_mmc")).output();
+    let Ok(listed) = listed else { return };
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(!text.contains("torch") && !text.contains("libc10"), "{text}");
+}
