@@ -30,9 +30,7 @@ stop() {
 }
 trap stop EXIT
 pgrep -x munged >/dev/null || su -s /bin/sh munge -c munged
-slurmctld
-slurmd -N n1
-slurmd -N n2
+(cd / && slurmctld && slurmd -N n1 && slurmd -N n2)
 for _ in $(seq 60); do
     [ "$(sinfo --noheader --states=idle --format=%D 2>/dev/null | head -1)" = 2 ] && break
     sleep 1

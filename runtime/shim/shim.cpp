@@ -87,8 +87,10 @@ char* mmc_group_new(void* store, const char* name, int rank, int size, const cha
     auto timeout = std::chrono::milliseconds(timeout_ms);
     auto prefixed = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<Store*>(store));
     auto options = c10d::ProcessGroupGloo::Options::create(timeout);
-    options->devices.push_back(*host ? c10d::ProcessGroupGloo::createDeviceForHostname(host)
-                                     : c10d::ProcessGroupGloo::createDefaultDevice());
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    options->devices.push_back(*host       ? c10d::ProcessGroupGloo::createDeviceForHostname(host)
+                               : interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                                           : c10d::ProcessGroupGloo::createDefaultDevice());
     *group = new Group(c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed, rank, size, options));
   });
 }

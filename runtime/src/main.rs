@@ -1,5 +1,6 @@
 //! `mmc-worker`: one rank of a plan, or a translator from its checkpoints.
 
+use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -113,7 +114,8 @@ fn seat(arguments: &Train) -> Result<Seat, WorkerError> {
         let flag = flags.iter().find(|(flag, _)| *flag == name);
         flag.and_then(|(_, value)| value.clone()).or_else(|| std::env::var(name).ok())
     };
-    Ok(dist::seat(&variable)?)
+    let resolves = |host: &str| (host, 0).to_socket_addrs().is_ok();
+    Ok(dist::seat(&variable, &resolves)?)
 }
 
 /// Reports a failure: for people on standard error, for the launcher as an event unless rank 0 has told it for all.

@@ -96,8 +96,13 @@ const PMI: Names = Names {
 const DEFAULT_PORT: u16 = 29500;
 
 /// Reads the seat from variables; `variable` answers the environment.
-pub fn seat(variable: &dyn Fn(&str) -> Option<String>) -> Result<Seat, SeatError> {
-    let environment = Environment { variable };
+///
+/// `resolves` says whether a host's name has an address here.
+pub fn seat(
+    variable: &dyn Fn(&str) -> Option<String>,
+    resolves: &dyn Fn(&str) -> bool,
+) -> Result<Seat, SeatError> {
+    let environment = Environment { variable, resolves };
     for names in [&TORCHRUN, &SLURM, &OPEN_MPI, &PMI] {
         if environment.get(names.rank).is_some() {
             return environment.seat(names);
@@ -112,6 +117,7 @@ pub fn seat(variable: &dyn Fn(&str) -> Option<String>) -> Result<Seat, SeatError
 
 struct Environment<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
+    resolves: &'a dyn Fn(&str) -> bool,
 }
 
 impl Environment<'_> {
@@ -138,14 +144,18 @@ impl Environment<'_> {
         Ok(Seat { rank, world, local_rank, local_world, host, port })
     }
 
-    /// `MASTER_ADDR`, else the first host of Slurm's list (`SLURM_LAUNCH_NODE_IPADDR` may be a login node), else this machine.
+    /// `MASTER_ADDR`, else the first host of Slurm's list, else this machine.
+    ///
+    /// `SLURM_LAUNCH_NODE_IPADDR` may be a login node: it serves only where the nodes' names have no addresses.
     fn host(&self) -> Result<String, SeatError> {
         if let Some(host) = self.get("MASTER_ADDR") {
             return Ok(host);
         }
         let list = self.get("SLURM_STEP_NODELIST").or_else(|| self.get("SLURM_JOB_NODELIST"));
         let Some(list) = list else { return Ok("127.0.0.1".to_owned()) };
-        hostlist::expand(&list)?.into_iter().next().ok_or(SeatError::NoHost)
+        let first = hostlist::expand(&list)?.into_iter().next().ok_or(SeatError::NoHost)?;
+        let launcher = self.get("SLURM_LAUNCH_NODE_IPADDR").filter(|_| !(self.resolves)(&first));
+        Ok(launcher.unwrap_or(first))
     }
 
     /// `MASTER_PORT`, else one that depends on the job, so that two jobs on a node do not meet.
@@ -165,9 +175,10 @@ mod tests {
     use super::{SeatError, seat};
 
     fn of(variables: &[(&str, &str)]) -> Result<super::Seat, SeatError> {
-        seat(&|name| {
+        let variable = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        };
+        seat(&variable, &|host| host != "nameless1")
     }
 
     #[test]
@@ -204,6 +215,20 @@ mod tests {
         .unwrap();
         assert_eq!((seat.rank, seat.world, seat.local_rank), (5, 16, 5));
         assert_eq!((seat.host.as_str(), seat.port), ("nid001234", 23_456));
+    }
+
+    #[test]
+    fn where_nodes_have_no_addresses_the_launching_node_serves() {
+        let variables = |list| {
+            [
+                ("SLURM_PROCID", "1"),
+                ("SLURM_NTASKS", "2"),
+                ("SLURM_STEP_NODELIST", list),
+                ("SLURM_LAUNCH_NODE_IPADDR", "10.0.0.7"),
+            ]
+        };
+        assert_eq!(of(&variables("nameless[1-2]")).unwrap().host, "10.0.0.7");
+        assert_eq!(of(&variables("n[1-2]")).unwrap().host, "n1");
     }
 
     #[test]
