@@ -55,7 +55,9 @@ proptest! {
         prop_assert!(greedy >= least, "greedy {:?} below the least {:?}", greedy, least);
         let exact = ilp::spread(&problem);
         prop_assert!(exact.is_some(), "the solver gave up");
-        let exact = checked(&problem, &exact.unwrap());
+        // Whether it says so or was stopped by its limit: on problems of this size it has found the best by then.
+        let (exact, _) = exact.unwrap();
+        let exact = checked(&problem, &exact);
         prop_assert_eq!(exact.replicas, least.replicas);
         prop_assert_eq!(exact.pieces, least.pieces);
     }

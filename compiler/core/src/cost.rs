@@ -10,6 +10,18 @@ pub fn number_bytes(precision: Precision) -> u64 {
     }
 }
 
+/// Bytes of one number of a bucket: gradients are summed in 64 bits, those of 64-bit plans in two parts
+/// (`docs/decisions/0003-sums-in-64-bits.md`).
+pub fn summed_bytes(precision: Precision) -> u64 {
+    2 * number_bytes(precision)
+}
+
+/// Bytes that a parameter takes on a rank that holds it: itself, its gradient, `AdamW`'s two moments, and the sum of its
+/// gradients over lanes, which is as wide as a number of a bucket.
+pub fn state_bytes(precision: Precision) -> u64 {
+    4 * number_bytes(precision) + summed_bytes(precision)
+}
+
 /// Seconds of one ring all-reduce of `bytes` among ranks, in two levels: within nodes, then between them (Thakur,
 /// Rabenseifner and Gropp 2005, section 4.5, at both levels): `2(n-1)/n / inter + 2(g-1)/g / intra` seconds a byte for `n` nodes
 /// with at most `g` ranks each, and `latency * ceil(log2 ranks)`.

@@ -379,7 +379,7 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
         flops += u64::from(drawn.parts) * batches * 6 * tokens * (weights + d * output);
     }
     let step_flops = flops / u64::from(LANE_PARTS);
-    let state_bytes = 4 * width * parameters;
+    let state_bytes = 6 * width * parameters;
     Estimate { parameters, state_bytes, activation_bytes, step_flops, ..Estimate::default() }
 }
 

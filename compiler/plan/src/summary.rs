@@ -156,9 +156,10 @@ impl Plan {
     }
 
     fn communicator_rows(&self) -> Vec<Vec<String>> {
+        // Gradients are summed in 64 bits, those of 64-bit plans in two parts.
         let width = match self.training.precision {
-            Precision::Fp32 => 4,
-            Precision::Fp64 => 8,
+            Precision::Fp32 => 8,
+            Precision::Fp64 => 16,
         };
         let row = |spec: &crate::plan::CommunicatorSpec| {
             vec![

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
 
-use crate::cost::{all_reduce_seconds, node_count, number_bytes, trained};
+use crate::cost::{all_reduce_seconds, node_count, state_bytes, summed_bytes, trained};
 use crate::ir::module::{ModuleGraph, TaskPath};
 
 /// Fills the estimates of ranks and in total.
@@ -46,7 +46,7 @@ fn traffic(plan: &Plan, communicator: &CommunicatorSpec) -> (u64, f64) {
         let parameters = plan.modules.get(name).map_or(0, |module| module.parameters + 1);
         elements += parameters as f64 * trained(&plan.lanes, &|task| users.contains(task));
     }
-    let bytes = whole(elements * number_bytes(plan.training.precision) as f64);
+    let bytes = whole(elements * summed_bytes(plan.training.precision) as f64);
     let members = communicator.ranks.len() as u64;
     let nodes = node_count(&plan.cluster, &communicator.ranks);
     let seconds = if bytes == 0 {
@@ -89,8 +89,7 @@ fn estimate(
     }
     Estimate {
         parameters,
-        // Parameter, gradient and two moments of AdamW.
-        state_bytes: 4 * number_bytes(plan.training.precision) * parameters,
+        state_bytes: state_bytes(plan.training.precision) * parameters,
         activation_bytes,
         step_flops: whole(flops),
         step_bytes_sent,

@@ -7,12 +7,11 @@
 
 use mmc_plan::{ModuleKind, Precision};
 
+use crate::cost;
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, Program};
 
-/// Parameter, gradient and AdamW's two moments.
-const STATES: u64 = 4;
 /// The backward pass costs twice the forward pass.
 const TRAINING: u64 = 3;
 
@@ -42,7 +41,7 @@ pub(super) fn run(
         tokens: u64::from(training.batch_tokens),
     };
     for module in &mut graph.modules {
-        module.state_bytes = STATES * bytes * module.parameters;
+        module.state_bytes = cost::state_bytes(training.precision) * module.parameters;
     }
     let mut paths = std::mem::take(&mut graph.paths);
     for (path, task) in paths.iter_mut().zip(&program.table.tasks) {

@@ -27,15 +27,15 @@ pub fn is_small(problem: &Problem) -> bool {
     problem.lanes * problem.demand.len() <= MOST_PAIRS
 }
 
-/// The cheapest spread; none when the solver gave up or erred.
-pub fn spread(problem: &Problem) -> Option<Spread> {
-    let touched = catch_unwind(AssertUnwindSafe(|| solve(problem))).ok()??;
+/// The cheapest spread that the solver found, and whether it says that there is no cheaper one; none when it gave up or erred.
+pub fn spread(problem: &Problem) -> Option<(Spread, bool)> {
+    let (touched, is_optimal) = catch_unwind(AssertUnwindSafe(|| solve(problem))).ok()??;
     let spread = realise(problem, &touched)?;
-    problem.is_exact(&spread).then_some(spread)
+    problem.is_exact(&spread).then_some((spread, is_optimal))
 }
 
-/// Asks the solver: per task, the lanes that it touches.
-fn solve(problem: &Problem) -> Option<Vec<Vec<usize>>> {
+/// Asks the solver: per task, the lanes that it touches; and whether that is optimal.
+fn solve(problem: &Problem) -> Option<(Vec<Vec<usize>>, bool)> {
     let mut variables = ProblemVariables::new();
     let (tasks, lanes) = (problem.demand.len(), problem.lanes);
     let full = in_lanes(SHARE_PARTS + SLACK);
@@ -73,7 +73,9 @@ fn solve(problem: &Problem) -> Option<Vec<Vec<usize>>> {
     }
     let mut options = microlp::SolveOptions::default();
     options.node_limit = Some(NODE_LIMIT);
-    let solution = model.as_inner().solve_with(options).ok()?.into_solution().ok()?;
+    let outcome = model.as_inner().solve_with(options).ok()?;
+    let is_optimal = outcome.is_optimal();
+    let solution = outcome.into_solution().ok()?;
     // In order of creation: the first ones are `touches`.
     let mut values = solution.iter().map(|(_, value)| value);
     let mut lanes_of = Vec::with_capacity(tasks);
@@ -81,7 +83,7 @@ fn solve(problem: &Problem) -> Option<Vec<Vec<usize>>> {
         let row: Vec<f64> = values.by_ref().take(lanes).collect();
         lanes_of.push((0..lanes).filter(|&lane| row.get(lane).is_some_and(|z| *z > 0.5)).collect());
     }
-    Some(lanes_of)
+    Some((lanes_of, is_optimal))
 }
 
 /// Parameters of what lanes hold, relative to all; then pieces, which together weigh less than the smallest edge.

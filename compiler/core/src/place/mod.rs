@@ -70,10 +70,11 @@ pub fn spread(problem: &Problem, graph: &ModuleGraph) -> (Spread, Method) {
         return (greedy, Method::Single);
     }
     if ilp::is_small(problem)
-        && let Some(exact) = ilp::spread(problem)
+        && let Some((exact, is_optimal)) = ilp::spread(problem)
     {
         let (spread, is_exact) = exchange::cheaper(problem, exact, greedy);
-        return (spread, if is_exact { Method::Exact } else { Method::Greedy });
+        let method = if is_exact && is_optimal { Method::Exact } else { Method::Greedy };
+        return (spread, method);
     }
     (greedy, Method::Greedy)
 }

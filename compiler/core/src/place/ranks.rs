@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::{ClusterSpec, LaneSpec};
 
-use crate::cost::{all_reduce_seconds, node_count, number_bytes, trained};
+use crate::cost::{all_reduce_seconds, node_count, summed_bytes, trained};
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, TaskPath};
@@ -68,7 +68,7 @@ impl<'a> Judge<'a> {
         graph: &ModuleGraph,
         lanes: &[LaneSpec],
     ) -> Vec<(Vec<usize>, u64)> {
-        let width = number_bytes(experiment.training.value.precision);
+        let width = summed_bytes(experiment.training.value.precision);
         let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
         for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
             let holders: Vec<usize> = (0..self.lanes)

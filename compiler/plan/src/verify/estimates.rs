@@ -25,8 +25,8 @@ fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings
         Precision::Fp32 => 4,
         Precision::Fp64 => 8,
     };
-    // The parameter, its gradient and two moments.
-    let state = parameters * 4 * width;
+    // The parameter, its gradient, two moments, and the wider sum of gradients over lanes.
+    let state = parameters * 6 * width;
     findings.expect(u128::from(state_bytes) == state, Rule::Estimate, || {
         (place(), format!("{state_bytes} bytes of state, but its modules have {state}"))
     });
