@@ -134,7 +134,8 @@ fn rooms_of_the_core_do_not_know_each_other() {
             }
         }
     }
-    for path in files("compiler/core/src/ir") {
+    let below = ["ir", "cluster"].map(|folder| files(&format!("compiler/core/src/{folder}")));
+    for path in below.into_iter().flatten() {
         let text = read(&path);
         for room in rooms {
             if text.contains(&format!("crate::{room}::")) {

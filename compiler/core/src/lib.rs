@@ -10,6 +10,7 @@
 //! it did, [`diagnostics::Halt`]. Stages know the types in [`ir`] and each other not at all; only [`compile`] knows all.
 
 pub mod build;
+pub mod cluster;
 mod compile;
 pub mod cost;
 pub mod diagnostics;
