@@ -106,6 +106,7 @@ fn crates_depend_as_drawn() {
         ("compiler/syntax/Cargo.toml", &[][..]),
         ("compiler/plan/Cargo.toml", &[][..]),
         ("compiler/text/Cargo.toml", &["mmc-plan"][..]),
+        ("compiler/place/Cargo.toml", &[][..]),
         ("compiler/core/Cargo.toml", &["mmc-plan", "mmc-syntax"][..]),
         ("compiler/cli/Cargo.toml", &["mmc-core", "mmc-plan", "mmc-syntax", "mmc-text"][..]),
         ("compiler/xtask/Cargo.toml", &[][..]),

@@ -1,0 +1,3 @@
+//! Assignments to start from.
+
+pub(crate) mod greedy;
