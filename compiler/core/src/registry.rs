@@ -11,6 +11,7 @@ mod resolve;
 mod syntax;
 mod text;
 mod tokenizer;
+mod yaml;
 
 use std::fmt::Write as _;
 
@@ -54,6 +55,7 @@ const STAGES: &[(&str, &[Row])] = &[
     ("lint", lint::ROWS),
     ("emit", emit::ROWS),
     ("text", text::ROWS),
+    ("yaml", yaml::ROWS),
     ("cli", cli::CLI),
     ("run", cli::RUN),
 ];
