@@ -19,6 +19,7 @@ pub mod index;
 pub mod ir;
 pub mod lint;
 pub mod lower;
+mod parts;
 pub mod passes;
 pub mod place;
 pub mod registry;

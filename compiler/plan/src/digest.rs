@@ -6,6 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::curriculum::CurriculumSpec;
 use crate::model::{ModelSpec, ModuleSpec};
 use crate::plan::{
     CheckpointSpec, CorpusFiles, ExperimentSpec, LaneSpec, LanguageSpec, Normalise, Optimizer,
@@ -23,6 +24,9 @@ struct Mathematics<'a> {
     modules: &'a BTreeMap<String, ModuleSpec>,
     tasks: BTreeMap<&'a str, Task<'a>>,
     training: Training<'a>,
+    /// Left out when it is plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curriculum: Option<&'a CurriculumSpec>,
     lanes: &'a [LaneSpec],
 }
 
@@ -115,6 +119,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         modules,
         tasks,
         training,
+        curriculum,
         lanes,
         cluster: _,
         ranks: _,
@@ -133,6 +138,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         modules,
         tasks: tasks.iter().map(|(name, spec)| (name.as_str(), task(spec))).collect(),
         training: training_mathematics(training),
+        curriculum: (!curriculum.is_plain()).then_some(curriculum),
         lanes,
     }
 }

@@ -18,6 +18,23 @@ pub(crate) fn numbers<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S
     FlowSeq(numbers).serialize(serializer)
 }
 
+/// `[1, 5001]`, however long.
+pub(crate) fn steps<S: Serializer>(steps: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+    FlowSeq(steps).serialize(serializer)
+}
+
+/// One `name: [1, 2, 3]` a line.
+pub(crate) fn courses<T: Serialize, S: Serializer>(
+    courses: &BTreeMap<String, Vec<T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(courses.len()))?;
+    for (name, course) in courses {
+        map.serialize_entry(name, &FlowSeq(course))?;
+    }
+    map.end()
+}
+
 /// `[a, b]` when that is short, else one name a line.
 pub(crate) fn names<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     let width: usize = names.iter().map(|name| name.len() + 2).sum();

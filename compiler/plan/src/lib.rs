@@ -6,6 +6,7 @@
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
 pub mod collective;
+pub mod curriculum;
 pub mod diff;
 pub mod digest;
 pub mod error;
@@ -29,6 +30,7 @@ mod record;
 mod units;
 
 pub use collective::{CollectiveCall, CollectivePurpose};
+pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder};
 pub use diff::PlanDiff;
 pub use error::PlanError;
 pub use event::Event;

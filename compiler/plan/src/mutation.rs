@@ -23,6 +23,7 @@ pub(crate) fn subject() -> Plan {
         corpus.test = sample::corpus("x", "y", 10).valid;
     }
     let mut plan = sample.plan();
+    plan.curriculum = sample::two_windows(&plan);
     plan.experiment.about = vec!["one".to_owned(), "two".to_owned()];
     plan.cluster.slurm.insert("account".to_owned(), "project".to_owned());
     plan
@@ -35,14 +36,17 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
         ["experiment", field, ..] => *field == "seed",
         ["vocabularies", _, field, ..] => *field != "file",
         ["tasks", _, "corpus", part, ..] => *part == "train",
-        ["languages" | "vocabularies" | "model" | "modules" | "tasks" | "lanes", ..] => true,
+        [
+            "languages" | "vocabularies" | "model" | "modules" | "tasks" | "lanes" | "curriculum",
+            ..,
+        ] => true,
         ["training", field, ..] => !matches!(*field, "validate_every" | "checkpoint"),
         _ => false,
     }
 }
 
 /// Words that stand in a plan for choices: an unknown word there makes no plan.
-const CHOICES: [&str; 18] = [
+const CHOICES: [&str; 19] = [
     "relu",
     "gelu",
     "pre",
@@ -61,6 +65,7 @@ const CHOICES: [&str; 18] = [
     "linear",
     "encoder_stack",
     "head",
+    "independent",
 ];
 
 /// Every plan that differs from this one in one fact, with the fact's place: numbers changed, texts changed, entries of maps

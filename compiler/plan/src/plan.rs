@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::curriculum::CurriculumSpec;
 use crate::flow;
 use crate::model::{ModelSpec, ModuleSpec};
 use crate::record::{OptimizerRecord, ScheduleRecord, TransformRecord};
@@ -35,6 +36,9 @@ pub struct Plan {
     pub tasks: BTreeMap<String, TaskSpec>,
     /// Steps, batches, optimiser, schedule.
     pub training: TrainingSpec,
+    /// How probabilities change over the run and how lanes draw; plain when it is left out. Part of the mathematics.
+    #[serde(default, skip_serializing_if = "CurriculumSpec::is_plain")]
+    pub curriculum: CurriculumSpec,
     /// The lanes, in order; lane `l` is `lanes[l]`. Part of the mathematics.
     pub lanes: Vec<LaneSpec>,
     /// The machine that the plan was made for.
@@ -129,7 +133,7 @@ pub struct TaskSpec {
     pub source: String,
     /// Target language.
     pub target: String,
-    /// Share of all batches, in parts per billion; the shares of all tasks sum to 1 000 000 000.
+    /// Share of all batches of the run, in parts per billion; the shares of all tasks sum to 1 000 000 000.
     pub share: u64,
     /// Files.
     pub corpus: CorpusFiles,
@@ -334,7 +338,7 @@ pub struct LaneSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaneTask {
-    /// Probability of the task in a step of this lane, in parts of [`crate::schedule::LANE_PARTS`].
+    /// Probability of the task in a step of this lane, the mean over the run, in parts of [`crate::schedule::LANE_PARTS`].
     pub parts: u32,
     /// This lane reads line `i` when [`crate::schedule::line_position`]`(i)` lies in `lines[0]..lines[1]`, millionths.
     pub lines: [u32; 2],

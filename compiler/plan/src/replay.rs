@@ -182,10 +182,8 @@ impl<'a> Play<'a> {
             .iter()
             .map(|rank| rank.modules.iter().map(|module| (module.as_str(), 0)).collect())
             .collect();
-        for (number, lane) in (0_u32..).zip(&plan.lanes) {
-            let path = lane
-                .task_at(plan.experiment.seed, step, number)
-                .and_then(|task| self.paths.get(task));
+        for (number, _) in (0_u32..).zip(&plan.lanes) {
+            let path = plan.task_at(step, number).and_then(|task| self.paths.get(task));
             let token = name_key(&format!("{step} {number}"));
             let runs = |rank: &&crate::plan::RankSpec| rank.lanes.contains(&number);
             let ranks = plan.ranks.iter().filter(runs).count();

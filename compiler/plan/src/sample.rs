@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder};
 use crate::model::{
     Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,
     StackPattern,
@@ -51,6 +52,22 @@ pub struct Sample {
 /// Rank `r` runs the lanes `mapping[r]`; together they run `0..lanes`, each once.
 pub fn plan(languages: &[&str], lanes: u32, mapping: &[&[u32]]) -> Plan {
     Sample::new(languages, lanes, mapping).plan()
+}
+
+/// A curriculum of two windows that give every task what the plan's lanes give it, with aligned lanes in the reverse order of
+/// names.
+pub fn two_windows(plan: &Plan) -> CurriculumSpec {
+    let lanes = plan.lanes.iter().map(|lane| LaneCourse {
+        tasks: lane.tasks.iter().map(|(name, task)| (name.clone(), vec![task.parts; 2])).collect(),
+    });
+    let order = |lane: &LaneSpec| LaneOrder { tasks: lane.tasks.keys().rev().cloned().collect() };
+    CurriculumSpec {
+        schedule: Coupling::Aligned,
+        windows: vec![1, plan.training.steps / 2 + 1],
+        shares: plan.tasks.iter().map(|(name, task)| (name.clone(), vec![task.share; 2])).collect(),
+        lanes: lanes.collect(),
+        orders: plan.lanes.iter().map(order).collect(),
+    }
 }
 
 /// Invented files of one direction with so many lines.
@@ -215,6 +232,7 @@ impl Sample {
             modules: BTreeMap::new(),
             tasks: BTreeMap::new(),
             training: self.training.clone(),
+            curriculum: CurriculumSpec::default(),
             lanes: vec![LaneSpec { tasks: BTreeMap::new() }; self.lanes as usize],
             cluster: ClusterSpec {
                 name: "custom".to_owned(),

@@ -24,6 +24,7 @@ impl Plan {
     pub fn summary(&self) -> String {
         let mut text = self.heading();
         section(&mut text, "tasks", &TASKS, &self.task_rows());
+        section(&mut text, "curriculum", &CURRICULUM, &self.window_rows());
         section(&mut text, "lanes", &LANES, &self.lane_rows());
         section(&mut text, "modules", &MODULES, &self.module_rows());
         section(&mut text, "communicators", &COMMUNICATORS, &self.communicator_rows());
@@ -109,6 +110,36 @@ impl Plan {
             ]
         };
         self.tasks.iter().map(row).collect()
+    }
+
+    /// Windows of a curriculum that has several.
+    fn window_rows(&self) -> Vec<Vec<String>> {
+        if self.curriculum.windows.is_empty() {
+            return Vec::new();
+        }
+        let row = |(window, [first, last]): (usize, [u64; 2])| {
+            let shares = || {
+                let all = self.curriculum.shares.iter();
+                all.filter_map(|(name, course)| Some((course.get(window).copied()?, name)))
+            };
+            let present = shares().filter(|(share, _)| *share > 0);
+            let (least, most) = (
+                present.clone().min(),
+                present.clone().max_by_key(|(share, name)| (*share, std::cmp::Reverse(*name))),
+            );
+            let told = |found: Option<(u64, &String)>| {
+                found.map_or_else(String::new, |(share, name)| {
+                    format!("{} {name}", units::share(share))
+                })
+            };
+            vec![
+                format!("{} to {}", units::count(first), units::count(last)),
+                present.count().to_string(),
+                told(most),
+                told(least),
+            ]
+        };
+        self.windows().into_iter().enumerate().map(row).collect()
     }
 
     fn lane_rows(&self) -> Vec<Vec<String>> {
@@ -201,6 +232,12 @@ const TASKS: Columns<5> = [
     ("lines", Side::Right),
     ("lanes", Side::Left),
     ("modules", Side::Left),
+];
+const CURRICULUM: Columns<4> = [
+    ("steps", Side::Left),
+    ("tasks", Side::Right),
+    ("largest share", Side::Left),
+    ("smallest share", Side::Left),
 ];
 const LANES: Columns<3> = [("lane", Side::Right), ("rank", Side::Right), ("tasks", Side::Left)];
 const MODULES: Columns<4> = [

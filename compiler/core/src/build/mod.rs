@@ -1,5 +1,6 @@
 //! Resolved program -> task table -> module graph.
 
+mod curriculum;
 mod error;
 mod modules;
 mod shares;

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use mmc_plan::{CorpusFiles, ParallelFiles};
 use mmc_syntax::source::Span;
 
+use super::curriculum::{Run, means, windows};
 use super::error::BuildError;
-use super::shares::{Size, shares, weights};
+use super::shares::Size;
 use super::vocabularies::{Vocabularies, transforms};
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::{At, Experiment, Pair, TaskBlock, TemplatePair};
-use crate::ir::task::{TaskRow, TaskTable};
+use crate::ir::task::{TaskRow, TaskTable, Window};
 use crate::template::{Templates, is_sharded};
 use crate::world::{CorpusFacts, World, WorldError};
 
@@ -43,9 +44,9 @@ pub fn expand_tasks(
     if rows.is_empty() {
         return Err(diagnostics.halt(no_tasks(span)));
     }
-    let tasks = weigh(experiment, rows);
+    let (tasks, windows) = weigh(experiment, rows);
     let vocabularies = vocabularies.into_specs();
-    Ok(TaskTable { tasks, vocabularies })
+    Ok(TaskTable { tasks, vocabularies, windows })
 }
 
 fn no_tasks(span: Span) -> BuildError {
@@ -81,6 +82,7 @@ fn expand_block(
                     source: pair.source.clone(),
                     target: pair.target.clone(),
                     share: 0,
+                    copies: 1,
                     corpus: files,
                     transforms: transforms(block, pair),
                     source_vocabulary,
@@ -150,8 +152,8 @@ fn report_duplicates(rows: &[(TaskRow, f64)], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Turns weights into shares.
-fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> Vec<TaskRow> {
+/// Turns weights into shares, window by window.
+fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> (Vec<TaskRow>, Vec<Window>) {
     let sizes: Vec<Size> = rows
         .iter()
         .map(|(row, factor)| Size {
@@ -161,12 +163,22 @@ fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> Vec<TaskRow> {
             factor: *factor,
         })
         .collect();
-    let weights = weights(&experiment.weights.value, &sizes);
+    let rule = &experiment.curriculum.value;
+    let training = &experiment.training.value;
+    let lines_per_step = f64::from(experiment.lane_count())
+        * f64::from(training.accumulate)
+        * f64::from(training.batch_tokens)
+        / f64::from(rule.line_tokens);
+    let windows = windows(&Run { rule, sizes: &sizes, steps: training.steps, lines_per_step });
+    let means = means(&windows, training.steps);
     let mut tasks: Vec<TaskRow> = rows.into_iter().map(|(row, _)| row).collect();
-    for (row, share) in tasks.iter_mut().zip(shares(&weights)) {
+    let lanes = experiment.lane_count();
+    for (row, share) in tasks.iter_mut().zip(means) {
         row.share = share;
+        // As many lanes as leave none of them more than the largest share that is not split.
+        row.copies = u32::try_from(share.div_ceil(rule.split)).unwrap_or(lanes).min(lanes);
     }
-    tasks
+    (tasks, windows)
 }
 
 /// What was found for a direction.

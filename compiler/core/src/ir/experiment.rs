@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{ClusterSpec, ExperimentSpec, ModelSpec, TrainingSpec, VocabularyKind};
+use mmc_plan::{ClusterSpec, Coupling, ExperimentSpec, ModelSpec, TrainingSpec, VocabularyKind};
 use mmc_syntax::source::Span;
 
 /// A value with the place that gave it.
@@ -39,8 +39,8 @@ pub struct Experiment {
     pub decoder_spans: Vec<Span>,
     /// The `embeddings` block, or the model's.
     pub embeddings_span: Span,
-    /// How task sizes become shares.
-    pub weights: At<WeightRule>,
+    /// How tasks get their probabilities, step by step.
+    pub curriculum: At<CurriculumRule>,
     /// Steps, batches, optimiser.
     pub training: At<TrainingSpec>,
     /// Lanes asked for; none: one per device.
@@ -51,6 +51,15 @@ pub struct Experiment {
     pub placement: PlacementWishes,
     /// Lint code -> level.
     pub lints: BTreeMap<String, LintLevel>,
+}
+
+impl Experiment {
+    /// The number of lanes: as asked for, else the devices of the cluster.
+    pub fn lane_count(&self) -> u32 {
+        let cluster = &self.cluster.value;
+        let devices = cluster.nodes.saturating_mul(cluster.devices_per_node).max(1);
+        self.lanes.as_ref().map_or(devices, |lanes| lanes.value).max(1)
+    }
 }
 
 /// A language.
@@ -187,15 +196,71 @@ pub enum TransformWish {
     },
 }
 
-/// How task sizes (lines) become shares, before the blocks' weights multiply them.
+/// How tasks get their probabilities, step by step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CurriculumRule {
+    /// Rules of weights one after the other, at least one. All but the last end; each later than the one before.
+    pub pieces: Vec<WeightPiece>,
+    /// When tasks are introduced.
+    pub introduce: Introduction,
+    /// A task with a larger share than this, in parts per billion, lies on several lanes, none of which has more of it.
+    pub split: u64,
+    /// How the draws of lanes in one step are coupled.
+    pub schedule: Coupling,
+    /// Padded tokens of a line, for predictions.
+    pub line_tokens: u32,
+}
+
+/// A rule of weights and how long it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightPiece {
+    /// The rule.
+    pub rule: WeightRule,
+    /// Its last step; none: to the end.
+    pub until: Option<u64>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// How task sizes (lines) become weights, before the blocks' weights multiply them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WeightRule {
     /// Equal.
     Uniform,
     /// `size^T` (MAMMOTH's temperature: 1 proportional, 0 uniform).
     Temperature(f64),
+    /// `size^T`, while T goes from one exponent to another.
+    Anneal(Anneal),
+    /// As equal as can be while no text is read more often than so many times (Chung et al. 2023, algorithm 1).
+    UniMax(f64),
     /// Given: `(source, target) -> weight`; every task has one.
     Table(BTreeMap<(String, String), f64>),
+}
+
+/// An exponent's way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Anneal {
+    /// Exponent at the first step of the piece.
+    pub from: f64,
+    /// Exponent at the end of the way.
+    pub to: f64,
+    /// A constant ratio, not a constant difference, between steps.
+    pub is_exponential: bool,
+    /// Steps of the way; none: all of the piece.
+    pub steps: Option<u64>,
+    /// Windows that the way is cut into.
+    pub windows: u32,
+}
+
+/// When tasks are introduced.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Introduction {
+    /// All at the first step.
+    AtOnce,
+    /// Small ones later (MAMMOTH's curriculum): a task of relative weight r after `steps (1 - sqrt r)` steps.
+    ByWeight,
+    /// `(source, target)` -> steps before it takes part; others take part at once.
+    Given(BTreeMap<(String, String), u64>),
 }
 
 /// Wishes about placement.

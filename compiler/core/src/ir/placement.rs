@@ -1,12 +1,14 @@
 //! Where tasks and lanes live.
 
-use mmc_plan::LaneSpec;
+use mmc_plan::{LaneCourse, LaneSpec};
 
 /// Tasks on lanes (part of the mathematics) and lanes on ranks (not part of it).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placement {
     /// Tasks of every lane by name, with their parts of the lane and their lines.
     pub lanes: Vec<LaneSpec>,
+    /// The lanes' parts in every window; empty when there is one window.
+    pub courses: Vec<LaneCourse>,
     /// Rank of every lane; rank = node * devices per node + device.
     pub rank_of_lane: Vec<u32>,
     /// How the tasks were spread.

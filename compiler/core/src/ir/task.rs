@@ -15,6 +15,17 @@ pub struct TaskTable {
     pub tasks: Vec<TaskRow>,
     /// By name, see `Plan::vocabularies`.
     pub vocabularies: BTreeMap<String, VocabularySpec>,
+    /// The windows of the curriculum in order; at least one, the first from step 1.
+    pub windows: Vec<Window>,
+}
+
+/// Steps in which probabilities do not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// First step, from 1.
+    pub first: u64,
+    /// Share of every task, in parts of [`SHARE_PARTS`]; all of them sum to it, and a task that is not yet there has none.
+    pub shares: Vec<u64>,
 }
 
 /// One task.
@@ -26,8 +37,10 @@ pub struct TaskRow {
     pub source: String,
     /// Target language.
     pub target: String,
-    /// Share of all batches, in parts of [`SHARE_PARTS`]; positive, and all of them sum to it.
+    /// Share of all batches of the run, in parts of [`SHARE_PARTS`]; positive, and all of them sum to it.
     pub share: u64,
+    /// Lanes that the task must lie on at least, none with more than its even part.
+    pub copies: u32,
     /// Files; both sides of a set have the same number of lines.
     pub corpus: CorpusFiles,
     /// In order.

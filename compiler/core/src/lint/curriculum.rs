@@ -69,7 +69,7 @@ pub(super) fn unsampled_task(subject: &Subject<'_>) -> Vec<Found> {
             listed(&rare)
         ),
         label: "weights are made here",
-        span: subject.experiment.weights.span,
+        span: subject.experiment.curriculum.span,
         help: "flatten the weights (a smaller temperature), train longer, or take the directions out",
     }]
 }

@@ -8,7 +8,7 @@ mod ranks;
 use std::collections::BTreeMap;
 
 use mmc_plan::plan::FORMAT;
-use mmc_plan::{LanguageSpec, ModuleSpec, Plan, TaskKind, TaskSpec};
+use mmc_plan::{CurriculumSpec, LaneCourse, LanguageSpec, ModuleSpec, Plan, TaskKind, TaskSpec};
 
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
@@ -33,6 +33,7 @@ pub fn lower(
         modules: modules(graph),
         tasks: BTreeMap::new(),
         training: experiment.training.value.clone(),
+        curriculum: curriculum(experiment, table, placement.courses),
         lanes: placement.lanes,
         cluster: experiment.cluster.value.clone(),
         ranks: Vec::new(),
@@ -62,6 +63,33 @@ pub fn lower(
     estimates::fill(&mut plan, graph);
     plan.digest = plan.mathematics_digest();
     plan
+}
+
+/// The curriculum; plain when nothing changes over the run and lanes are independent.
+fn curriculum(
+    experiment: &Experiment,
+    table: &TaskTable,
+    lanes: Vec<LaneCourse>,
+) -> CurriculumSpec {
+    let schedule = experiment.curriculum.value.schedule;
+    if table.windows.len() < 2 {
+        return CurriculumSpec { schedule, ..CurriculumSpec::default() };
+    }
+    let course = |at: usize| {
+        table.windows.iter().filter_map(|window| window.shares.get(at).copied()).collect()
+    };
+    CurriculumSpec {
+        schedule,
+        windows: table.windows.iter().map(|window| window.first).collect(),
+        shares: table
+            .tasks
+            .iter()
+            .enumerate()
+            .map(|(at, row)| (row.name.clone(), course(at)))
+            .collect(),
+        lanes,
+        orders: Vec::new(),
+    }
 }
 
 /// The languages of the tasks, with their groups.

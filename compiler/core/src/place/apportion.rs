@@ -1,47 +1,100 @@
-//! A spread -> the plan's lanes: amounts become parts of [`LANE_PARTS`], and the lanes of a split task share its lines.
+//! Spreads of all windows -> the plan's lanes: amounts become parts of [`LANE_PARTS`], and the lanes of a split task share its
+//! lines.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use mmc_plan::schedule::{LANE_PARTS, LINE_PARTS};
-use mmc_plan::{LaneSpec, LaneTask};
+use mmc_plan::{LaneCourse, LaneSpec, LaneTask};
 
-use super::problem::Spread;
+use super::windows::Amounts;
 use crate::ir::task::{SHARE_PARTS, TaskTable};
+use crate::parts::apportion;
 
 /// Lines that every piece of a split task should have, when the corpus has that many.
 const FEWEST_LINES: u64 = 16;
 
-/// The lanes of a spread.
-pub(super) fn lanes(spread: &Spread, table: &TaskTable) -> Vec<LaneSpec> {
-    let homes = homes(spread, table.tasks.len());
-    let parts: Vec<BTreeMap<usize, u32>> = spread
-        .lanes
-        .iter()
-        .enumerate()
-        .map(|(lane, amounts)| lane_parts(amounts, &|task| homes.get(task) == Some(&lane)))
-        .collect();
-    let mut lanes = vec![LaneSpec { tasks: BTreeMap::new() }; parts.len()];
-    for (task, row) in table.tasks.iter().enumerate() {
-        let pieces: Vec<(usize, u32)> = parts
-            .iter()
-            .enumerate()
-            .filter_map(|(lane, parts)| Some((lane, *parts.get(&task)?)))
-            .collect();
-        for ((lane, parts), lines) in pieces.iter().zip(intervals(&pieces, row.corpus.train.lines))
-        {
+/// Parts of a lane's tasks in one window.
+type Parts = BTreeMap<usize, u32>;
+
+/// The lanes, with their means over a run of so many steps, and their courses when there are several windows.
+pub(super) fn lanes(
+    windows: &[Amounts],
+    table: &TaskTable,
+    steps: u64,
+) -> (Vec<LaneSpec>, Vec<LaneCourse>) {
+    let parts: Vec<Vec<Parts>> =
+        windows.iter().map(|amounts| window_parts(amounts, table.tasks.len())).collect();
+    let count = windows.first().map_or(0, Vec::len);
+    let lengths = lengths(table, steps);
+    let means: Vec<Parts> = (0..count).map(|lane| means(&parts, lane, &lengths)).collect();
+    let mut lanes = vec![LaneSpec { tasks: BTreeMap::new() }; count];
+    let mut pieces: Vec<Vec<(usize, u32)>> = vec![Vec::new(); table.tasks.len()];
+    for (lane, parts) in means.iter().enumerate() {
+        for (&task, &parts) in parts {
+            if let Some(pieces) = pieces.get_mut(task) {
+                pieces.push((lane, parts));
+            }
+        }
+    }
+    for (row, pieces) in table.tasks.iter().zip(&pieces) {
+        let intervals = intervals(pieces, row.corpus.train.lines);
+        for ((lane, parts), lines) in pieces.iter().zip(intervals) {
             if let Some(spec) = lanes.get_mut(*lane) {
                 spec.tasks.insert(row.name.clone(), LaneTask { parts: *parts, lines });
             }
         }
     }
-    lanes
+    if windows.len() < 2 {
+        return (lanes, Vec::new());
+    }
+    let course = |(lane, means): (usize, &Parts)| {
+        let in_window =
+            |window: &Vec<Parts>, task| window.get(lane)?.get(&task).copied() as Option<u32>;
+        let course = |task| parts.iter().map(|w| in_window(w, task).unwrap_or(0)).collect();
+        let name = |task: usize| table.tasks.get(task).map(|row| row.name.clone());
+        let tasks = means.keys().filter_map(|&task| Some((name(task)?, course(task)))).collect();
+        LaneCourse { tasks }
+    };
+    (lanes, means.iter().enumerate().map(course).collect())
+}
+
+/// Steps of every window.
+fn lengths(table: &TaskTable, steps: u64) -> Vec<u64> {
+    let ends = table.windows.iter().skip(1).map(|window| window.first).chain([steps + 1]);
+    table.windows.iter().zip(ends).map(|(window, end)| end - window.first).collect()
+}
+
+/// The parts of all lanes in one window.
+fn window_parts(amounts: &Amounts, tasks: usize) -> Vec<Parts> {
+    let homes = homes(amounts, tasks);
+    let lane = |(lane, amounts): (usize, &BTreeMap<usize, u64>)| {
+        lane_parts(amounts, &|task| homes.get(task) == Some(&lane))
+    };
+    amounts.iter().enumerate().map(lane).collect()
+}
+
+/// The mean parts of a lane over the windows, summing to [`LANE_PARTS`].
+fn means(windows: &[Vec<Parts>], lane: usize, lengths: &[u64]) -> Parts {
+    if let [only] = windows {
+        return only.get(lane).cloned().unwrap_or_default();
+    }
+    let mut sums: BTreeMap<usize, u128> = BTreeMap::new();
+    for (window, length) in windows.iter().zip(lengths) {
+        for (&task, &parts) in window.get(lane).into_iter().flatten() {
+            *sums.entry(task).or_default() += u128::from(parts) * u128::from(*length);
+        }
+    }
+    let numbers: Vec<u128> = sums.values().copied().collect();
+    let parts = apportion(&numbers, u64::from(LANE_PARTS));
+    let part = |(task, parts): (usize, u64)| Some((task, u32::try_from(parts).ok()?));
+    sums.into_keys().zip(parts).filter_map(part).collect()
 }
 
 /// Per task, the lane with most of it (the first of several).
-fn homes(spread: &Spread, tasks: usize) -> Vec<usize> {
+fn homes(amounts: &Amounts, tasks: usize) -> Vec<usize> {
     let mut homes = vec![(0_u64, 0_usize); tasks];
-    for (lane, amounts) in spread.lanes.iter().enumerate() {
+    for (lane, amounts) in amounts.iter().enumerate() {
         for (&task, &amount) in amounts {
             if let Some(home) = homes.get_mut(task)
                 && amount > home.0

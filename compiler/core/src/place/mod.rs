@@ -9,6 +9,7 @@ pub mod greedy;
 pub mod ilp;
 pub mod problem;
 mod ranks;
+mod windows;
 
 use problem::{Problem, Spread};
 use ranks::Judge;
@@ -46,7 +47,9 @@ pub fn place(
     }
     let problem = Problem::new(table, graph, lanes.value.max(1) as usize);
     let (spread, method) = spread(&problem, graph);
-    let lanes = apportion::lanes(&spread, table);
+    let windows = windows::spreads(spread.lanes, table, graph);
+    let steps = experiment.training.value.steps;
+    let (lanes, courses) = apportion::lanes(&windows, table, steps);
     let judge = Judge::new(experiment, table, graph, &lanes);
     let rank_of_lane = match &experiment.placement.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
@@ -55,7 +58,7 @@ pub fn place(
     };
     check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
     diagnostics.checkpoint()?;
-    Ok(Placement { lanes, rank_of_lane, method })
+    Ok(Placement { lanes, courses, rank_of_lane, method })
 }
 
 /// Spreads tasks over lanes.

@@ -65,7 +65,7 @@ struct Content {
 /// Model, training and what they run on.
 struct Machine {
     model: Option<model::Resolved>,
-    weights: Option<crate::ir::experiment::At<crate::ir::experiment::WeightRule>>,
+    curriculum: Option<crate::ir::experiment::At<crate::ir::experiment::CurriculumRule>>,
     training: Option<(
         crate::ir::experiment::At<mmc_plan::TrainingSpec>,
         Option<crate::ir::experiment::At<u32>>,
@@ -144,12 +144,17 @@ fn machine<'a>(
     let model = block(program, "model", example, start, reader)
         .and_then(|section| model::resolve(section, around, reader));
     let default = Section::empty("curriculum", start);
-    let section = program.single.get("curriculum").unwrap_or(&default);
-    let weights = curriculum::resolve(section, algebra, used, reader);
+    let curriculum_section = program.single.get("curriculum").unwrap_or(&default);
+    let curriculum = curriculum::resolve(curriculum_section, algebra, used, reader);
     let example = "for example `training { steps = 50k  batch = 4096 tokens  optimizer = adamw(lr = 3e-4)  schedule = constant }`";
     let training = block(program, "training", example, start, reader).and_then(|section| {
         let found = training::resolve(section, reader)?;
         training::check(&found.0.value, section, reader);
+        let steps = section.value("steps").map_or(section.span, |value| value.span);
+        if let Some(curriculum) = &curriculum {
+            let end = (found.0.value.steps, steps);
+            curriculum::check(&curriculum.value, curriculum_section, end, reader);
+        }
         Some(found)
     });
     let precision = training.as_ref().map(|(training, _)| training.value.precision);
@@ -162,7 +167,7 @@ fn machine<'a>(
     let placement = placement::resolve(section, lanes, counted, reader);
     let default = Section::empty("lint", start);
     let lints = placement::lints(program.single.get("lint").unwrap_or(&default), reader);
-    Machine { model, weights, training, cluster, placement, lints }
+    Machine { model, curriculum, training, cluster, placement, lints }
 }
 
 fn block<'p, 'a>(
@@ -243,7 +248,7 @@ fn finish(content: Content, machine: Machine) -> Option<Experiment> {
         encoder_spans: model.encoder,
         decoder_spans: model.decoder,
         embeddings_span: model.embeddings,
-        weights: machine.weights?,
+        curriculum: machine.curriculum?,
         training,
         lanes,
         cluster: machine.cluster?,

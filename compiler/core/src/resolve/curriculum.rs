@@ -1,20 +1,33 @@
-//! The `curriculum` block: how task sizes become shares.
+//! The `curriculum` block: how tasks get their probabilities, and how these change over the steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mmc_plan::Coupling;
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
-use super::model::only;
 use super::pairs::{Algebra, Directions};
-use super::read::{Bounds, PLAIN, Reader, arguments, head};
-use super::section::{Known, Section};
-use crate::ir::experiment::{At, WeightRule};
-use crate::suggest;
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs, optional};
+use super::section::{Known as Fields, Section};
+use super::units::Dimension;
+use super::weights::{Known, pieces, steps};
+use crate::ir::experiment::{At, CurriculumRule, Introduction, WeightPiece, WeightRule};
+use crate::ir::task::SHARE_PARTS;
 
-const KNOWN: Known =
-    Known { values: &["introduce", "split", "weight"], blocks: &[], not_built: &[] };
+const KNOWN: Fields = Fields {
+    values: &["introduce", "line", "schedule", "split", "weight"],
+    blocks: &[],
+    not_built: &[("competence", "`competence`")],
+};
+
+/// Tokens of a line where nothing is known: sentences of newspapers and parliaments have 20 to 30 pieces.
+const LINE_TOKENS: u32 = 25;
+
+const SCHEDULES: &[Choice<Coupling>] = &[("independent", Coupling::Independent)];
+
+/// Most steps before a task takes part.
+const MOST_STEPS: u64 = 1_000_000_000_000;
 
 /// The rule; nothing when a fault was reported. `used`: the directions of all tasks, nothing when some are faulty.
 pub(crate) fn resolve<'a>(
@@ -22,129 +35,270 @@ pub(crate) fn resolve<'a>(
     algebra: Algebra<'_>,
     used: Option<&Directions>,
     reader: &mut Reader<'_, 'a>,
-) -> Option<At<WeightRule>> {
+) -> Option<At<CurriculumRule>> {
     section.check(&KNOWN, reader.diagnostics);
-    only(section, "introduce", "none", reader);
-    only(section, "split", "none", reader);
-    let Some(value) = section.value("weight") else {
-        return Some(At { value: WeightRule::Temperature(1.0), span: section.span });
+    let known = Known { algebra, used };
+    let weight = section.value("weight");
+    let span = weight.map_or(section.span, |value| value.span);
+    let default = WeightPiece { rule: WeightRule::Temperature(1.0), until: None, span };
+    let pieces = weight.map_or(Some(vec![default]), |value| pieces(value, known, reader));
+    let introduce = section.value("introduce").map_or(Some(Introduction::AtOnce), |value| {
+        introduce(value, known, pieces.as_deref(), reader)
+    });
+    let split = section.value("split").map_or(Some(SHARE_PARTS), |value| split(value, reader));
+    let schedule = section.value("schedule").map_or(Some(Coupling::Independent), |value| {
+        reader.choice(value, "schedule", SCHEDULES, &["aligned"])
+    });
+    let line_tokens = section.value("line").map_or(Some(LINE_TOKENS), |value| {
+        reader.small(value, "line", needs(Dimension::Tokens), 1)
+    });
+    let rule = CurriculumRule {
+        pieces: pieces?,
+        introduce: introduce?,
+        split: split?,
+        schedule: schedule?,
+        line_tokens: line_tokens?,
     };
-    let value = reader.follow(value)?;
-    let rule = rule(value, algebra, used, reader)?;
-    Some(At { value: rule, span: value.span })
+    Some(At { value: rule, span })
 }
 
-fn rule<'a>(
-    value: &'a Expr,
-    algebra: Algebra<'_>,
-    used: Option<&Directions>,
-    reader: &mut Reader<'_, 'a>,
-) -> Option<WeightRule> {
-    let Some((word, span)) = head(value) else {
-        reader.wrong_type("weight", "`uniform`, `temperature(...)` or `table({ ... })`", value);
-        return None;
-    };
-    match word {
-        "uniform" => {
-            reader.args("uniform", arguments(value), &[]);
-            Some(WeightRule::Uniform)
+/// `above(0.2)`: tasks with a larger share lie on several lanes. In parts per billion.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "rounded, between 1 and a billion"
+)]
+fn split<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<u64> {
+    let value = reader.follow(value)?;
+    match head(value) {
+        Some(("none", _)) => Some(SHARE_PARTS),
+        Some(("above", span)) => {
+            let args = reader.args("above", arguments(value), &["share"]);
+            let share = reader.argument(("above", span), &args, "share", "above(0.2)")?;
+            let bounds = Bounds { low_open: true, ..Bounds::FRACTION };
+            let share = reader.real(share, "share", PLAIN, bounds)?;
+            Some(libm::round(share * SHARE_PARTS as f64).max(1.0) as u64)
         }
-        "temperature" => {
-            let args = reader.args("temperature", arguments(value), &["exponent"]);
-            let exponent = reader.argument((word, span), &args, "exponent", "temperature(0.5)")?;
-            let bounds = Bounds { low: 0.0, low_open: false, high: 10.0, high_open: false };
-            reader.real(exponent, "temperature", PLAIN, bounds).map(WeightRule::Temperature)
+        Some((word, span)) => {
+            reader.unknown_choice(word, span, "split", &["above", "none"], &[]);
+            None
         }
-        "table" => {
-            let args = reader.args("table", arguments(value), &["weights"]);
-            let table =
-                reader.argument((word, span), &args, "weights", "table({ cs -> de = 0.3 })")?;
-            table_of(table, algebra, used, reader)
-        }
-        _ => {
-            reader.unknown_choice(
-                word,
-                span,
-                "weight",
-                &["uniform", "temperature", "table"],
-                &["unimax"],
-            );
+        None => {
+            reader.wrong_type("split", "`above(0.2)` or `none`", value);
             None
         }
     }
 }
 
-fn table_of<'a>(
-    table: &'a Expr,
-    algebra: Algebra<'_>,
-    used: Option<&Directions>,
+/// `none`, `by_weight`, or starts of directions.
+fn introduce<'a>(
+    value: &'a Expr,
+    known: Known<'_>,
+    pieces: Option<&[WeightPiece]>,
     reader: &mut Reader<'_, 'a>,
-) -> Option<WeightRule> {
-    let table = reader.follow(table)?;
-    let ExprKind::Map(rows) = &table.kind else {
-        reader.wrong_type("table", "`{ cs -> de = 0.3 ... }`", table);
-        return None;
-    };
-    let mut weights: BTreeMap<(String, String), f64> = BTreeMap::new();
-    let mut places: BTreeMap<(String, String), Span> = BTreeMap::new();
-    let mut faulty = used.is_none();
-    for (pairs, weight) in rows {
-        let directions = algebra.directions(pairs, reader);
-        let weight = reader.real(weight, "weight", PLAIN, Bounds::POSITIVE);
-        let (Some(directions), Some(weight)) = (directions, weight) else {
+) -> Option<Introduction> {
+    let value = reader.follow(value)?;
+    if let ExprKind::Map(rows) = &value.kind {
+        return given(rows, known, reader).map(Introduction::Given);
+    }
+    match head(value) {
+        Some(("none", _)) => Some(Introduction::AtOnce),
+        Some(("by_weight", span)) => {
+            let one = pieces.is_none_or(|pieces| {
+                matches!(pieces, [WeightPiece { rule: WeightRule::Temperature(_), .. }])
+            });
+            if !one {
+                reader.report(ResolveError::Conflict {
+                    fault: "`by_weight` needs one weight for the whole run".to_owned(),
+                    span,
+                    here: "starts follow from weights",
+                    other: pieces.and_then(<[_]>::first).map_or(span, |piece| piece.span),
+                    there: "not `temperature(T)` alone",
+                    help: "write `weight = temperature(T)`, or the starts themselves".to_owned(),
+                });
+                return None;
+            }
+            Some(Introduction::ByWeight)
+        }
+        Some((word, span)) => {
+            reader.unknown_choice(word, span, "introduce", &["by_weight", "none"], &[]);
+            None
+        }
+        None => {
+            let expected = "`none`, `by_weight` or `{ cs -> en = at(10k steps) }`";
+            reader.wrong_type("introduce", expected, value);
+            None
+        }
+    }
+}
+
+/// When a direction takes part, as written.
+#[derive(Debug, Clone)]
+struct Start {
+    /// Steps before it.
+    steps: u64,
+    /// Directions that must be there first.
+    after: Vec<(String, String)>,
+    span: Span,
+}
+
+/// Steps before each direction takes part.
+fn given<'a>(
+    rows: &'a [(Expr, Expr)],
+    known: Known<'_>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<BTreeMap<(String, String), u64>> {
+    let mut starts: BTreeMap<(String, String), Start> = BTreeMap::new();
+    let mut faulty = false;
+    for (pairs, moment) in rows {
+        let directions = selected(pairs, known, reader);
+        let (Some(directions), Some(start)) = (directions, moment_of(moment, known, reader)) else {
             faulty = true;
             continue;
         };
-        if used.is_some_and(|used| !directions.keys().any(|pair| used.contains_key(pair))) {
-            reader.report(ResolveError::EmptySelection {
-                what: "a row of the weight table".to_owned(),
-                span: pairs.span,
-                help: "none of its directions is among the tasks".to_owned(),
-            });
-        }
-        for pair in directions.into_keys() {
-            if let Some(first) = places.insert(pair.clone(), pairs.span) {
+        for pair in directions {
+            if let Some(first) =
+                starts.insert(pair.clone(), Start { span: pairs.span, ..start.clone() })
+            {
                 reader.report(ResolveError::Duplicate {
-                    what: "weight of".to_owned(),
+                    what: "introduction of".to_owned(),
                     word: format!("{} -> {}", pair.0, pair.1),
                     span: pairs.span,
-                    first,
-                    help: "give each direction one weight".to_owned(),
+                    first: first.span,
+                    help: "introduce each direction once".to_owned(),
                 });
                 faulty = true;
             }
-            weights.insert(pair, weight);
         }
     }
     if faulty {
         return None;
     }
-    let used = used?;
-    weights.retain(|pair, _| used.contains_key(pair));
-    let missing: Vec<String> = used
-        .keys()
-        .filter(|pair| !weights.contains_key(*pair))
-        .map(|(source, target)| format!("{source} -> {target}"))
-        .collect();
-    if missing.is_empty() {
-        return Some(WeightRule::Table(weights));
+    let mut found = BTreeMap::new();
+    for pair in starts.keys() {
+        let Some(start) = start_of(pair, &starts, &mut found, &mut BTreeSet::new()) else {
+            reader.report(ResolveError::CyclicValue {
+                name: format!("{} -> {}", pair.0, pair.1),
+                span: starts.get(pair).map(|start| start.span).unwrap_or_default(),
+                help: "it is introduced after itself; give one of the directions `at(... steps)`"
+                    .to_owned(),
+            });
+            return None;
+        };
+        found.insert(pair.clone(), start);
     }
-    reader.report(ResolveError::TableIncomplete {
-        missing: shortened(&missing),
-        span: table.span,
-        help: "every direction of the tasks needs a row; sets work too, `all -> en = 1.0`"
-            .to_owned(),
-    });
-    None
+    Some(found)
 }
 
-/// Some of many.
-fn shortened(pairs: &[String]) -> String {
-    let shown: Vec<&str> = pairs.iter().take(3).map(String::as_str).collect();
-    let more = pairs.len() - shown.len();
-    if more == 0 {
-        return suggest::listed(&shown, "and");
+/// The directions of the tasks that an expression selects.
+fn selected(
+    pairs: &Expr,
+    Known { algebra, used }: Known<'_>,
+    reader: &mut Reader<'_, '_>,
+) -> Option<Vec<(String, String)>> {
+    let directions = algebra.directions(pairs, reader)?;
+    let used = used?;
+    let found: Vec<(String, String)> =
+        directions.into_keys().filter(|pair| used.contains_key(pair)).collect();
+    if found.is_empty() {
+        reader.report(ResolveError::EmptySelection {
+            what: "a row of `introduce`".to_owned(),
+            span: pairs.span,
+            help: "none of its directions is among the tasks".to_owned(),
+        });
+        return None;
     }
-    let shown: Vec<String> = shown.iter().map(|pair| format!("`{pair}`")).collect();
-    format!("{} and {more} more", shown.join(", "))
+    Some(found)
+}
+
+/// `at(10k steps)`, `after(de -> en)`, `after(de -> en, 5k steps)`.
+fn moment_of<'a>(value: &'a Expr, known: Known<'_>, reader: &mut Reader<'_, 'a>) -> Option<Start> {
+    let value = reader.follow(value)?;
+    match head(value) {
+        Some(("at", span)) => {
+            let args = reader.args("at", arguments(value), &["steps"]);
+            let start = reader.argument(("at", span), &args, "steps", "at(10k steps)")?;
+            let rule = may_have(Dimension::Steps);
+            let steps = reader.whole(start, "steps", rule, (0, MOST_STEPS))?;
+            Some(Start { steps, after: Vec::new(), span })
+        }
+        Some(("after", span)) => {
+            let args = reader.args("after", arguments(value), &["pairs", "steps"]);
+            let pairs = reader.argument(("after", span), &args, "pairs", "after(de -> en)")?;
+            let after = selected(pairs, known, reader)?;
+            let steps = match optional(&args, "steps") {
+                None => 0,
+                Some(value) => steps(value, "steps", reader)?,
+            };
+            Some(Start { steps, after, span })
+        }
+        _ => {
+            reader.wrong_type("introduce", "`at(10k steps)` or `after(de -> en)`", value);
+            None
+        }
+    }
+}
+
+/// Steps before a direction takes part; none when it waits for itself. `waiting`: directions that wait for this one.
+fn start_of(
+    pair: &(String, String),
+    starts: &BTreeMap<(String, String), Start>,
+    found: &mut BTreeMap<(String, String), u64>,
+    waiting: &mut BTreeSet<(String, String)>,
+) -> Option<u64> {
+    if let Some(known) = found.get(pair) {
+        return Some(*known);
+    }
+    let Some(start) = starts.get(pair) else { return Some(0) };
+    if !waiting.insert(pair.clone()) {
+        return None;
+    }
+    let mut latest = 0;
+    for other in &start.after {
+        latest = start_of(other, starts, found, waiting)?.max(latest);
+    }
+    waiting.remove(pair);
+    let sum = latest.saturating_add(start.steps);
+    found.insert(pair.clone(), sum);
+    Some(sum)
+}
+
+/// What must fit the length of the training.
+pub(crate) fn check(
+    rule: &CurriculumRule,
+    section: &Section<'_>,
+    (steps, training): (u64, Span),
+    reader: &mut Reader<'_, '_>,
+) {
+    let conflict = |fault: String, span, here| ResolveError::Conflict {
+        fault,
+        span,
+        here,
+        other: training,
+        there: "training ends",
+        help: "move it to an earlier step, or train longer".to_owned(),
+    };
+    for piece in &rule.pieces {
+        if let Some(until) = piece.until.filter(|until| *until >= steps) {
+            let fault =
+                format!("a weight holds until step {until}, but training has {steps} steps");
+            reader.report(conflict(fault, piece.span, "what follows it never comes"));
+        }
+        if let WeightRule::Anneal(anneal) = &piece.rule
+            && let Some(length) = anneal.steps.filter(|length| *length > steps)
+        {
+            let fault = format!("an anneal takes {length} steps, but training has {steps} steps");
+            reader.report(conflict(fault, piece.span, "it never arrives"));
+        }
+    }
+    if let Introduction::Given(starts) = &rule.introduce
+        && let Some(((source, target), start)) = starts.iter().find(|(_, start)| **start >= steps)
+    {
+        let fault = format!(
+            "`{source} -> {target}` is introduced after {start} steps, but training has {steps}"
+        );
+        let span = section.value("introduce").map_or(section.span, |value| value.span);
+        reader.report(conflict(fault, span, "a task that never takes part"));
+    }
 }

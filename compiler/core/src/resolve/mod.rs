@@ -31,6 +31,7 @@ mod tests;
 mod training;
 mod units;
 mod values;
+mod weights;
 
 use mmc_syntax::source::SourceMap;
 

@@ -13,6 +13,13 @@ use mmc_syntax::source::SourceMap;
 use super::resolve;
 use crate::diagnostics::Diagnostics;
 use crate::ir::experiment::{Experiment, TransformWish, WeightRule};
+
+/// The one rule of weights.
+fn weight(experiment: &Experiment) -> WeightRule {
+    let pieces = &experiment.curriculum.value.pieces;
+    assert_eq!(pieces.len(), 1);
+    pieces[0].rule.clone()
+}
 use crate::stdlib;
 use crate::world::{CorpusFacts, TokenizerFacts, World, WorldError};
 
@@ -121,7 +128,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(experiment.model.encoder[1].sharing, Sharing::SourceGroup("groups".into()));
     assert_eq!(experiment.model.encoder[0].layers, 1);
     assert_eq!(experiment.encoder_spans.len(), 2);
-    assert_eq!(experiment.weights.value, WeightRule::Temperature(1.0));
+    assert_eq!(weight(&experiment), WeightRule::Temperature(1.0));
     let training = &experiment.training.value;
     assert_eq!((training.accumulate, training.shuffle, training.clip), (1, 10_000, None));
     assert_eq!(training.precision, Precision::Fp32);
@@ -173,10 +180,10 @@ fn params_are_given_or_defaulted() {
     );
     let frame = [("frame.mmc", FRAME)];
     let default = try_with(&main, &frame, &[]).unwrap();
-    assert_eq!(default.weights.value, WeightRule::Temperature(0.5));
+    assert_eq!(weight(&default), WeightRule::Temperature(0.5));
     assert_eq!(default.model.ffn, 1_000);
     let given = try_with(&main, &frame, &[("t", "0.1"), ("d", "2k"), ("t", "1")]).unwrap();
-    assert_eq!(given.weights.value, WeightRule::Temperature(1.0), "the last one wins");
+    assert_eq!(weight(&given), WeightRule::Temperature(1.0), "the last one wins");
     assert_eq!(given.model.ffn, 2_000);
     for bad in ["", "-", "x", "1 tokens", "nan", "inf", "1e999"] {
         assert!(try_with(&main, &frame, &[("t", bad)]).is_err(), "{bad}");
@@ -242,7 +249,7 @@ fn a_table_may_use_sets() {
         "tasks t { pairs = all -> en  corpus = text  transforms = [pieces] }\n\
          curriculum { weight = table({ slavic -> all = 1, (all - slavic) -> en = 0.5 }) }",
     );
-    let WeightRule::Table(table) = experiment.weights.value else { unreachable!("a table") };
+    let WeightRule::Table(table) = weight(&experiment) else { unreachable!("a table") };
     assert_eq!(table.len(), 4);
     assert_eq!(table.get(&("cs".to_owned(), "en".to_owned())), Some(&1.0));
     assert_eq!(table.get(&("fr".to_owned(), "en".to_owned())), Some(&0.5));

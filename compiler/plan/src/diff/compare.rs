@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diff::{Change, Subject, Value, What, parts};
+use crate::diff::{Change, Subject, Value, What, curriculum, parts};
 use crate::plan::{
     CheckpointSpec, ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, LinkSpec, Optimizer,
     Plan, RankSpec, TrainingSpec,
@@ -106,6 +106,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
         modules,
         tasks,
         training,
+        curriculum: _,
         lanes,
         cluster,
         ranks,
@@ -123,6 +124,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
     parts::modules(&mut found, (modules, &after.modules), (before, after));
     parts::tasks(&mut found, (tasks, &after.tasks), (before, after));
     compare_training(&mut found, training, &after.training);
+    curriculum::compare(&mut found, before, after);
     compare_lanes(&mut found, (lanes.len(), after.lanes.len()), (ranks, &after.ranks));
     compare_cluster(&mut found, cluster, &after.cluster);
     compare_ranks(&mut found, ranks, &after.ranks);

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use crate::units;
 
 mod compare;
+mod curriculum;
 mod parts;
 mod text;
 
@@ -62,6 +63,8 @@ pub enum Subject {
     Task,
     /// Steps, batches, optimiser, schedule.
     Training,
+    /// The curriculum.
+    Curriculum,
     /// A lane.
     Lane,
     /// The machine.

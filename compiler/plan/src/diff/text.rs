@@ -122,6 +122,7 @@ fn title(subject: Subject) -> &'static str {
         Subject::Module => "modules",
         Subject::Task => "tasks",
         Subject::Training => "training",
+        Subject::Curriculum => "curriculum",
         Subject::Lane => "lanes",
         Subject::Cluster => "cluster",
         Subject::Rank => "ranks",

@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::plan::{FORMAT, Plan};
 
 mod communicators;
+mod curriculum;
 mod estimates;
 mod lanes;
 mod modules;
@@ -50,6 +51,8 @@ pub enum Rule {
     Lines,
     /// A task's share is what its lanes give it, and all shares sum to a billion.
     Share,
+    /// Windows go up through the run, courses fill them and lanes' orders are whole.
+    Curriculum,
     /// Every lane is on exactly one rank.
     LaneRank,
     /// Every rank is a device of the cluster of its own.
@@ -100,6 +103,7 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     tasks::check(plan, &mut findings);
     modules::check(plan, &mut findings);
     lanes::check(plan, &mut findings);
+    curriculum::check(plan, &mut findings);
     ranks::check(plan, &index, &mut findings);
     communicators::check(plan, &index, &mut findings);
     estimates::check(plan, &mut findings);

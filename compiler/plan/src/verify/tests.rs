@@ -1,6 +1,7 @@
 //! Sample plans keep every rule; plans spoilt at one place break the rule that stands for it.
 
 use super::*;
+use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Sharing, StackOverride, StackPattern};
 use crate::plan::{CommunicatorSpec, LaneTask, Optimizer, Schedule, Transform};
 use crate::sample::{self, Sample};
@@ -220,6 +221,47 @@ fn lanes_are_checked() {
         grown.parts += parts;
     });
     breaks(Rule::Share, |plan| plan.tasks.get_mut("t.de-en").unwrap().share += 1);
+}
+
+#[test]
+fn curricula_are_checked() {
+    let spoils: [fn(&mut Plan); 9] = [
+        |plan| plan.curriculum.windows.clear(),
+        |plan| plan.curriculum.windows.reverse(),
+        |plan| plan.curriculum.windows[1] = plan.training.steps + 1,
+        |plan| drop(plan.curriculum.shares.pop_first()),
+        |plan| drop(plan.curriculum.lanes.pop()),
+        |plan| plan.curriculum.shares.get_mut("t.de-en").unwrap().truncate(1),
+        |plan| plan.curriculum.schedule = Coupling::Independent,
+        |plan| plan.curriculum.orders[0].tasks[0] = plan.curriculum.orders[0].tasks[1].clone(),
+        |plan| drop(plan.curriculum.orders.pop()),
+    ];
+    let with = |spoil: &dyn Fn(&mut Plan)| {
+        broken(|plan| {
+            plan.curriculum = sample::two_windows(plan);
+            spoil(plan);
+        })
+    };
+    assert!(with(&|_| ()).is_empty());
+    for spoil in spoils {
+        assert!(with(&spoil).contains(&Rule::Curriculum));
+    }
+    // Shares or parts that no longer fill their window, or are not what the mean says.
+    assert!(
+        with(&|plan| plan.curriculum.shares.get_mut("t.de-en").unwrap()[0] += 1)
+            .contains(&Rule::Share)
+    );
+    assert!(
+        with(&|plan| plan.curriculum.lanes[0].tasks.values_mut().next().unwrap()[0] += 1)
+            .contains(&Rule::LaneParts)
+    );
+    let moved = with(&|plan| {
+        let mut courses = plan.curriculum.lanes[0].tasks.values_mut();
+        let (one, other) = (courses.next().unwrap(), courses.next().unwrap());
+        other[0] += one[0];
+        one[0] = 0;
+    });
+    assert!(moved.contains(&Rule::Share) && moved.contains(&Rule::LaneParts));
 }
 
 #[test]

@@ -1,0 +1,279 @@
+//! One spread of the whole run -> a spread for every window of the curriculum, each giving every task its share in that window.
+//!
+//! A window starts from what the window before had, scaled to its shares; lanes that are then too full hand amounts to lanes with
+//! room, to such as hold the task's modules already where there are any. Nothing is done for a run of one window whose tasks
+//! need no copies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ir::ids::ModuleId;
+use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::task::{SHARE_PARTS, TaskTable};
+
+/// Per lane: task -> its amount there, in parts of [`SHARE_PARTS`]; positive.
+pub(super) type Amounts = Vec<BTreeMap<usize, u64>>;
+
+/// Pairs of task and lane that are weighed for one move; with more of them, the largest amount goes to the emptiest lane.
+const MOST_CHOICES: usize = 50_000;
+
+/// The spreads of all windows.
+pub(super) fn spreads(base: Amounts, table: &TaskTable, graph: &ModuleGraph) -> Vec<Amounts> {
+    let copies: Vec<u64> = table.tasks.iter().map(|task| u64::from(task.copies.max(1))).collect();
+    if table.windows.len() < 2 && copies.iter().all(|copies| *copies == 1) {
+        return vec![base];
+    }
+    let modules = |path: &TaskPath| {
+        let held: BTreeSet<usize> = path.modules().into_iter().map(ModuleId::index).collect();
+        held.into_iter().collect()
+    };
+    let mut mover = Mover {
+        modules: graph.paths.iter().map(modules).collect(),
+        parameters: graph.modules.iter().map(|module| module.parameters).collect(),
+        held: vec![BTreeSet::new(); base.len()],
+        copies,
+    };
+    mover.hold(&base);
+    let mut before = base.clone();
+    let mut found = Vec::with_capacity(table.windows.len());
+    for window in &table.windows {
+        let demand: Vec<u64> =
+            window.shares.iter().map(|share| share * base.len() as u64).collect();
+        let mut amounts = scaled(&before, &base, &demand);
+        mover.level(&mut amounts, &demand);
+        mover.cut(&mut amounts, &demand);
+        mover.hold(&amounts);
+        // A task that pauses comes back to where it was at home.
+        before.clone_from(&amounts);
+        found.push(amounts);
+    }
+    found
+}
+
+/// The amounts of the window before (of the base for tasks that it lacked), scaled to new demands.
+fn scaled(before: &Amounts, base: &Amounts, demand: &[u64]) -> Amounts {
+    let sums = |amounts: &Amounts| {
+        let mut sums = vec![0_u64; demand.len()];
+        for (&task, amount) in amounts.iter().flatten() {
+            if let Some(sum) = sums.get_mut(task) {
+                *sum += amount;
+            }
+        }
+        sums
+    };
+    let (now, first) = (sums(before), sums(base));
+    let mut done = vec![(0_u64, 0_u64); demand.len()];
+    let mut scaled = vec![BTreeMap::new(); base.len()];
+    let pauses = |task: usize| now.get(task).is_none_or(|sum| *sum == 0);
+    for ((tasks, before), base) in scaled.iter_mut().zip(before).zip(base) {
+        let kept = before.iter().filter(|(task, _)| !pauses(**task)).map(|entry| (entry, &now));
+        let new = base.iter().filter(|(task, _)| pauses(**task)).map(|entry| (entry, &first));
+        for ((&task, amount), sums) in kept.chain(new) {
+            let sum = sums.get(task).copied().unwrap_or(0);
+            let wanted = demand.get(task).copied().unwrap_or(0);
+            // Cut at running sums, so that the parts sum to the whole.
+            let Some((reached, given)) = done.get_mut(task) else { continue };
+            *reached += amount;
+            let upto = u128::from(wanted) * u128::from(*reached) / u128::from(sum.max(1));
+            let upto = u64::try_from(upto).unwrap_or(wanted);
+            if upto > *given {
+                tasks.insert(task, upto - *given);
+                *given = upto;
+            }
+        }
+    }
+    scaled
+}
+
+/// Moves amounts between lanes.
+struct Mover {
+    /// Task -> its modules, ascending.
+    modules: Vec<Vec<usize>>,
+    /// Module -> its parameters.
+    parameters: Vec<u64>,
+    /// Lane -> modules that it holds in any window so far.
+    held: Vec<BTreeSet<usize>>,
+    /// Task -> lanes that it must lie on.
+    copies: Vec<u64>,
+}
+
+impl Mover {
+    fn hold(&mut self, amounts: &Amounts) {
+        for (held, tasks) in self.held.iter_mut().zip(amounts) {
+            let modules = tasks.keys().filter_map(|&task| self.modules.get(task));
+            held.extend(modules.flatten());
+        }
+    }
+
+    /// Parameters that a lane would hold more with a task.
+    fn added(&self, task: usize, lane: usize) -> u64 {
+        let Some(held) = self.held.get(lane) else { return u64::MAX };
+        let modules = self.modules.get(task).into_iter().flatten();
+        let new = modules.filter(|module| !held.contains(module));
+        new.filter_map(|&module| self.parameters.get(module)).sum()
+    }
+
+    /// Most of a task that one lane may have.
+    fn most(&self, task: usize, demand: &[u64]) -> u64 {
+        let wanted = demand.get(task).copied().unwrap_or(0);
+        wanted.div_ceil(self.copies.get(task).copied().unwrap_or(1))
+    }
+
+    /// Fills all lanes alike.
+    fn level(&mut self, amounts: &mut Amounts, demand: &[u64]) {
+        let mut loads: Vec<u64> = amounts.iter().map(|tasks| tasks.values().sum()).collect();
+        loop {
+            let over = (0..loads.len()).filter(|&lane| loads.get(lane) > Some(&SHARE_PARTS));
+            let Some(from) = over.max_by_key(|&lane| (loads.get(lane).copied(), lane)) else {
+                return;
+            };
+            let excess = loads.get(from).map_or(0, |load| load - SHARE_PARTS);
+            let room =
+                |lane: usize| SHARE_PARTS.saturating_sub(loads.get(lane).copied().unwrap_or(0));
+            let open: Vec<(usize, u64)> = (0..loads.len())
+                .map(|lane| (lane, room(lane)))
+                .filter(|(_, room)| *room > 0)
+                .collect();
+            let Some((task, to, amount)) = self.best_move(amounts, from, excess, &open, demand)
+            else {
+                return;
+            };
+            shift(amounts, task, (from, to), amount);
+            if let Some(held) = self.held.get_mut(to) {
+                held.extend(self.modules.get(task).into_iter().flatten());
+            }
+            if let Some(load) = loads.get_mut(from) {
+                *load -= amount;
+            }
+            if let Some(load) = loads.get_mut(to) {
+                *load += amount;
+            }
+        }
+    }
+
+    /// The move off a lane that adds fewest parameters, of these the largest.
+    fn best_move(
+        &self,
+        amounts: &Amounts,
+        from: usize,
+        excess: u64,
+        open: &[(usize, u64)],
+        demand: &[u64],
+    ) -> Option<(usize, usize, u64)> {
+        let tasks = amounts.get(from)?;
+        let on = |lane: usize, task: usize| {
+            amounts.get(lane).and_then(|tasks| tasks.get(&task)).copied().unwrap_or(0)
+        };
+        let fits = |task: usize, amount: u64, (lane, room): (usize, u64)| {
+            let left = match self.copies.get(task) {
+                Some(1) | None => u64::MAX,
+                Some(_) => self.most(task, demand).saturating_sub(on(lane, task)),
+            };
+            amount.min(excess).min(room).min(left)
+        };
+        if tasks.len() * open.len() > MOST_CHOICES {
+            let (&task, &amount) = tasks.iter().max_by_key(|(task, amount)| (**amount, **task))?;
+            let &(to, room) = open.iter().max_by_key(|(lane, room)| (*room, *lane))?;
+            return Some((task, to, amount.min(excess).min(room)));
+        }
+        let choices = tasks.iter().flat_map(|(&task, &amount)| {
+            open.iter().map(move |&place| (task, place.0, fits(task, amount, place)))
+        });
+        choices
+            .filter(|(_, _, amount)| *amount > 0)
+            .min_by_key(|&(task, to, amount)| {
+                (self.added(task, to), std::cmp::Reverse(amount), task, to)
+            })
+            // Copies that no lane has room for keep together what must be somewhere.
+            .or_else(|| {
+                let (&task, &amount) = tasks.iter().next()?;
+                let &(to, room) = open.first()?;
+                Some((task, to, amount.min(excess).min(room)))
+            })
+    }
+
+    /// Takes from every lane what it has too much of a task with copies, in exchange for as much of other tasks.
+    fn cut(&mut self, amounts: &mut Amounts, demand: &[u64]) {
+        let split: Vec<usize> =
+            (0..self.copies.len()).filter(|&task| self.copies.get(task) > Some(&1)).collect();
+        for &task in &split {
+            let most = self.most(task, demand);
+            for from in 0..amounts.len() {
+                // Each turn fills a lane, empties one, or ends.
+                for _ in 0..amounts.len() {
+                    let on = |lane: usize| {
+                        amounts.get(lane).and_then(|on| on.get(&task)).copied().unwrap_or(0)
+                    };
+                    let excess = on(from).saturating_sub(most);
+                    let free = |lane: &usize| *lane != from && on(*lane) < most;
+                    let cost = |&lane: &usize| (on(lane) == 0, self.added(task, lane), lane);
+                    let Some(to) = (0..amounts.len()).filter(free).min_by_key(cost) else { break };
+                    let amount = excess.min(most - on(to));
+                    if amount == 0 || !self.exchange(amounts, task, (from, to), amount, demand) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves an amount of a task, and as much of other tasks back; whether anything moved.
+    fn exchange(
+        &mut self,
+        amounts: &mut Amounts,
+        task: usize,
+        (from, to): (usize, usize),
+        amount: u64,
+        demand: &[u64],
+    ) -> bool {
+        let mut back: Vec<(u64, usize, u64)> = amounts
+            .get(to)
+            .into_iter()
+            .flatten()
+            .filter(|(other, _)| **other != task)
+            .map(|(&other, &there)| {
+                let here = amounts.get(from).and_then(|on| on.get(&other)).copied().unwrap_or(0);
+                let left = match self.copies.get(other) {
+                    Some(1) | None => there,
+                    Some(_) => there.min(self.most(other, demand).saturating_sub(here)),
+                };
+                (self.added(other, from), other, left)
+            })
+            .collect();
+        back.sort_unstable();
+        let mut left = amount;
+        for (_, other, there) in back {
+            let moved = there.min(left);
+            if moved > 0 {
+                shift(amounts, other, (to, from), moved);
+                left -= moved;
+            }
+        }
+        if left < amount {
+            shift(amounts, task, (from, to), amount - left);
+        }
+        for lane in [from, to] {
+            if let (Some(held), Some(tasks)) = (self.held.get_mut(lane), amounts.get(lane)) {
+                held.extend(tasks.keys().filter_map(|&task| self.modules.get(task)).flatten());
+            }
+        }
+        left < amount
+    }
+}
+
+/// Moves an amount of a task from one lane to another.
+fn shift(amounts: &mut Amounts, task: usize, (from, to): (usize, usize), amount: u64) {
+    if let Some(tasks) = amounts.get_mut(from)
+        && let Some(there) = tasks.get_mut(&task)
+    {
+        *there -= amount;
+        if *there == 0 {
+            tasks.remove(&task);
+        }
+    }
+    if let Some(tasks) = amounts.get_mut(to) {
+        *tasks.entry(task).or_default() += amount;
+    }
+}
+
+#[cfg(test)]
+mod tests;
