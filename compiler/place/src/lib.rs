@@ -13,18 +13,22 @@
 )]
 
 mod answer;
+mod bound;
 mod check;
 mod cost;
 mod counts;
 mod instance;
+pub mod mammoth;
 mod objective;
 mod portfolio;
 mod problem;
+mod random;
 mod seed;
 mod state;
 mod tally;
 
 pub use answer::{Algorithm, Answer, Effort, Infeasible, Reason};
+pub use bound::{Cover, bound};
 pub use check::{Fault, check};
 pub use cost::{broken, cost};
 pub use instance::{Instance, Lists};

@@ -242,14 +242,15 @@ impl<'a> State<'a> {
         if from == to {
             return Change::NONE;
         }
-        if self.matters.moves {
+        if self.matters.moves && self.instance.most_memory.is_some() {
             return self
                 .trying(|state| state.shift_to(task, to), |state| state.shift_to(task, from));
         }
         let modules = self.instance.modules_of.of(task);
         self.work += modules.len() as u64;
         let cost = modules.iter().map(|&module| self.shift(module as usize, from, to)).sum();
-        Change { excess: 0, cost }
+        let shared = Change { excess: 0, cost };
+        if self.matters.moves { shared + self.tallying(&[(task, from, to)]) } else { shared }
     }
 
     /// What exchanging two tasks would change.
@@ -259,14 +260,20 @@ impl<'a> State<'a> {
         if here == there || self.instance.class[one] == self.instance.class[other] {
             return Change::NONE;
         }
-        if self.matters.swap(self.instance, one, other) {
+        let matters = self.matters.swap(self.instance, one, other);
+        if matters && self.instance.most_memory.is_some() {
             return self.trying(|state| state.swap(one, other), |state| state.swap(one, other));
         }
         let (mine, theirs) = (self.instance.modules_of.of(one), self.instance.modules_of.of(other));
         self.work += (mine.len() + theirs.len()) as u64;
         let cost = apart(mine, theirs).map(|module| self.shift(module, here, there)).sum::<i64>()
             + apart(theirs, mine).map(|module| self.shift(module, there, here)).sum::<i64>();
-        Change { excess: 0, cost }
+        let shared = Change { excess: 0, cost };
+        if matters {
+            shared + self.tallying(&[(one, here, there), (other, there, here)])
+        } else {
+            shared
+        }
     }
 
     /// Moves a task.
@@ -282,6 +289,22 @@ impl<'a> State<'a> {
         self.take(other);
         self.put(one, there);
         self.put(other, here);
+    }
+
+    /// What moves do to the sums of the devices, where holding a module is not one of them.
+    fn tallying(&mut self, moves: &[(usize, usize, usize)]) -> Change {
+        let sums = |tallies: &Tallies, instance| (tallies.excess(instance), tallies.cost(instance));
+        let before = sums(&self.tallies, self.instance);
+        for &(task, from, to) in moves {
+            self.tallies.take(self.instance, task, from);
+            self.tallies.put(self.instance, task, to);
+        }
+        let after = sums(&self.tallies, self.instance);
+        for &(task, from, to) in moves.iter().rev() {
+            self.tallies.take(self.instance, task, to);
+            self.tallies.put(self.instance, task, from);
+        }
+        Change { excess: after.0 - before.0, cost: after.1 - before.1 }
     }
 
     /// What a change does, by doing and undoing it.
