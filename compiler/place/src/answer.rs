@@ -17,8 +17,8 @@ pub struct Answer {
     pub algorithm: Algorithm,
     /// Steps of search: looks at a module of a task.
     pub work: u64,
-    /// The cheapest seed that the search started from.
-    pub seed_cost: u64,
+    /// The cheapest seed, which the search started from; none when it did not keep the limits.
+    pub seed_cost: Option<u64>,
 }
 
 impl Answer {
@@ -44,9 +44,7 @@ pub enum Algorithm {
     Greedy,
     /// Blocks of two partitions of the tasks, as tiles of a grid.
     Grid,
-    /// Tasks merged by what they share, placed, and taken apart again.
-    Multilevel,
-    /// Moves and swaps from a seed while they help.
+    /// Moves and swaps that bring a seed within its limits.
     Refinement,
     /// Moves and swaps that may cost at first.
     Annealing,
@@ -62,7 +60,6 @@ impl Algorithm {
         match self {
             Self::Greedy => "greedy",
             Self::Grid => "grid",
-            Self::Multilevel => "multilevel",
             Self::Refinement => "refinement",
             Self::Annealing => "annealing",
             Self::Neighbourhood => "neighbourhood",
@@ -88,6 +85,8 @@ impl Default for Effort {
 }
 
 impl Effort {
+    /// Seeds, and a short search.
+    pub(crate) const LEAST: Self = Self(1);
     /// The highest level.
     pub const MOST: u8 = 6;
 

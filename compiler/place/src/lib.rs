@@ -12,20 +12,24 @@
     reason = "numbers of tasks, modules and devices are checked once, and index the tables that were made for them"
 )]
 
+mod anneal;
 mod answer;
 mod bound;
 mod check;
 mod cost;
 mod counts;
+mod infeasible;
 mod instance;
 pub mod mammoth;
 mod objective;
 mod portfolio;
 mod problem;
 mod random;
+mod repair;
 mod seed;
 mod state;
 mod tally;
+mod window;
 
 pub use answer::{Algorithm, Answer, Effort, Infeasible, Reason};
 pub use bound::{Cover, bound};

@@ -316,7 +316,8 @@ impl<'a> State<'a> {
         Change { excess: new_excess - excess, cost: new_cost - cost }
     }
 
-    fn standing(&self) -> (i64, i64) {
+    /// The excess, and the cost without what is left out of the tables.
+    pub(crate) fn standing(&self) -> (i64, i64) {
         (self.tallies.excess(self.instance), self.shared + self.tallies.cost(self.instance))
     }
 

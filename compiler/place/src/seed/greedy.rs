@@ -4,7 +4,7 @@ use crate::instance::Instance;
 use crate::state::{Change, State};
 
 /// An assignment that keeps the numbers of tasks, or none when pins or seats forbid it.
-pub(crate) fn seed(instance: &Instance) -> Option<State<'_>> {
+pub(super) fn seed(instance: &Instance, work: &mut u64) -> Option<Vec<u32>> {
     let mut state = State::empty(instance);
     for (task, pin) in instance.pinned.iter().enumerate() {
         if let Some(device) = *pin {
@@ -42,7 +42,8 @@ pub(crate) fn seed(instance: &Instance) -> Option<State<'_>> {
         let (least, most) = instance.seats[device];
         (least as usize..=most as usize).contains(&state.here(device).len())
     });
-    is_kept.then_some(state)
+    *work += state.work();
+    is_kept.then(|| state.homes().to_vec())
 }
 
 fn lacking(state: &State<'_>) -> usize {
