@@ -3,6 +3,7 @@
 mod cli;
 mod docs;
 mod golden;
+mod groups;
 mod house;
 mod laws;
 mod oracle;

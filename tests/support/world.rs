@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mmc_core::cluster::TextProfile;
 use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
 use mmc_plan::VocabularyKind;
 
@@ -70,5 +71,12 @@ impl World for TestWorld {
             eos: Some(2),
             pad: None,
         })
+    }
+    /// Languages whose files' names end alike are alike.
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        if self.missing.contains(path) {
+            return Err(WorldError::Missing);
+        }
+        Ok(TextProfile::of_lines([path]))
     }
 }

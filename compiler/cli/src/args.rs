@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, diff, emit, eval, explain, fmt, index, passes, plan, run, synth, tokenizer, translate,
+    check, diff, emit, eval, explain, fmt, groups, index, passes, plan, run, synth, tokenizer,
+    translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     /// Explain a diagnostic code
     Explain(explain::Arguments),
+    /// Show the groups of languages, with the trees of those that were found by distances
+    Groups(groups::Arguments),
     /// Write what a plan needs to know of corpora and tokenizers, to plan where they are not
     Index(index::Arguments),
     /// Write a plan for another program: a batch script, a graph
@@ -58,6 +61,7 @@ impl Command {
             Self::Passes => passes::run(),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Explain(arguments) => explain::run(&arguments),
+            Self::Groups(arguments) => groups::run(&arguments),
             Self::Index(arguments) => index::run(&arguments),
             Self::Emit(arguments) => emit::run(&arguments),
             Self::Synth(arguments) => synth::run(&arguments),

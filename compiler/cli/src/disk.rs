@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use mmc_core::cluster::TextProfile;
+use mmc_core::cluster::profile::PROFILED_LINES;
 use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
 use mmc_plan::VocabularyKind;
 use rayon::prelude::*;
@@ -160,6 +162,23 @@ impl World for Disk {
         *self.changed.borrow_mut() = true;
         Ok(facts)
     }
+
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        stamp(path)?;
+        profile(path).map_err(|fault| WorldError::Unreadable(fault.to_string()))
+    }
+}
+
+/// The profile of a file's first lines.
+fn profile(path: &str) -> Result<TextProfile, mmc_text::TextError> {
+    let mut reader = mmc_text::lines::open(path)?;
+    let mut lines = Vec::new();
+    while lines.len() < PROFILED_LINES
+        && let Some(line) = reader.next_text()?
+    {
+        lines.push(line.to_owned());
+    }
+    Ok(TextProfile::of_lines(lines))
 }
 
 /// Paths below `folder` (empty, or ending in `/`) that fit the segments.

@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod dendrogram;
 mod diff;
 mod disk;
 mod emit;
@@ -13,6 +14,7 @@ mod eval;
 mod explain;
 mod findings;
 mod fmt;
+mod groups;
 mod index;
 mod launch;
 mod output;

@@ -4,10 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mmc_core::diagnostics::Diagnostics;
 use mmc_core::index::{CorpusIndex, Indexed};
+use mmc_core::ir::experiment::Experiment;
+use mmc_core::resolve::resolve;
 use mmc_core::world::World;
 use mmc_core::{Compilation, Options};
 use mmc_plan::Plan;
+use mmc_syntax::SourceMap;
 
 use crate::disk::Disk;
 use crate::error::{At as _, CliError, Exit, Stop};
@@ -65,20 +69,40 @@ impl ProgramArguments {
 impl SourceArguments {
     /// Compiles a source.
     pub(crate) fn compile(&self, file: &Path, options: Options) -> Result<Compiled, Stop> {
-        let disk = Disk::new();
-        let compilation = if let Some(path) = &self.index {
-            let text = fs::read_to_string(path).reading(path)?;
-            let index = CorpusIndex::from_yaml(&text).map_err(|fault| CliError::BadIndex {
-                path: path.clone(),
-                reason: fault.to_string(),
-            })?;
-            let world = Indexed { sources: &disk, index: &index };
-            compile(file, &self.params, &world, &disk, options)?
-        } else {
-            compile(file, &self.params, &disk, &disk, options)?
-        };
+        let (disk, index) = (Disk::new(), self.read_index()?);
+        let indexed = index.as_ref().map(|index| Indexed { sources: &disk, index });
+        let world = indexed.as_ref().map_or(&disk as &dyn World, |world| world);
+        let compilation = compile(file, &self.params, world, &disk, options)?;
         let Compilation { plan, findings, sources, stages } = compilation;
         Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
+    }
+
+    /// Resolves a source without planning it. Findings are shown; without an experiment everything is said already.
+    pub(crate) fn resolve(&self, file: &Path) -> Result<Experiment, Stop> {
+        let (disk, index) = (Disk::new(), self.read_index()?);
+        let indexed = index.as_ref().map(|index| Indexed { sources: &disk, index });
+        let world = indexed.as_ref().map_or(&disk as &dyn World, |world| world);
+        let entry = readable(file)?;
+        loop {
+            let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
+            let found = resolve(entry, &self.params, world, &mut sources, &mut diagnostics);
+            if disk.learn() {
+                continue;
+            }
+            disk.keep();
+            Findings::new(diagnostics.into_findings(), sources).show();
+            return found.map_err(|_| Stop::Said(Exit::FINDINGS));
+        }
+    }
+
+    fn read_index(&self) -> Result<Option<CorpusIndex>, Stop> {
+        let Some(path) = &self.index else { return Ok(None) };
+        let text = fs::read_to_string(path).reading(path)?;
+        let index = CorpusIndex::from_yaml(&text).map_err(|fault| CliError::BadIndex {
+            path: path.clone(),
+            reason: fault.to_string(),
+        })?;
+        Ok(Some(index))
     }
 }
 
@@ -98,18 +122,23 @@ pub(crate) fn compile(
     disk: &Disk,
     options: Options,
 ) -> Result<Compilation, Stop> {
-    // A file that isn't there is wrong usage, not a finding in it.
-    fs::File::open(file).reading(file)?;
-    let entry = file.to_str().ok_or_else(|| CliError::Usage {
-        message: format!("the path `{}` is not UTF-8", file.display()),
-        help: "rename the file".to_owned(),
-    })?;
+    let entry = readable(file)?;
     let mut compilation = mmc_core::compile(entry, params, world, options);
     while disk.learn() {
         compilation = mmc_core::compile(entry, params, world, options);
     }
     disk.keep();
     Ok(compilation)
+}
+
+/// The path of a source. A file that isn't there is wrong usage, not a finding in it.
+fn readable(file: &Path) -> Result<&str, Stop> {
+    fs::File::open(file).reading(file)?;
+    let entry = file.to_str().ok_or_else(|| CliError::Usage {
+        message: format!("the path `{}` is not UTF-8", file.display()),
+        help: "rename the file".to_owned(),
+    })?;
+    Ok(entry)
 }
 
 /// Whether a file is a plan by its name.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use mmc_core::Options;
+use mmc_core::cluster::TextProfile;
 use mmc_core::diagnostics::Diagnostics;
 use mmc_core::ir::experiment::{Experiment, TokenizerMethod, TokenizerTraining};
 use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
@@ -193,5 +194,9 @@ impl World for Untrained<'_> {
             (Err(_), Some(wanted)) => Ok(trainable(wanted)),
             (found, _) => found,
         }
+    }
+
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        self.disk.profile(path)
     }
 }

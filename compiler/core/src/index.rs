@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use mmc_plan::VocabularyKind;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::TextProfile;
 use crate::world::{CorpusFacts, TokenizerFacts, World, WorldError};
 
 /// Facts by path, as the experiment's templates spell it.
@@ -18,6 +19,9 @@ pub struct CorpusIndex {
     /// Tokenizer files.
     #[serde(default)]
     pub tokenizers: BTreeMap<String, TokenizerFacts>,
+    /// Letters and words of corpus files that languages are compared by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, TextProfile>,
 }
 
 /// Why a text is no index: what the reader says.
@@ -87,6 +91,10 @@ impl World for Indexed<'_> {
     fn tokenizer(&self, path: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
         self.index.tokenizers.get(path).cloned().ok_or(WorldError::Missing)
     }
+
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        self.index.profiles.get(path).cloned().ok_or(WorldError::Missing)
+    }
 }
 
 /// A world that notes all facts that it was asked for: compiling with it makes the index of an experiment.
@@ -126,6 +134,12 @@ impl World for Recorder<'_> {
         let facts = self.world.tokenizer(path, kind)?;
         self.seen.borrow_mut().tokenizers.insert(path.to_owned(), facts.clone());
         Ok(facts)
+    }
+
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        let profile = self.world.profile(path)?;
+        self.seen.borrow_mut().profiles.insert(path.to_owned(), profile.clone());
+        Ok(profile)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod diagnostics;
 pub mod emit;
 pub mod index;
 pub mod ir;
+pub mod languages;
 pub mod lint;
 pub mod lower;
 mod parts;

@@ -28,11 +28,11 @@ pub const DIRECTION_VARIABLES: &[&str] = &[
 /// Variables of templates that are filled for one language.
 pub const LANGUAGE_VARIABLES: &[&str] = &["lang"];
 
-/// Filters that map a code to another scheme.
-pub const SCHEMES: &[&str] = &["flores", "iso1", "iso3", "opus"];
+/// Filters that map a code to another scheme; `macro`: ISO 639-3 of the macro-language, else of the language itself.
+pub const SCHEMES: &[&str] = &["flores", "iso1", "iso3", "macro", "opus"];
 
 /// Filters that templates may use.
-pub const FILTERS: &[&str] = &["flores", "iso1", "iso3", "lower", "opus", "upper"];
+pub const FILTERS: &[&str] = &["flores", "iso1", "iso3", "lower", "macro", "opus", "upper"];
 
 /// Why a template can't be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

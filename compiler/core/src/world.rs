@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::TextProfile;
+
 /// What the compiler may ask of its surroundings. The cli answers from the disk and the corpus index; tests from memory.
 pub trait World {
     /// The text of a `.mmc` file. Paths are as written by the user, joined to the importing file's folder.
@@ -16,6 +18,8 @@ pub trait World {
         path: &str,
         kind: mmc_plan::VocabularyKind,
     ) -> Result<TokenizerFacts, WorldError>;
+    /// The letters and words of the first lines of a corpus file.
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError>;
 }
 
 /// Why the world has no answer.

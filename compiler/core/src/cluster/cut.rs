@@ -52,6 +52,19 @@ impl Tree {
         leaves
     }
 
+    /// All leaves as a drawing of the tree lists them: left children before right ones.
+    pub fn leaf_order(&self) -> Vec<usize> {
+        let root = (self.leaves + self.merges.len()).checked_sub(1);
+        let (mut order, mut open) = (Vec::new(), Vec::from_iter(root));
+        while let Some(node) = open.pop() {
+            match node.checked_sub(self.leaves).and_then(|merge| self.merges.get(merge)) {
+                Some(merge) => open.extend([merge.right, merge.left]),
+                None => order.push(node),
+            }
+        }
+        order
+    }
+
     /// The node of every cluster, in the order of the heap's array.
     pub fn nodes(&self, clusters: usize) -> Vec<usize> {
         let Some(root) = (self.leaves + self.merges.len()).checked_sub(1) else {

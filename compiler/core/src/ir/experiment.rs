@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use mmc_plan::{ClusterSpec, Coupling, ExperimentSpec, ModelSpec, TrainingSpec, VocabularyKind};
 use mmc_syntax::source::Span;
 
+use crate::cluster::Clustering;
+use crate::languages;
+
 /// A value with the place that gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct At<T> {
@@ -67,12 +70,30 @@ impl Experiment {
 pub struct Language {
     /// Its code in the file; the name of modules and tasks.
     pub code: String,
-    /// English name, family, script: attributes as given, or from the built-in registry when it knows the code.
+    /// English name, family path, script and attributes of the user's own: as given, or from the registry of languages when it
+    /// knows the code.
     pub attributes: BTreeMap<String, String>,
-    /// Scheme (`iso1 iso3 flores opus`) -> code.
+    /// Scheme (`iso1 iso3 macro flores opus`) -> code.
     pub aliases: BTreeMap<String, String>,
     /// Its declaration.
     pub span: Span,
+}
+
+impl Language {
+    /// An attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).map(String::as_str)
+    }
+
+    /// The values of an attribute: the families of the path, from the stock down, or the one value.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let value = self.attribute(name);
+        if name == "family" {
+            value.map(|path| languages::families(path).collect()).unwrap_or_default()
+        } else {
+            value.into_iter().collect()
+        }
+    }
 }
 
 /// A grouping of languages.
@@ -82,6 +103,8 @@ pub struct Grouping {
     pub name: String,
     /// Language -> group.
     pub group_of: BTreeMap<String, String>,
+    /// How it was found, when it was.
+    pub clustering: Option<Clustering>,
     /// Its declaration.
     pub span: Span,
 }

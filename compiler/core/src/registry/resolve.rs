@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     over(
         "mmc::resolve::ambiguous",
         "a word with several meanings",
-        "Two groupings have a group of this name, with different members. Say which: `grouping.group`.",
+        "Two groupings have a group of this name, or it is the name of a group and of a family or script, with different members. Say which: `grouping.group`, `family.germanic`, `script.Latn`.",
         [
             "groups typology { germanic = [de]  other = [cs, en, fr] }\ntasks more { pairs = germanic -> fr  corpus = text  transforms = [pieces] }",
             "groups typology { germanic = [de]  other = [cs, en, fr] }\ntasks more { pairs = typology.germanic -> fr  corpus = text  transforms = [pieces] }",
@@ -50,6 +50,15 @@ pub(super) const ROWS: &[Row] = &[
         "a value defined by itself",
         "Values of `let` may use each other in any order, but not in a circle.",
         ["let a = b * 2\nlet b = a / 2", "let a = b * 2\nlet b = 256"],
+    ),
+    over(
+        "mmc::resolve::distance_table",
+        "a table that can't be read",
+        "A file of distances is a square (`lang,de,en`, then a row `de,0,0.3` a language in the same order) or a list (`a,b,distance`, then a row a pair); distances are finite, not negative, and the same in both directions. A file of features has a row of numbers a language; empty cells are unknown.",
+        [
+            "groups near = cluster(distances = \"crooked.csv\", count = 2)",
+            "groups near = cluster(distances = \"distances.csv\", count = 2)",
+        ],
     ),
     over(
         "mmc::resolve::duplicate",
@@ -120,6 +129,15 @@ pub(super) const ROWS: &[Row] = &[
         ["training { batch = 4096 }", "training { batch = 4096 tokens }"],
     ),
     over(
+        "mmc::resolve::no_attribute",
+        "a language without an attribute",
+        "Groups are made by an attribute that a language lacks. The registry knows family and script of some 700 languages; give the others theirs.",
+        [
+            "languages xx\ngroups stock = by(family)",
+            "languages xx\nlanguage xx { family = \"artificial/first\" }\ngroups stock = by(family)",
+        ],
+    ),
+    over(
         "mmc::resolve::not_built",
         "a construct without meaning yet",
         "The language has this construct, but this version of `mmc` can't run it. Leave it out; nothing is ignored silently.",
@@ -137,6 +155,14 @@ pub(super) const ROWS: &[Row] = &[
         "`all`, `each` and `self` are words of the pair algebra; languages, groups and values need names of their own.",
         ["languages all", "languages pl"],
     ),
+    Row {
+        code: "mmc::resolve::sample",
+        title: "text that languages can't be compared by",
+        meaning: "The template of `text` or `sizes` must give a file with text for every declared language.",
+        wrong: "groups near = cluster(text = \"absent.{lang}\", count = 2)",
+        right: "groups near = cluster(text = \"train.{lang}.gz\", count = 2)",
+        example: Example::Told,
+    },
     over(
         "mmc::resolve::table_incomplete",
         "a weight table with gaps",
@@ -165,12 +191,21 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     over(
+        "mmc::resolve::unbalanced",
+        "clusters that can't be balanced",
+        "No clusters of so many languages, or tokens, hold all languages. Raise `max` or `count`.",
+        [
+            "groups even = cluster(distances = family, balanced = size, count = 2, max = 1)",
+            "groups even = cluster(distances = family, balanced = size, count = 2, max = 3)",
+        ],
+    ),
+    over(
         "mmc::resolve::ungrouped",
         "a language without group",
         "A module is shared by groups, and a language that uses it is in none of them.",
         [
-            "groups script { latin = [cs, de] }\nmodel { encoder = [GROUP(script)] }",
-            "groups script { latin = [cs, de, en, fr] }\nmodel { encoder = [GROUP(script)] }",
+            "groups writing { latin = [cs, de] }\nmodel { encoder = [GROUP(writing)] }",
+            "groups writing { latin = [cs, de, en, fr] }\nmodel { encoder = [GROUP(writing)] }",
         ],
     ),
     over(
@@ -199,6 +234,24 @@ pub(super) const ROWS: &[Row] = &[
         right: "param temperature: float = 0.5        # mmc plan -p temperature=1.0",
         example: Example::Told,
     },
+    over(
+        "mmc::resolve::unmeasured",
+        "a language that a table lacks",
+        "Every declared language needs its row in the table of distances or features, by its code in the experiment.",
+        [
+            "languages nl\ngroups near = cluster(distances = \"distances.csv\", count = 2)",
+            "groups near = cluster(distances = \"distances.csv\", count = 2)",
+        ],
+    ),
+    over(
+        "mmc::resolve::unrelated",
+        "two languages of which nothing in common is known",
+        "No feature is known of both, and one of them has no family. A distance would be a guess.",
+        [
+            "language en { family = \"\" }\ngroups near = cluster(features = \"features.csv\", count = 2)",
+            "groups near = cluster(features = \"features.csv\", count = 2)",
+        ],
+    ),
     over(
         "mmc::resolve::wrong_set",
         "languages where directions are needed, or the other way round",

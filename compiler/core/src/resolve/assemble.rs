@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mmc_plan::ExperimentSpec;
 use mmc_syntax::source::Span;
 
+use super::derived::Ground;
 use super::error::ResolveError;
 use super::imports::{ImportGraph, Loaded};
 use super::model::{Surroundings, name_of};
@@ -19,6 +20,7 @@ use super::{
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::{Corpus, Experiment, Grouping, Language, TaskBlock, Tokenizer};
 use crate::template::{TemplateFault, Templates};
+use crate::world::World;
 
 const EXPERIMENT: Known =
     Known { values: &["name", "output", "seed"], blocks: &[], not_built: &[] };
@@ -27,7 +29,7 @@ const EXPERIMENT: Known =
 pub(crate) fn experiment(
     files: &[Loaded],
     graph: &ImportGraph,
-    params: &[(String, String)],
+    (params, world): (&[(String, String)], &dyn World),
     diagnostics: &mut Diagnostics,
 ) -> Result<Experiment, Halt> {
     let program = Program::collect(files, graph, diagnostics);
@@ -38,7 +40,7 @@ pub(crate) fn experiment(
         let start = file.tree.span.start;
         Span::new(start, start)
     });
-    let content = content(&program, start, &mut reader);
+    let content = content(&program, start, world, &mut reader);
     let machine = machine(&program, &content, start, &mut reader);
     diagnostics.checkpoint()?;
     finish(content, machine).ok_or_else(|| {
@@ -75,7 +77,12 @@ struct Machine {
     lints: BTreeMap<String, crate::ir::experiment::LintLevel>,
 }
 
-fn content<'a>(program: &Program<'a>, start: Span, reader: &mut Reader<'_, 'a>) -> Content {
+fn content<'a>(
+    program: &Program<'a>,
+    start: Span,
+    world: &dyn World,
+    reader: &mut Reader<'_, 'a>,
+) -> Content {
     let spec = spec(program, start, reader);
     let languages = languages::resolve(program, reader);
     let missing = |block, help: &str| ResolveError::MissingBlock {
@@ -86,9 +93,10 @@ fn content<'a>(program: &Program<'a>, start: Span, reader: &mut Reader<'_, 'a>) 
     if languages.is_empty() {
         reader.report(missing("languages", "for example `languages cs, de, en`"));
     }
-    let groupings = groups::resolve(program, &languages, reader);
     let rows: Vec<Language> = languages.values().cloned().collect();
     let templates = Templates::new(&rows);
+    let ground = Ground { languages: &languages, templates: &templates, world };
+    let groupings = groups::resolve(program, ground, reader);
     let algebra = Algebra { languages: &languages, groupings: &groupings };
     let blocks =
         if languages.is_empty() { Vec::new() } else { tasks::resolve(program, algebra, reader) };

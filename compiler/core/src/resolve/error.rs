@@ -211,9 +211,9 @@ pub enum ResolveError {
         #[label("which one?")]
         span: Span,
         #[label("declared here")]
-        first: Span,
+        first: Option<Span>,
         #[label("and here")]
-        second: Span,
+        second: Option<Span>,
         #[help]
         help: String,
     },

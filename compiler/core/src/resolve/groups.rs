@@ -1,53 +1,85 @@
 //! `groups` to groupings: language -> group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_syntax::ast::ExprKind;
 
+use mmc_syntax::source::Span;
+
+use super::derived::{Derived, Ground, derived};
 use super::error::ResolveError;
-use super::languages::{RESERVED, codes};
+use super::languages::{RESERVED, attributes, codes};
 use super::program::{GroupingEntry, Members, Program};
-use super::read::Reader;
+use super::read::{Reader, arguments, head};
 use super::section::{Field, Section};
-use super::values::describe;
 use crate::ir::experiment::{Grouping, Language};
 use crate::suggest;
+
+/// Groupings that may be called like an attribute: those by it.
+const BY: &str = "by";
 
 /// All groupings, in order of name.
 pub(crate) fn resolve<'a>(
     program: &Program<'a>,
-    languages: &BTreeMap<String, Language>,
+    ground: Ground<'_>,
     reader: &mut Reader<'_, 'a>,
 ) -> Vec<Grouping> {
     let mut groupings: Vec<Grouping> = Vec::new();
     for entry in &program.groupings {
         let (name, span) = entry.label.unwrap_or(("groups", entry.span));
-        let group_of = match &entry.members {
-            Members::Listed(section) => listed(section, languages, reader),
+        check_name(name, span, entry, ground, reader);
+        let found = match &entry.members {
+            Members::Listed(section) => {
+                let group_of = listed(section, ground.languages, reader);
+                Derived { group_of, clustering: None }
+            }
             Members::Derived(value) => {
-                derived(entry, value, reader);
-                BTreeMap::new()
+                let found = derived(name, value, ground, reader).unwrap_or_default();
+                check_groups(&found, span, ground, reader);
+                found
             }
         };
-        groupings.push(Grouping { name: name.to_owned(), group_of, span });
+        let Derived { group_of, clustering } = found;
+        groupings.push(Grouping { name: name.to_owned(), group_of, clustering, span });
     }
     groupings.sort_by(|a, b| a.name.cmp(&b.name));
     groupings
 }
 
-fn derived(entry: &GroupingEntry<'_>, value: &mmc_syntax::ast::Expr, reader: &mut Reader<'_, '_>) {
-    if let ExprKind::Call { callee, .. } = &value.kind {
-        let help = Some("list the groups: `groups { slavic = [cs, pl] }`".to_owned());
-        let construct = format!("`groups = {}(...)`", describe(callee).replace('`', ""));
-        reader.report(ResolveError::NotBuilt { construct, span: value.span, help });
-    } else {
-        reader.report(ResolveError::WrongType {
-            field: entry.label.map_or("groups", |(word, _)| word).to_owned(),
-            expected: "groups".to_owned(),
-            found: describe(value),
-            span: value.span,
-            help: Some("write `groups { slavic = [cs, pl] }`".to_owned()),
-        });
+/// `family.slavic` is a family: a grouping of that name must be the one by families.
+fn check_name<'a>(
+    name: &str,
+    span: Span,
+    entry: &GroupingEntry<'a>,
+    ground: Ground<'_>,
+    reader: &mut Reader<'_, 'a>,
+) {
+    let is_by_it = matches!(&entry.members, Members::Derived(value)
+    if head(value).is_some_and(|(word, _)| word == BY)
+        && arguments(value).first().is_some_and(|argument| {
+            matches!(&argument.value.kind, ExprKind::Name(word) if word == name)
+        }));
+    if attributes(ground.languages).contains(&name) && !is_by_it {
+        let help =
+            format!("`{name}.x` stands for the languages whose {name} is `x`: choose another name");
+        let word = name.to_owned();
+        reader.report(ResolveError::Reserved { word, what: "a grouping", span, help });
+    }
+}
+
+/// Groups that were found are called neither like a language nor like a value.
+fn check_groups(found: &Derived, span: Span, ground: Ground<'_>, reader: &mut Reader<'_, '_>) {
+    let groups: BTreeSet<&String> = found.group_of.values().collect();
+    for group in groups {
+        if RESERVED.contains(&group.as_str())
+            || ground.languages.contains_key(group)
+            || reader.scope.knows(group)
+        {
+            let help =
+                "a language, a `let` or a `param` has this name; rename that, or list the groups";
+            let (word, help) = (group.clone(), help.to_owned());
+            reader.report(ResolveError::Reserved { word, what: "a group", span, help });
+        }
     }
 }
 

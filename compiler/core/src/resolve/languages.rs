@@ -2,22 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_syntax::ast::ExprKind;
+use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
 use super::program::Program;
 use super::read::Reader;
-use super::section::{Known, Section};
+use super::section::{Field, Known, Section};
 use crate::ir::experiment::Language;
-use crate::stdlib;
+use crate::languages as registry;
+use crate::suggest;
 use crate::template::SCHEMES;
 
 /// Words of the pair algebra, which no language, group or value may be called.
 pub(crate) const RESERVED: &[&str] = &["all", "each", "self"];
 
+/// Attributes that every language may have; others stand in its block `attributes`.
+pub(crate) const ATTRIBUTES: &[&str] = &["family", "name", "script"];
+
 const KNOWN: Known =
-    Known { values: &["family", "name", "script"], blocks: &["aliases"], not_built: &[] };
+    Known { values: ATTRIBUTES, blocks: &["aliases", "attributes"], not_built: &[] };
 
 /// All languages, by code.
 pub(crate) fn resolve<'a>(
@@ -68,14 +72,33 @@ pub(crate) fn resolve<'a>(
 
 fn read<'a>(section: &Section<'a>, language: &mut Language, reader: &mut Reader<'_, 'a>) {
     for field in KNOWN.values {
-        let Some(value) = section.value(field) else { continue };
-        let text = match &value.kind {
-            ExprKind::Name(word) if *field != "name" => Some(word.clone()),
-            _ => reader.text(value, field).map(|(text, _)| text.to_owned()),
+        let Some((text, span)) = section.value(field).and_then(|value| word(value, field, reader))
+        else {
+            continue;
         };
-        if let Some(text) = text {
-            language.attributes.insert((*field).to_owned(), text);
+        let value = match *field {
+            // A family of the registry brings the path down to it.
+            "family" => registry::family(&text).map_or(text, str::to_owned),
+            "script" if !is_script(&text) => {
+                let help = suggest::help(
+                    &text,
+                    registry::scripts(),
+                    "scripts are codes of ISO 15924: `Latn`, `Cyrl`, `Arab`",
+                );
+                reader.report(ResolveError::UnknownName { kind: "script", word: text, span, help });
+                continue;
+            }
+            _ => text,
+        };
+        if value.is_empty() {
+            // What the registry says is wrong here, and nothing takes its place.
+            language.attributes.remove(*field);
+        } else {
+            language.attributes.insert((*field).to_owned(), value);
         }
+    }
+    if let Some(own) = section.block("attributes") {
+        own_attributes(own, language, reader);
     }
     let Some(aliases) = section.block("aliases") else { return };
     let known = Known { values: SCHEMES, blocks: &[], not_built: &[] };
@@ -89,7 +112,47 @@ fn read<'a>(section: &Section<'a>, language: &mut Language, reader: &mut Reader<
     }
 }
 
-/// A language with what the library knows of its code: ISO 639-1, ISO 639-3 or FLORES-200.
+/// A word, or text in quotes.
+fn word<'a>(value: &'a Expr, field: &str, reader: &mut Reader<'_, 'a>) -> Option<(String, Span)> {
+    match &value.kind {
+        ExprKind::Name(word) if field != "name" => Some((word.clone(), value.span)),
+        _ => reader.text(value, field).map(|(text, span)| (text.to_owned(), span)),
+    }
+}
+
+/// `attributes { region = north  status = "endangered" }`.
+fn own_attributes<'a>(section: &Section<'a>, language: &mut Language, reader: &mut Reader<'_, 'a>) {
+    for (name, span, field) in section.fields() {
+        if ATTRIBUTES.contains(&name) {
+            let help = format!("write `{name}` beside `attributes`, not in it");
+            let what = "an attribute of one's own";
+            reader.report(ResolveError::Reserved { word: name.to_owned(), what, span, help });
+            continue;
+        }
+        let text = match field {
+            Field::Value(value) => word(value, name, reader),
+            Field::Block(_) => {
+                let (field, found) = (name.to_owned(), "a block".to_owned());
+                let expected = "a word".to_owned();
+                reader.report(ResolveError::WrongType { field, expected, found, span, help: None });
+                None
+            }
+        };
+        if let Some((text, _)) = text {
+            language.attributes.insert(name.to_owned(), text);
+        }
+    }
+}
+
+/// Four letters, the first a capital: scripts that the registry does not list exist.
+fn is_script(code: &str) -> bool {
+    code.len() == 4
+        && code.bytes().enumerate().all(|(at, byte)| {
+            if at == 0 { byte.is_ascii_uppercase() } else { byte.is_ascii_lowercase() }
+        })
+}
+
+/// A language with what the registry knows of its code.
 fn known(code: &str, span: Span) -> Language {
     let mut language = Language {
         code: code.to_owned(),
@@ -97,20 +160,27 @@ fn known(code: &str, span: Span) -> Language {
         aliases: BTreeMap::new(),
         span,
     };
-    let Some(row) = stdlib::language(code) else { return language };
-    let attributes = [("family", row.family), ("script", row.script), ("name", row.name)];
+    let Some(meaning) = registry::meaning(code) else { return language };
+    let row = meaning.row;
+    let script = meaning.script.or(row.scripts.first().copied());
+    let attributes = [("family", Some(row.family)), ("script", script), ("name", Some(row.name))];
     for (key, value) in attributes {
-        language.attributes.insert(key.to_owned(), value.to_owned());
+        language.attributes.extend(value.map(|value| (key.to_owned(), value.to_owned())));
     }
-    let aliases =
-        [("iso1", row.iso1), ("iso3", row.iso3), ("flores", row.flores), ("opus", row.iso1)];
+    // A corpus that calls a language by its macro-language's code does so in file names, too.
+    let iso3 = meaning.macro_code.filter(|written| *written == code).unwrap_or(row.iso3);
+    let flores =
+        script.and_then(|script| row.flores.iter().copied().find(|code| code.ends_with(script)));
+    let aliases = [
+        ("iso1", row.iso1),
+        ("iso3", Some(iso3)),
+        ("macro", row.macro_language.or(Some(row.iso3))),
+        ("flores", flores),
+        ("opus", Some(row.opus)),
+    ];
     for (key, value) in aliases {
-        if value != "-" {
-            language.aliases.insert(key.to_owned(), value.to_owned());
-        }
+        language.aliases.extend(value.map(|value| (key.to_owned(), value.to_owned())));
     }
-    // OPUS falls back to ISO 639-3 where there is no two-letter code.
-    language.aliases.entry("opus".to_owned()).or_insert_with(|| row.iso3.to_owned());
     language
 }
 
@@ -119,14 +189,18 @@ pub(crate) fn codes(languages: &BTreeMap<String, Language>) -> impl Iterator<Ite
     languages.keys().map(String::as_str)
 }
 
+/// The attributes that some language has: the common ones first, then users' own.
+pub(crate) fn attributes(languages: &BTreeMap<String, Language>) -> Vec<&str> {
+    let names = languages.values().flat_map(|language| language.attributes.keys());
+    let own: BTreeSet<&str> =
+        names.map(String::as_str).filter(|name| !ATTRIBUTES.contains(name)).collect();
+    ATTRIBUTES.iter().copied().chain(own).collect()
+}
+
 /// Values of an attribute, for suggestions and sets.
 pub(crate) fn attribute_values<'l>(
     languages: &'l BTreeMap<String, Language>,
     attribute: &str,
 ) -> BTreeSet<&'l str> {
-    languages
-        .values()
-        .filter_map(|language| language.attributes.get(attribute))
-        .map(String::as_str)
-        .collect()
+    languages.values().flat_map(|language| language.values(attribute)).collect()
 }

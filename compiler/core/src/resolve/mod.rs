@@ -13,7 +13,10 @@ mod assemble;
 mod cluster;
 mod corpora;
 mod curriculum;
+mod derived;
+mod distances;
 pub mod error;
+pub mod grouping_error;
 mod groups;
 mod imports;
 mod languages;
@@ -51,5 +54,5 @@ pub fn resolve(
     diagnostics: &mut Diagnostics,
 ) -> Result<Experiment, Halt> {
     let (files, graph) = imports::load(entry, world, sources, diagnostics)?;
-    assemble::experiment(&files, &graph, params, diagnostics)
+    assemble::experiment(&files, &graph, (params, world), diagnostics)
 }

@@ -6,7 +6,7 @@ use mmc_syntax::ast::{BinaryOp, Expr, ExprKind, Name};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
-use super::languages::{attribute_values, codes};
+use super::languages::{attribute_values, attributes, codes};
 use super::read::Reader;
 use super::values::{describe, dotted};
 use crate::ir::experiment::{Grouping, Language, Pair};
@@ -45,6 +45,14 @@ impl Set {
             Self::Itself => "`self`",
         }
     }
+}
+
+/// One of several things that a word may mean.
+struct Meaning<'s> {
+    /// The grouping or attribute, before the dot when the word is written in full.
+    of: &'s str,
+    span: Option<Span>,
+    members: BTreeSet<String>,
 }
 
 /// Evaluates the algebra over the declared languages and groupings.
@@ -119,61 +127,50 @@ impl Algebra<'_> {
                 single: true,
             });
         }
-        let groups: Vec<&Grouping> = self
-            .groupings
-            .iter()
-            .filter(|grouping| grouping.group_of.values().any(|group| group == word))
-            .collect();
-        match groups.as_slice() {
-            [] => {}
-            [grouping] => return Some(group(grouping, word)),
+        let meanings = self.meanings(word);
+        match meanings.as_slice() {
+            [] => {
+                self.unknown(word, span, reader);
+                None
+            }
+            [meaning] => Some(languages(meaning.members.iter().cloned())),
             [first, second, ..] => {
-                let same = groups.windows(2).all(|two| match two {
-                    [a, b] => members(a, word).eq(members(b, word)),
-                    _ => true,
-                });
-                if same {
-                    return Some(group(first, word));
-                }
+                let qualified: Vec<String> =
+                    meanings.iter().map(|meaning| format!("{}.{word}", meaning.of)).collect();
+                let qualified: Vec<&str> = qualified.iter().map(String::as_str).collect();
                 reader.report(ResolveError::Ambiguous {
                     word: word.to_owned(),
                     span,
                     first: first.span,
                     second: second.span,
-                    help: format!("write `{}.{word}` or `{}.{word}`", first.name, second.name),
+                    help: format!("write {}", suggest::listed(&qualified, "or")),
                 });
-                return None;
+                None
             }
         }
-        let by_attribute = self.with_attribute(word);
-        if by_attribute.is_empty() {
-            self.unknown(word, span, reader);
-            return None;
-        }
-        Some(languages(by_attribute.into_iter()))
     }
 
-    /// Languages of a family or script, or the one with this English name in lower case (`english`).
-    fn with_attribute(&self, word: &str) -> Vec<String> {
-        let having = |test: &dyn Fn(&Language) -> bool| -> Vec<String> {
-            self.languages
-                .values()
-                .filter(|language| test(language))
-                .map(|language| language.code.clone())
-                .collect()
-        };
-        let is = |language: &Language, key: &str| {
-            language.attributes.get(key).is_some_and(|value| value == word)
-        };
-        let named = |language: &Language| {
-            let name =
-                language.attributes.get("name").map(|name| name.to_lowercase().replace(' ', "_"));
-            name.as_deref() == Some(word)
-        };
-        [having(&|l| is(l, "family")), having(&|l| is(l, "script")), having(&named)]
-            .into_iter()
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
+    /// What a word that is no code may mean: a group of a grouping, or the value of an attribute (a family at any depth, a
+    /// script, an English name in lower case). Meanings that select the same languages are one.
+    fn meanings(&self, word: &str) -> Vec<Meaning<'_>> {
+        let groupings = self.groupings.iter().map(|grouping| Meaning {
+            of: &grouping.name,
+            span: Some(grouping.span),
+            members: members(grouping, word).cloned().collect(),
+        });
+        let attributes = attributes(self.languages).into_iter().map(|of| Meaning {
+            of,
+            span: None,
+            members: having(self.languages, of, word),
+        });
+        let mut found: Vec<Meaning<'_>> = Vec::new();
+        for meaning in groupings.chain(attributes) {
+            let is_new = found.iter().all(|known| known.members != meaning.members);
+            if is_new && !meaning.members.is_empty() {
+                found.push(meaning);
+            }
+        }
+        found
     }
 
     fn unknown(&self, word: &str, span: Span, reader: &mut Reader<'_, '_>) {
@@ -185,6 +182,7 @@ impl Algebra<'_> {
                 .map(String::as_str),
         );
         words.extend(attribute_values(self.languages, "family"));
+        words.extend(attribute_values(self.languages, "script"));
         words.extend(reader.scope.words());
         words.insert("all");
         let help = suggest::help(
@@ -200,9 +198,9 @@ impl Algebra<'_> {
         });
     }
 
-    /// `typology.slavic`.
+    /// `typology.slavic`, `family.slavic`, `script.Cyrl`: a group of a grouping, else the value of an attribute.
     fn qualified(&self, names: &[Name], span: Span, reader: &mut Reader<'_, '_>) -> Option<Set> {
-        let [grouping, group_name] = names else {
+        let [of, value] = names else {
             wrong_set(
                 "a set of languages or directions",
                 &format!("`{}`", dotted(names)),
@@ -211,18 +209,37 @@ impl Algebra<'_> {
             );
             return None;
         };
-        let found = find_grouping(self.groupings, &grouping.text, grouping.span, reader)?;
-        if !found.group_of.values().any(|group| *group == group_name.text) {
+        let is_grouping = self.groupings.iter().any(|grouping| grouping.name == of.text);
+        let attribute = attributes(self.languages).into_iter().find(|name| *name == of.text);
+        if let Some(attribute) = attribute.filter(|_| !is_grouping) {
+            let members = having(self.languages, attribute, &value.text);
+            if members.is_empty() {
+                reader.report(ResolveError::UnknownName {
+                    kind: "value of the attribute",
+                    word: value.text.clone(),
+                    span: value.span,
+                    help: suggest::help(
+                        &value.text,
+                        attribute_values(self.languages, attribute),
+                        &format!("no declared language has this `{attribute}`"),
+                    ),
+                });
+                return None;
+            }
+            return Some(languages(members.into_iter()));
+        }
+        let found = find_grouping(self.groupings, &of.text, of.span, reader)?;
+        if !found.group_of.values().any(|group| *group == value.text) {
             let groups: BTreeSet<&str> = found.group_of.values().map(String::as_str).collect();
             reader.report(ResolveError::UnknownName {
                 kind: "group",
-                word: group_name.text.clone(),
-                span: group_name.span,
-                help: suggest::help(&group_name.text, groups, "the grouping has no such group"),
+                word: value.text.clone(),
+                span: value.span,
+                help: suggest::help(&value.text, groups, "the grouping has no such group"),
             });
             return None;
         }
-        Some(group(found, &group_name.text))
+        Some(languages(members(found, &value.text).cloned()))
     }
 
     fn list(&self, items: &[Expr], span: Span, reader: &mut Reader<'_, '_>) -> Option<Set> {
@@ -267,8 +284,23 @@ fn members<'g>(grouping: &'g Grouping, word: &'g str) -> impl Iterator<Item = &'
     grouping.group_of.iter().filter(move |(_, group)| *group == word).map(|(language, _)| language)
 }
 
-fn group(grouping: &Grouping, word: &str) -> Set {
-    languages(members(grouping, word).cloned())
+/// The languages that have a value of an attribute; names are written in lower case with `_` for spaces.
+fn having(
+    languages: &BTreeMap<String, Language>,
+    attribute: &str,
+    value: &str,
+) -> BTreeSet<String> {
+    let has = |language: &Language| match attribute {
+        "name" => language
+            .attribute(attribute)
+            .is_some_and(|name| name.to_lowercase().replace(' ', "_") == value),
+        _ => language.values(attribute).contains(&value),
+    };
+    languages
+        .values()
+        .filter(|language| has(language))
+        .map(|language| language.code.clone())
+        .collect()
 }
 
 fn wrong_set(expected: &'static str, found: &str, span: Span, reader: &mut Reader<'_, '_>) {

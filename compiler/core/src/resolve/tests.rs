@@ -11,6 +11,7 @@ use mmc_plan::{Device, Optimizer, Precision, Schedule, Sharing, VocabularyKind};
 use mmc_syntax::source::SourceMap;
 
 use super::resolve;
+use crate::cluster::TextProfile;
 use crate::diagnostics::Diagnostics;
 use crate::ir::experiment::{Experiment, TransformWish, WeightRule};
 
@@ -41,6 +42,10 @@ impl World for Sources {
 
     fn tokenizer(&self, _: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
         Err(WorldError::Missing)
+    }
+
+    fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
+        self.source(path).map(|text| TextProfile::of_lines(text.lines()))
     }
 }
 
