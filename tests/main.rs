@@ -1,6 +1,7 @@
 //! The one test binary of the compiler.
 
 mod cli;
+mod curriculum;
 mod docs;
 mod golden;
 mod groups;

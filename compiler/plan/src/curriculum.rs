@@ -42,6 +42,16 @@ pub enum Coupling {
     Aligned,
 }
 
+/// Bytes of gradients and divisors that all communicators together sum in a step, each bucket counted once, in expectation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Synchronised {
+    /// With independent lanes.
+    pub independent: u64,
+    /// With aligned lanes, in the best orders that were found.
+    pub aligned: u64,
+}
+
 /// One lane's parts over the windows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -124,6 +124,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         cluster: _,
         ranks: _,
         communicators: _,
+        synchronised: _,
         totals: _,
     } = plan;
     let ExperimentSpec { name: _, about: _, seed, output: _ } = experiment;

@@ -30,7 +30,7 @@ mod record;
 mod units;
 
 pub use collective::{CollectiveCall, CollectivePurpose};
-pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder};
+pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;
 pub use event::Event;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::curriculum::Synchronised;
 use crate::model::{Sharing, StackOverride, StackPattern};
 use crate::plan::{Plan, Transform};
 use crate::sample::{self, Sample};
@@ -24,6 +25,7 @@ pub(crate) fn subject() -> Plan {
     }
     let mut plan = sample.plan();
     plan.curriculum = sample::two_windows(&plan);
+    plan.synchronised = Some(Synchronised { independent: 2, aligned: 1 });
     plan.experiment.about = vec!["one".to_owned(), "two".to_owned()];
     plan.cluster.slurm.insert("account".to_owned(), "project".to_owned());
     plan

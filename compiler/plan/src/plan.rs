@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::curriculum::CurriculumSpec;
+use crate::curriculum::{CurriculumSpec, Synchronised};
 use crate::flow;
 use crate::model::{ModelSpec, ModuleSpec};
 use crate::record::{OptimizerRecord, ScheduleRecord, TransformRecord};
@@ -47,6 +47,9 @@ pub struct Plan {
     pub ranks: Vec<RankSpec>,
     /// Communicators in the global order of set-up and of use. Empty for one rank.
     pub communicators: Vec<CommunicatorSpec>,
+    /// What the communicators are expected to sum; none without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synchronised: Option<Synchronised>,
     /// Sums over all ranks; `step_seconds` is the slowest rank's.
     pub totals: Estimate,
 }

@@ -246,6 +246,7 @@ impl Sample {
             },
             ranks: Vec::new(),
             communicators: Vec::new(),
+            synchronised: None,
             totals: Estimate::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::curriculum::{Coupling, Synchronised};
 use crate::diff::stacks;
 use crate::plan::{Estimate, Plan, Precision};
 use crate::units;
@@ -76,10 +77,28 @@ impl Plan {
             ),
             ("estimate", format!("{} a step, {} in all", self.step_time(), self.whole_time())),
         ];
-        for (name, fact) in facts {
+        for (name, fact) in facts.into_iter().chain(self.synchronised_fact()) {
             let _ = writeln!(text, "  {name:<12} {fact}");
         }
         text
+    }
+
+    /// What is summed in a step, under both schedules.
+    fn synchronised_fact(&self) -> Option<(&'static str, String)> {
+        let Synchronised { independent, aligned } = self.synchronised?;
+        let [first, second] = match self.curriculum.schedule {
+            Coupling::Independent => [(independent, "independent"), (aligned, "aligned")],
+            Coupling::Aligned => [(aligned, "aligned"), (independent, "independent")],
+        };
+        let bytes = units::bytes;
+        let words = format!(
+            "{} a step, lanes {} ({} {})",
+            bytes(first.0),
+            first.1,
+            second.1,
+            bytes(second.0)
+        );
+        Some(("synchronised", words))
     }
 
     fn step_time(&self) -> String {

@@ -176,7 +176,8 @@ fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> (Vec<TaskRow>, V
     for (row, share) in tasks.iter_mut().zip(means) {
         row.share = share;
         // As many lanes as leave none of them more than the largest share that is not split.
-        row.copies = u32::try_from(share.div_ceil(rule.split)).unwrap_or(lanes).min(lanes);
+        let copies = u32::try_from(share.div_ceil(rule.split)).unwrap_or(lanes);
+        row.copies = copies.max(rule.team).min(lanes);
     }
     (tasks, windows)
 }

@@ -228,6 +228,8 @@ pub struct CurriculumRule {
     pub introduce: Introduction,
     /// A task with a larger share than this, in parts per billion, lies on several lanes, none of which has more of it.
     pub split: u64,
+    /// Every task lies on so many lanes, in equal parts; a divisor of the number of lanes.
+    pub team: u32,
     /// How the draws of lanes in one step are coupled.
     pub schedule: Coupling,
     /// Padded tokens of a line, for predictions.

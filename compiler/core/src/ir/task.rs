@@ -19,6 +19,14 @@ pub struct TaskTable {
     pub windows: Vec<Window>,
 }
 
+impl TaskTable {
+    /// Steps of every window of a run of so many steps.
+    pub fn window_lengths(&self, steps: u64) -> Vec<u64> {
+        let ends = self.windows.iter().skip(1).map(|window| window.first).chain([steps + 1]);
+        self.windows.iter().zip(ends).map(|(window, end)| end - window.first).collect()
+    }
+}
+
 /// Steps in which probabilities do not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {

@@ -1,19 +1,25 @@
 //! What ranks cost: sums of the costs of modules and batches, and the time of communication.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
 
-use crate::cost::{all_reduce_seconds, node_count, state_bytes, summed_bytes, trained};
+use super::turns;
+use crate::cost::{all_reduce_seconds, node_count, state_bytes, summed_bytes};
 use crate::ir::module::{ModuleGraph, TaskPath};
 
 /// Fills the estimates of ranks and in total.
 pub(super) fn fill(plan: &mut Plan, graph: &ModuleGraph) {
     let paths: BTreeMap<String, TaskPath> =
         plan.tasks.keys().cloned().zip(graph.paths.iter().cloned()).collect();
-    let traffic: Vec<(u64, f64)> =
-        plan.communicators.iter().map(|communicator| traffic(plan, communicator)).collect();
+    let orders: Vec<Vec<&str>> = (0..plan.lanes.len()).map(|lane| plan.order_of(lane)).collect();
+    let trained = turns::trained(plan, plan.curriculum.schedule, &orders);
+    let traffic: Vec<(u64, f64)> = plan
+        .communicators
+        .iter()
+        .map(|communicator| traffic(plan, communicator, &trained))
+        .collect();
     let estimates: Vec<Estimate> = (0..)
         .zip(&plan.ranks)
         .map(|(number, rank)| estimate(plan, number, rank, &paths, &traffic))
@@ -34,17 +40,15 @@ pub(super) fn fill(plan: &mut Plan, graph: &ModuleGraph) {
 
 /// Bytes that every member of a communicator sends in a step, and the seconds of it, in expectation.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn traffic(plan: &Plan, communicator: &CommunicatorSpec) -> (u64, f64) {
+fn traffic(
+    plan: &Plan,
+    communicator: &CommunicatorSpec,
+    trained: &BTreeMap<&str, f64>,
+) -> (u64, f64) {
     let mut elements = 0.0;
     for name in &communicator.modules {
-        let users: BTreeSet<&str> = plan
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.encoder.contains(name) || task.decoder.contains(name))
-            .map(|(task, _)| task.as_str())
-            .collect();
         let parameters = plan.modules.get(name).map_or(0, |module| module.parameters + 1);
-        elements += parameters as f64 * trained(&plan.lanes, &|task| users.contains(task));
+        elements += parameters as f64 * trained.get(name.as_str()).copied().unwrap_or(0.0);
     }
     let bytes = whole(elements * summed_bytes(plan.training.precision) as f64);
     let members = communicator.ranks.len() as u64;

@@ -4,12 +4,17 @@
 mod communicators;
 mod estimates;
 mod ranks;
+mod turns;
 
 use std::collections::BTreeMap;
 
 use mmc_plan::plan::FORMAT;
-use mmc_plan::{CurriculumSpec, LaneCourse, LanguageSpec, ModuleSpec, Plan, TaskKind, TaskSpec};
+use mmc_plan::{
+    Coupling, CurriculumSpec, LaneCourse, LaneOrder, LanguageSpec, ModuleSpec, Plan, Synchronised,
+    TaskKind, TaskSpec,
+};
 
+use crate::cost::summed_bytes;
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::ModuleGraph;
@@ -34,6 +39,7 @@ pub fn lower(
         tasks: BTreeMap::new(),
         training: experiment.training.value.clone(),
         curriculum: curriculum(experiment, table, placement.courses),
+        synchronised: None,
         lanes: placement.lanes,
         cluster: experiment.cluster.value.clone(),
         ranks: Vec::new(),
@@ -60,9 +66,46 @@ pub fn lower(
     }
     plan.ranks = ranks::ranks(&plan, &placement.rank_of_lane);
     plan.communicators = communicators::communicators(&plan);
+    let names = |order: &Vec<usize>| -> Vec<String> {
+        order.iter().filter_map(|&at| Some(table.tasks.get(at)?.name.clone())).collect()
+    };
+    let orders: Vec<Vec<String>> = placement.orders.iter().map(names).collect();
+    plan.synchronised = synchronised(&plan, &orders);
+    if plan.curriculum.schedule == Coupling::Aligned {
+        plan.curriculum.orders = orders.into_iter().map(|tasks| LaneOrder { tasks }).collect();
+    }
     estimates::fill(&mut plan, graph);
     plan.digest = plan.mathematics_digest();
     plan
+}
+
+/// Bytes of gradients that all communicators sum in a step, for lanes in these orders; none without communicators.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate, rounded, not negative"
+)]
+fn synchronised(plan: &Plan, orders: &[Vec<String>]) -> Option<Synchronised> {
+    if plan.communicators.is_empty() {
+        return None;
+    }
+    let orders: Vec<Vec<&str>> =
+        orders.iter().map(|order| order.iter().map(String::as_str).collect()).collect();
+    let bytes = |coupling| {
+        let trained = turns::trained(plan, coupling, &orders);
+        let modules = plan.communicators.iter().flat_map(|spec| &spec.modules);
+        let elements = modules.map(|name| {
+            let parameters = plan.modules.get(name).map_or(0, |module| module.parameters + 1);
+            parameters as f64 * trained.get(name.as_str()).copied().unwrap_or(0.0)
+        });
+        let width = summed_bytes(plan.training.precision) as f64;
+        libm::round(elements.sum::<f64>() * width) as u64
+    };
+    Some(Synchronised {
+        independent: bytes(Coupling::Independent),
+        aligned: bytes(Coupling::Aligned),
+    })
 }
 
 /// The curriculum; plain when nothing changes over the run and lanes are independent.

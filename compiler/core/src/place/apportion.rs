@@ -26,7 +26,7 @@ pub(super) fn lanes(
     let parts: Vec<Vec<Parts>> =
         windows.iter().map(|amounts| window_parts(amounts, table.tasks.len())).collect();
     let count = windows.first().map_or(0, Vec::len);
-    let lengths = lengths(table, steps);
+    let lengths = table.window_lengths(steps);
     let means: Vec<Parts> = (0..count).map(|lane| means(&parts, lane, &lengths)).collect();
     let mut lanes = vec![LaneSpec { tasks: BTreeMap::new() }; count];
     let mut pieces: Vec<Vec<(usize, u32)>> = vec![Vec::new(); table.tasks.len()];
@@ -57,12 +57,6 @@ pub(super) fn lanes(
         LaneCourse { tasks }
     };
     (lanes, means.iter().enumerate().map(course).collect())
-}
-
-/// Steps of every window.
-fn lengths(table: &TaskTable, steps: u64) -> Vec<u64> {
-    let ends = table.windows.iter().skip(1).map(|window| window.first).chain([steps + 1]);
-    table.windows.iter().zip(ends).map(|(window, end)| end - window.first).collect()
 }
 
 /// The parts of all lanes in one window.

@@ -1,6 +1,7 @@
 //! Module graph and cluster -> placement: tasks on lanes, which is part of the mathematics and sees only lanes, shares and
 //! modules; then lanes on ranks, which sees the machine.
 
+mod align;
 mod apportion;
 mod error;
 pub mod exchange;
@@ -11,6 +12,7 @@ pub mod problem;
 mod ranks;
 mod windows;
 
+use mmc_plan::Coupling;
 use problem::{Problem, Spread};
 use ranks::Judge;
 
@@ -24,6 +26,10 @@ use crate::ir::task::TaskTable;
 
 /// Lanes that a plan may have.
 pub const MOST_LANES: u32 = 4096;
+/// Places of tasks that are weighed to align lanes.
+const ALIGN_WORK: u64 = 1_500_000;
+/// The same when it is only to be told what aligned lanes would save.
+const FORECAST_WORK: u64 = 200_000;
 /// Contributors that a memory error names.
 const TOP: usize = 5;
 
@@ -45,11 +51,19 @@ pub fn place(
             help: "`lanes` in `training` is the number of parallel task streams; several devices' worth is enough",
         }));
     }
-    let problem = Problem::new(table, graph, lanes.value.max(1) as usize);
+    // Lanes of a team are alike: one of them is placed for all.
+    let team = experiment.curriculum.value.team.max(1) as usize;
+    let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
     let (spread, method) = spread(&problem, graph);
-    let windows = windows::spreads(spread.lanes, table, graph);
+    let windows = windows::spreads(windows::teams(spread.lanes, team), table, graph);
     let steps = experiment.training.value.steps;
     let (lanes, courses) = apportion::lanes(&windows, table, steps);
+    let effort = match experiment.curriculum.value.schedule {
+        Coupling::Independent => FORECAST_WORK,
+        Coupling::Aligned => ALIGN_WORK,
+    };
+    let limits = (table.window_lengths(steps), effort);
+    let orders = align::orders(&lanes, &courses, (table, graph), limits);
     let judge = Judge::new(experiment, table, graph, &lanes);
     let rank_of_lane = match &experiment.placement.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
@@ -58,7 +72,7 @@ pub fn place(
     };
     check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
     diagnostics.checkpoint()?;
-    Ok(Placement { lanes, courses, rank_of_lane, method })
+    Ok(Placement { lanes, courses, orders, rank_of_lane, method })
 }
 
 /// Spreads tasks over lanes.

@@ -16,6 +16,11 @@ pub(super) type Amounts = Vec<BTreeMap<usize, u64>>;
 /// Pairs of task and lane that are weighed for one move; with more of them, the largest amount goes to the emptiest lane.
 const MOST_CHOICES: usize = 50_000;
 
+/// Every lane as often as a team has lanes.
+pub(super) fn teams(lanes: Amounts, team: usize) -> Amounts {
+    lanes.into_iter().flat_map(|lane| std::iter::repeat_n(lane, team)).collect()
+}
+
 /// The spreads of all windows.
 pub(super) fn spreads(base: Amounts, table: &TaskTable, graph: &ModuleGraph) -> Vec<Amounts> {
     let copies: Vec<u64> = table.tasks.iter().map(|task| u64::from(task.copies.max(1))).collect();

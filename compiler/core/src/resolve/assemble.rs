@@ -168,6 +168,12 @@ fn machine<'a>(
     let precision = training.as_ref().map(|(training, _)| training.value.precision);
     let cluster = cluster::resolve(program, precision, start, reader);
     let lanes = training.as_ref().and_then(|(_, lanes)| lanes.as_ref());
+    if let (Some(curriculum), Some(cluster), true) = (&curriculum, &cluster, training.is_some()) {
+        let spec = &cluster.value;
+        let devices = spec.nodes.saturating_mul(spec.devices_per_node).max(1);
+        let all = lanes.map_or((devices, cluster.span), |lanes| (lanes.value, lanes.span));
+        curriculum::check_lanes(&curriculum.value, curriculum_section, all, reader);
+    }
     let default = Section::empty("placement", start);
     let section = program.single.get("placement").unwrap_or(&default);
     // Without a training block that can be read, the number of lanes is not known.

@@ -24,7 +24,8 @@ const KNOWN: Fields = Fields {
 /// Tokens of a line where nothing is known: sentences of newspapers and parliaments have 20 to 30 pieces.
 const LINE_TOKENS: u32 = 25;
 
-const SCHEDULES: &[Choice<Coupling>] = &[("independent", Coupling::Independent)];
+const SCHEDULES: &[Choice<Coupling>] =
+    &[("independent", Coupling::Independent), ("aligned", Coupling::Aligned)];
 
 /// Most steps before a task takes part.
 const MOST_STEPS: u64 = 1_000_000_000_000;
@@ -45,47 +46,55 @@ pub(crate) fn resolve<'a>(
     let introduce = section.value("introduce").map_or(Some(Introduction::AtOnce), |value| {
         introduce(value, known, pieces.as_deref(), reader)
     });
-    let split = section.value("split").map_or(Some(SHARE_PARTS), |value| split(value, reader));
+    let split = section.value("split").map_or(Some((SHARE_PARTS, 1)), |value| split(value, reader));
     let schedule = section.value("schedule").map_or(Some(Coupling::Independent), |value| {
-        reader.choice(value, "schedule", SCHEDULES, &["aligned"])
+        reader.choice(value, "schedule", SCHEDULES, &[])
     });
     let line_tokens = section.value("line").map_or(Some(LINE_TOKENS), |value| {
         reader.small(value, "line", needs(Dimension::Tokens), 1)
     });
+    let (split, team) = split?;
     let rule = CurriculumRule {
         pieces: pieces?,
         introduce: introduce?,
-        split: split?,
+        split,
+        team,
         schedule: schedule?,
         line_tokens: line_tokens?,
     };
     Some(At { value: rule, span })
 }
 
-/// `above(0.2)`: tasks with a larger share lie on several lanes. In parts per billion.
+/// `above(0.2)`: tasks with a larger share lie on several lanes; `into(4)`: every task lies on so many. The share in parts
+/// per billion, and the lanes.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "rounded, between 1 and a billion"
 )]
-fn split<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<u64> {
+fn split<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<(u64, u32)> {
     let value = reader.follow(value)?;
     match head(value) {
-        Some(("none", _)) => Some(SHARE_PARTS),
+        Some(("none", _)) => Some((SHARE_PARTS, 1)),
         Some(("above", span)) => {
             let args = reader.args("above", arguments(value), &["share"]);
             let share = reader.argument(("above", span), &args, "share", "above(0.2)")?;
             let bounds = Bounds { low_open: true, ..Bounds::FRACTION };
             let share = reader.real(share, "share", PLAIN, bounds)?;
-            Some(libm::round(share * SHARE_PARTS as f64).max(1.0) as u64)
+            Some((libm::round(share * SHARE_PARTS as f64).max(1.0) as u64, 1))
+        }
+        Some(("into", span)) => {
+            let args = reader.args("into", arguments(value), &["lanes"]);
+            let lanes = reader.argument(("into", span), &args, "lanes", "into(4)")?;
+            Some((SHARE_PARTS, reader.small(lanes, "lanes", PLAIN, 1)?))
         }
         Some((word, span)) => {
-            reader.unknown_choice(word, span, "split", &["above", "none"], &[]);
+            reader.unknown_choice(word, span, "split", &["above", "into", "none"], &[]);
             None
         }
         None => {
-            reader.wrong_type("split", "`above(0.2)` or `none`", value);
+            reader.wrong_type("split", "`above(0.2)`, `into(4)` or `none`", value);
             None
         }
     }
@@ -301,4 +310,24 @@ pub(crate) fn check(
         let span = section.value("introduce").map_or(section.span, |value| value.span);
         reader.report(conflict(fault, span, "a task that never takes part"));
     }
+}
+
+/// What must fit the number of lanes.
+pub(crate) fn check_lanes(
+    rule: &CurriculumRule,
+    section: &Section<'_>,
+    (lanes, place): (u32, Span),
+    reader: &mut Reader<'_, '_>,
+) {
+    if lanes.is_multiple_of(rule.team) {
+        return;
+    }
+    reader.report(ResolveError::Conflict {
+        fault: format!("{lanes} lanes can't be dealt to tasks by {}", rule.team),
+        span: section.value("split").map_or(section.span, |value| value.span),
+        here: "lanes of every task",
+        other: place,
+        there: "lanes in all",
+        help: "tasks lie on as many lanes as divide the number of all lanes".to_owned(),
+    });
 }

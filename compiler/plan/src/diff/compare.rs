@@ -111,6 +111,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
         cluster,
         ranks,
         communicators,
+        synchronised,
         totals,
     } = before;
     let mut found = Found::default();
@@ -129,6 +130,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
     compare_cluster(&mut found, cluster, &after.cluster);
     compare_ranks(&mut found, ranks, &after.ranks);
     compare_communicators(&mut found, communicators, &after.communicators);
+    curriculum::compare_synchronised(&mut found, *synchronised, after.synchronised);
     compare_estimate(&mut found, Owner::other(Subject::Totals, ""), totals, &after.totals);
     if found.changes.is_empty() && before != after {
         // Lists that are sets by meaning, in another order or with repetitions; `verify` refuses such plans.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::curriculum::CurriculumSpec;
+use crate::curriculum::{CurriculumSpec, Synchronised};
 use crate::diff::compare::{Found, Owner};
 use crate::diff::parts::word;
 use crate::diff::{Subject, Value};
@@ -50,4 +50,17 @@ pub(super) fn compare(found: &mut Found, before: &Plan, after: &Plan) {
         let owner = Owner::mathematics(Subject::Curriculum, &name);
         found.field(owner, "order", order(&before.curriculum), order(other));
     }
+}
+
+pub(super) fn compare_synchronised(
+    found: &mut Found,
+    before: Option<Synchronised>,
+    after: Option<Synchronised>,
+) {
+    let owner = Owner::other(Subject::Totals, "");
+    let value = |bytes: Option<u64>| bytes.map_or(Value::Nothing, Value::Bytes);
+    let independent = |of: Option<Synchronised>| value(of.map(|of| of.independent));
+    found.field(owner, "synchronised.independent", independent(before), independent(after));
+    let aligned = |of: Option<Synchronised>| value(of.map(|of| of.aligned));
+    found.field(owner, "synchronised.aligned", aligned(before), aligned(after));
 }

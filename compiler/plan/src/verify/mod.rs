@@ -19,6 +19,7 @@ mod lanes;
 mod modules;
 mod numbers;
 mod ranks;
+mod synchronised;
 mod tasks;
 
 #[cfg(test)]
@@ -107,6 +108,7 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     ranks::check(plan, &index, &mut findings);
     communicators::check(plan, &index, &mut findings);
     estimates::check(plan, &mut findings);
+    synchronised::check(plan, &mut findings);
     findings.violations.sort();
     if findings.violations.is_empty() { Ok(()) } else { Err(findings.violations) }
 }

@@ -16,6 +16,7 @@ fn rule(pieces: Vec<(WeightRule, Option<u64>)>, introduce: Introduction) -> Curr
         pieces: pieces.into_iter().map(piece).collect(),
         introduce,
         split: SHARE_PARTS,
+        team: 1,
         schedule: mmc_plan::Coupling::Independent,
         line_tokens: 25,
     }

@@ -1,0 +1,349 @@
+//! Orders of the lanes' tasks, so that lanes that draw with one common random number train the same modules in the same steps.
+//!
+//! A lane lays its tasks end to end on a line of [`LANE_PARTS`] points; in a step all lanes run what lies at one random point. Any
+//! order gives every task its parts, so only what meets depends on it. A module is synchronised at the points where any lane
+//! trains it: the cost of all orders is the length of that union, times the module's parameters, exactly. Given the other lanes, a
+//! task costs what of its place no other lane covers, so a lane is put in order by itself, lane after lane, while that helps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mmc_plan::schedule::LANE_PARTS;
+use mmc_plan::{LaneCourse, LaneSpec};
+
+use crate::ir::ids::ModuleId;
+use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::task::TaskTable;
+
+/// Tasks of a lane that is put in order by more than its modules.
+const MOST_TASKS: usize = 400;
+/// Rounds over all lanes.
+const ROUNDS: usize = 8;
+
+/// A task on a lane.
+#[derive(Debug, Clone)]
+struct Item {
+    task: usize,
+    /// Its modules that it may share the cost of, numbered as in [`Board::parameters`].
+    edges: Vec<usize>,
+    /// Its parts in every window.
+    parts: Vec<u64>,
+}
+
+/// All lanes, in their orders.
+struct Board {
+    lanes: Vec<Vec<Item>>,
+    /// Edge -> parameters of its modules.
+    parameters: Vec<u64>,
+    /// Window -> steps.
+    lengths: Vec<u64>,
+    /// Places of tasks that were weighed, and may be.
+    work: u64,
+    most_work: u64,
+}
+
+/// The order of every lane's tasks, by their places in the table. `lengths`: steps of the windows. At most so many places of
+/// tasks are weighed.
+pub(super) fn orders(
+    lanes: &[LaneSpec],
+    courses: &[LaneCourse],
+    (table, graph): (&TaskTable, &ModuleGraph),
+    (lengths, most_work): (Vec<u64>, u64),
+) -> Vec<Vec<usize>> {
+    let mut board = Board::new(lanes, courses, (table, graph), lengths);
+    board.most_work = most_work;
+    if !board.parameters.is_empty() {
+        for round in 0..ROUNDS {
+            let mut better = false;
+            for lane in 0..board.lanes.len() {
+                better |= board.arrange(lane, round == 0);
+            }
+            if !better || board.work > most_work {
+                break;
+            }
+        }
+    }
+    board.lanes.into_iter().map(|items| items.into_iter().map(|item| item.task).collect()).collect()
+}
+
+impl Board {
+    fn new(
+        lanes: &[LaneSpec],
+        courses: &[LaneCourse],
+        (table, graph): (&TaskTable, &ModuleGraph),
+        lengths: Vec<u64>,
+    ) -> Self {
+        let place: BTreeMap<&str, usize> =
+            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
+        let parts = |lane: usize, name: &str, mean: u32| match courses.get(lane) {
+            Some(course) => {
+                course.tasks.get(name).into_iter().flatten().map(|one| u64::from(*one)).collect()
+            }
+            None => vec![u64::from(mean)],
+        };
+        let tasks: Vec<Vec<(usize, Vec<u64>)>> = lanes
+            .iter()
+            .enumerate()
+            .map(|(at, lane)| {
+                let item = |(name, task): (&String, &mmc_plan::LaneTask)| {
+                    Some((*place.get(name.as_str())?, parts(at, name, task.parts)))
+                };
+                lane.tasks.iter().filter_map(item).collect()
+            })
+            .collect();
+        let (edges_of, parameters) = edges(&tasks, graph);
+        let item = |(task, parts): &(usize, Vec<u64>)| Item {
+            task: *task,
+            edges: edges_of.get(*task).cloned().unwrap_or_default(),
+            parts: parts.clone(),
+        };
+        let mut lanes: Vec<Vec<Item>> =
+            tasks.iter().map(|tasks| tasks.iter().map(item).collect()).collect();
+        // What shares its largest modules lies together on every lane.
+        for items in &mut lanes {
+            items.sort_by_key(|item| {
+                let mut edges = item.edges.clone();
+                edges.sort_by_key(|&edge| (std::cmp::Reverse(parameters.get(edge).copied()), edge));
+                (edges, item.task)
+            });
+        }
+        Self { lanes, parameters, lengths, work: 0, most_work: 0 }
+    }
+
+    /// Puts a lane in a cheaper order; whether there was one.
+    fn arrange(&mut self, lane: usize, is_first: bool) -> bool {
+        let Some(items) = self.lanes.get(lane).cloned() else { return false };
+        if items.len() < 2 || items.len() > MOST_TASKS || self.work > self.most_work {
+            return false;
+        }
+        let cover = self.cover(lane, is_first);
+        let mut best: Vec<usize> = (0..items.len()).collect();
+        let before = self.cost(&items, &best, &cover);
+        let mut least = before;
+        let greedy = self.greedy(&items, &cover);
+        let cost = self.cost(&items, &greedy, &cover);
+        if cost < least {
+            (best, least) = (greedy, cost);
+        }
+        let (mut at, mut idle) = (0, 0);
+        // Each task in turn to the best of all places, until none moves.
+        while idle < best.len() && self.work < self.most_work {
+            let mut found: Option<(u128, Vec<usize>)> = None;
+            for to in (0..best.len()).filter(|to| *to != at) {
+                let mut other = best.clone();
+                let item = other.remove(at);
+                other.insert(to, item);
+                let cost = self.cost(&items, &other, &cover);
+                if cost < found.as_ref().map_or(least, |(cost, _)| *cost) {
+                    found = Some((cost, other));
+                }
+            }
+            match found {
+                Some((cost, order)) => {
+                    (least, best) = (cost, order);
+                    idle = 0;
+                }
+                None => idle += 1,
+            }
+            at = (at + 1) % best.len();
+        }
+        if let Some(line) = self.lanes.get_mut(lane)
+            && least < before
+        {
+            *line = best.into_iter().filter_map(|at| items.get(at).cloned()).collect();
+            return true;
+        }
+        false
+    }
+
+    /// What the other lanes cover (at first: those before it), by edge and window.
+    fn cover(&self, lane: usize, only_before: bool) -> Covers {
+        let wanted: BTreeSet<usize> = self
+            .lanes
+            .get(lane)
+            .into_iter()
+            .flatten()
+            .flat_map(|item| &item.edges)
+            .copied()
+            .collect();
+        let mut spans: BTreeMap<usize, Vec<Vec<[u64; 2]>>> = BTreeMap::new();
+        for (other, items) in self.lanes.iter().enumerate() {
+            if other == lane || only_before && other > lane {
+                continue;
+            }
+            let mut reached = vec![0; self.lengths.len()];
+            for item in items {
+                for (window, (reached, parts)) in reached.iter_mut().zip(&item.parts).enumerate() {
+                    let span = [*reached, *reached + parts];
+                    *reached += parts;
+                    for &edge in item.edges.iter().filter(|edge| wanted.contains(edge)) {
+                        let windows = spans
+                            .entry(edge)
+                            .or_insert_with(|| vec![Vec::new(); self.lengths.len()]);
+                        if let Some(spans) = windows.get_mut(window) {
+                            spans.push(span);
+                        }
+                    }
+                }
+            }
+        }
+        spans
+            .into_iter()
+            .map(|(edge, windows)| (edge, windows.into_iter().map(Cover::new).collect()))
+            .collect()
+    }
+
+    /// What of a task's places no other lane covers, weighed.
+    fn own(&mut self, item: &Item, starts: &[u64], cover: &Covers) -> u128 {
+        let mut sum = 0;
+        self.work += 1;
+        for edge in &item.edges {
+            let covers = cover.get(edge);
+            let mut points = 0;
+            for (window, (start, parts)) in starts.iter().zip(&item.parts).enumerate() {
+                let covered = covers.and_then(|covers| covers.get(window));
+                let inside =
+                    covered.map_or(0, |cover| cover.upto(start + parts) - cover.upto(*start));
+                let length = self.lengths.get(window).copied().unwrap_or(0);
+                points += u128::from(parts - inside) * u128::from(length);
+            }
+            sum += points * u128::from(self.parameters.get(*edge).copied().unwrap_or(0));
+        }
+        sum
+    }
+
+    fn cost(&mut self, items: &[Item], order: &[usize], cover: &Covers) -> u128 {
+        let mut starts = vec![0; self.lengths.len()];
+        let mut sum = 0;
+        for item in order.iter().filter_map(|&at| items.get(at)) {
+            sum += self.own(item, &starts, cover);
+            advance(&mut starts, item);
+        }
+        sum
+    }
+
+    /// From left to right, always the task that saves most here, compared with its average over the whole line.
+    fn greedy(&mut self, items: &[Item], cover: &Covers) -> Vec<usize> {
+        let mut starts = vec![0; self.lengths.len()];
+        let averages: Vec<i128> = items.iter().map(|item| self.average(item, cover)).collect();
+        let mut left: Vec<usize> = (0..items.len()).collect();
+        let mut order = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let mut best: Option<(i128, usize)> = None;
+            for (place, &at) in left.iter().enumerate() {
+                let (Some(item), Some(average)) = (items.get(at), averages.get(at)) else {
+                    continue;
+                };
+                let here = i128::try_from(self.own(item, &starts, cover)).unwrap_or(i128::MAX);
+                if best.is_none_or(|(most, _)| average - here > most) {
+                    best = Some((average - here, place));
+                }
+            }
+            let at = left.remove(best.map_or(0, |(_, place)| place));
+            if let Some(item) = items.get(at) {
+                advance(&mut starts, item);
+            }
+            order.push(at);
+        }
+        order
+    }
+
+    /// What a task would cost at a random place.
+    fn average(&self, item: &Item, cover: &Covers) -> i128 {
+        let whole = u128::from(LANE_PARTS);
+        let mut sum = 0;
+        for edge in &item.edges {
+            for (window, parts) in item.parts.iter().enumerate() {
+                let covers = cover.get(edge).and_then(|covers| covers.get(window));
+                let free =
+                    whole - u128::from(covers.map_or(0, |cover| cover.upto(LANE_PARTS.into())));
+                let length = self.lengths.get(window).copied().unwrap_or(0);
+                let parameters = self.parameters.get(*edge).copied().unwrap_or(0);
+                sum +=
+                    u128::from(*parts) * free * u128::from(length) / whole * u128::from(parameters);
+            }
+        }
+        i128::try_from(sum).unwrap_or(i128::MAX)
+    }
+}
+
+/// Edge -> what other lanes cover in every window.
+type Covers = BTreeMap<usize, Vec<Cover>>;
+
+fn advance(starts: &mut [u64], item: &Item) {
+    for (start, parts) in starts.iter_mut().zip(&item.parts) {
+        *start += parts;
+    }
+}
+
+/// Disjoint intervals of a line.
+#[derive(Debug, Clone, Default)]
+struct Cover {
+    /// Start, end and how much is covered before the start; ascending.
+    spans: Vec<(u64, u64, u64)>,
+}
+
+impl Cover {
+    fn new(mut spans: Vec<[u64; 2]>) -> Self {
+        spans.sort_unstable();
+        let mut found: Vec<(u64, u64, u64)> = Vec::new();
+        for [start, end] in spans.into_iter().filter(|[start, end]| start < end) {
+            match found.last_mut() {
+                Some((_, last, _)) if start <= *last => *last = end.max(*last),
+                last => {
+                    let before = last.map_or(0, |(start, end, before)| *before + (*end - *start));
+                    found.push((start, end, before));
+                }
+            }
+        }
+        Self { spans: found }
+    }
+
+    /// How much is covered before a point.
+    fn upto(&self, point: u64) -> u64 {
+        let at = self.spans.partition_point(|(start, ..)| *start < point);
+        let last = at.checked_sub(1).and_then(|at| self.spans.get(at));
+        last.map_or(0, |(start, end, before)| before + point.min(*end) - start)
+    }
+}
+
+/// Modules that the same tasks use, as far as lanes can meet in them: task -> its edges, edge -> parameters.
+///
+/// A module of one lane, or that some lane always trains, costs the same in any order.
+fn edges(lanes: &[Vec<(usize, Vec<u64>)>], graph: &ModuleGraph) -> (Vec<Vec<usize>>, Vec<u64>) {
+    let mut holders = vec![0_u32; graph.modules.len()];
+    let mut is_constant = vec![false; graph.modules.len()];
+    for tasks in lanes {
+        let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
+        let paths = tasks.iter().filter_map(|(task, _)| graph.paths.get(*task));
+        for module in paths.flat_map(TaskPath::modules).map(ModuleId::index) {
+            *uses.entry(module).or_default() += 1;
+        }
+        for (module, count) in uses {
+            if let (Some(holders), Some(constant)) =
+                (holders.get_mut(module), is_constant.get_mut(module))
+            {
+                *holders += 1;
+                *constant |= count == tasks.len();
+            }
+        }
+    }
+    let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
+    for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
+        if holders.get(at).is_some_and(|count| *count > 1) && is_constant.get(at) == Some(&false) {
+            let users: Vec<usize> = users.iter().map(|task| task.index()).collect();
+            *merged.entry(users).or_default() += module.parameters;
+        }
+    }
+    let mut edges_of = vec![Vec::new(); graph.paths.len()];
+    for (edge, users) in merged.keys().enumerate() {
+        for &task in users {
+            if let Some(edges) = edges_of.get_mut(task) {
+                edges.push(edge);
+            }
+        }
+    }
+    (edges_of, merged.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests;
