@@ -74,12 +74,14 @@ fn draws_follow_the_shares_of_every_window_under_every_mapping() {
                     *counts.entry(one.task_at(step, lane).unwrap().to_owned()).or_default() += 1.0;
                 }
                 let of_lane = &one.lanes[lane as usize].tasks;
-                let parts = |name: &String| {
-                    f64::from(one.parts_in(window, lane as usize, name)) / 1e6
-                };
+                let parts =
+                    |name: &String| f64::from(one.parts_in(window, lane as usize, name)) / 1e6;
                 let wanted = of_lane.keys().map(|name| (name.clone(), parts(name))).collect();
                 let (statistic, freedom) = chi_square(&counts, &wanted);
-                assert!(statistic <= limit(freedom.max(1.0)), "{schedule} {window} {lane}: {statistic} of {freedom}");
+                assert!(
+                    statistic <= limit(freedom.max(1.0)),
+                    "{schedule} {window} {lane}: {statistic} of {freedom}"
+                );
                 for (name, count) in counts {
                     *of_all.entry(name).or_default() += count;
                 }
@@ -148,7 +150,8 @@ fn counted(plan: &Plan, steps: u64) -> f64 {
         let trained = plan.trained_in(step);
         let modules = plan.communicators.iter().flat_map(|spec| &spec.modules);
         let summed = modules.filter(|name| trained.contains(name.as_str()));
-        elements += summed.map(|name| plan.modules[name].parameters + 1).sum::<u64>();
+        elements +=
+            summed.filter_map(|name| Some(plan.modules.get(name)?.parameters + 1)).sum::<u64>();
     }
     elements as f64 * 8.0 / steps as f64
 }

@@ -52,15 +52,7 @@ pub(super) fn orders(
     let mut board = Board::new(lanes, courses, (table, graph), lengths);
     board.most_work = most_work;
     if !board.parameters.is_empty() {
-        for round in 0..ROUNDS {
-            let mut better = false;
-            for lane in 0..board.lanes.len() {
-                better |= board.arrange(lane, round == 0);
-            }
-            if !better || board.work > most_work {
-                break;
-            }
-        }
+        board.improve();
     }
     board.lanes.into_iter().map(|items| items.into_iter().map(|item| item.task).collect()).collect()
 }
@@ -107,6 +99,42 @@ impl Board {
             });
         }
         Self { lanes, parameters, lengths, work: 0, most_work: 0 }
+    }
+
+    /// The cheaper of two ways: lane after lane in order by those before it, then by all; and by all from the start.
+    fn improve(&mut self) {
+        let start = self.lanes.clone();
+        self.rounds(true);
+        let (first, cost) = (self.lanes.clone(), self.total());
+        self.lanes = start;
+        self.rounds(false);
+        if cost < self.total() {
+            self.lanes = first;
+        }
+    }
+
+    fn rounds(&mut self, begins_with_those_before: bool) {
+        for round in 0..ROUNDS {
+            let mut better = false;
+            for lane in 0..self.lanes.len() {
+                better |= self.arrange(lane, round == 0 && begins_with_those_before);
+            }
+            if !better || self.work > self.most_work {
+                break;
+            }
+        }
+    }
+
+    /// What all orders cost: of every lane, what no lane before it covers.
+    fn total(&mut self) -> u128 {
+        let mut sum = 0;
+        for lane in 0..self.lanes.len() {
+            let Some(items) = self.lanes.get(lane).cloned() else { continue };
+            let order: Vec<usize> = (0..items.len()).collect();
+            let cover = self.cover(lane, true);
+            sum += self.cost(&items, &order, &cover);
+        }
+        sum
     }
 
     /// Puts a lane in a cheaper order; whether there was one.
