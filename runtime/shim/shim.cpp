@@ -2,7 +2,6 @@
 #include "shim.h"
 
 #include <ATen/ATen.h>
-#include <ATen/ops/_fused_adamw.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -10,8 +9,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <string>
+
+#include <malloc.h>
+
+#include "guarded.h"
 
 namespace {
 
@@ -19,20 +21,6 @@ using Store = c10::intrusive_ptr<c10d::Store>;
 using Group = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 
 at::Tensor& tensor(void* pointer) { return *static_cast<at::Tensor*>(pointer); }
-
-template <typename Body>
-char* guarded(Body body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error& error) {
-    return strdup(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("unknown C++ exception");
-  }
-}
 
 }  // namespace
 
@@ -42,14 +30,11 @@ char* mmc_set_gradient(void* parameter, void* gradient) {
   return guarded([&] { tensor(parameter).mutable_grad() = tensor(gradient); });
 }
 
-char* mmc_adamw(void* parameter, void* gradient, void* mean, void* square, double step, double lr, double beta1,
-                double beta2, double weight_decay, double eps) {
-  return guarded([&] {
-    at::NoGradGuard no_grad;
-    auto count = at::full({}, step, at::TensorOptions().dtype(at::kFloat).device(tensor(parameter).device()));
-    at::_fused_adamw_({tensor(parameter)}, {tensor(gradient)}, {tensor(mean)}, {tensor(square)}, {}, {count}, lr, beta1,
-                      beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false);
-  });
+void mmc_keep_memory() {
+  // Tensors of every step have the same sizes: memory that was given back would be asked for and cleared again.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 1 << 24);
 }
 
 char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world, int64_t timeout_ms, void** store) {

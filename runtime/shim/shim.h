@@ -5,14 +5,36 @@
 #include <cstdint>
 
 extern "C" {
+// `step` is this update's number, from 1.
+struct MmcAdamW {
+  double step, lr, beta1, beta2, weight_decay, eps;
+};
+
 void mmc_free(char* message);
 
 // Makes `gradient` (same shape and kind) the gradient of the leaf `parameter`: backward passes add into it.
 char* mmc_set_gradient(void* parameter, void* gradient);
 
-// One AdamW step over flat tensors (at::_fused_adamw_); `step` is this update's number, from 1.
-char* mmc_adamw(void* parameter, void* gradient, void* mean, void* square, double step, double lr, double beta1,
-                double beta2, double weight_decay, double eps);
+// Keeps freed memory for the next step in place of giving it back to the system.
+void mmc_keep_memory();
+
+// Attention of `shape` = rows, queries, keys, heads, width of a head, on processors; gradients are recorded. `q`: queries
+// `[rows * queries, dim]` and `kv`: keys beside values `[rows * keys, 2 dim]`; or `kv` null and `q` all three, `[.., 3 dim]`.
+// Null or: `lengths` of each row's keys (64-bit), `mask` of dropout `[rows, heads, queries, keys]`, `cosines` and `sines` of
+// rotary positions `[positions, width / 2]`. `out`: a new tensor `[rows * queries, dim]`.
+char* mmc_attention(void* q, void* kv, void* lengths, void* mask, void* cosines, void* sines, const int64_t* shape,
+                    bool causal, void** out);
+
+// Adds `gradient` to the 64-bit `sum`, or writes it there if `fresh`, and clears it. 64-bit gradients are summed in two parts,
+// their leading 24 bits and the `rest`.
+char* mmc_gather(void* gradient, void* sum, void* rest, bool fresh);
+
+// The sum of squares of a gradient or sum (plus its `rest`, null without), in 64 bits.
+char* mmc_squares(void* gradient, void* rest, double* sum);
+
+// One AdamW step over flat tensors (Loshchilov and Hutter 2019, algorithm 2), of `scale` times a gradient or sum.
+char* mmc_adamw(void* parameter, void* gradient, void* rest, void* mean, void* square, double scale,
+                const MmcAdamW* constants);
 
 // A TCP store: `server` listens, everybody connects and waits until `world` clients are there.
 char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world, int64_t timeout_ms, void** store);

@@ -1,10 +1,18 @@
-//! Text to tensors: the batches of this rank's lanes and of the tasks that it validates.
+//! Text to tensors: the batches of this rank's lanes, read ahead on a thread of their own, and those that it validates.
+//!
+//! Which lane runs which task in which step is known beforehand, so one thread serves all streams in the order in which steps
+//! will ask for them. With each lane's batches it hands over where the stream stood behind them: that is what is saved, however
+//! far the thread has read.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
 
 use mmc_plan::{Plan, RankSpec};
-use mmc_text::batch::{StreamState, TaskStream, Tokenizers, ValidationStream};
+use mmc_text::batch::{
+    Batch as Text, StreamError, StreamState, TaskStream, Tokenizers, ValidationStream,
+};
 use tch::Device;
 
 use crate::error::WorkerError;
@@ -13,15 +21,26 @@ use crate::model::Batch;
 /// Where the streams of a lane stand: task -> state.
 pub type LaneStreams = BTreeMap<String, StreamState>;
 
-/// The streams of a rank, each opened when it is first drawn from.
+/// Steps that are read ahead.
+const AHEAD: usize = 4;
+
+/// What a lane reads in a step.
+#[derive(Debug)]
+struct Portion {
+    texts: Vec<Text>,
+    /// Where the stream stands behind them.
+    state: StreamState,
+}
+
+/// The streams of a rank.
 #[derive(Debug)]
 pub struct Feed<'a> {
     plan: &'a Plan,
-    lanes: &'a [u32],
+    rank: &'a RankSpec,
     tokenizers: Tokenizers,
-    open: BTreeMap<(u32, String), TaskStream>,
-    /// Of a resumed run: streams that are not open yet start here.
-    saved: BTreeMap<u32, LaneStreams>,
+    portions: Option<Receiver<Result<Portion, StreamError>>>,
+    /// Where every stream stands behind what was drawn.
+    states: BTreeMap<u32, LaneStreams>,
 }
 
 impl<'a> Feed<'a> {
@@ -34,44 +53,40 @@ impl<'a> Feed<'a> {
             .map(String::as_str)
             .collect();
         let tokenizers = Tokenizers::load(plan, &tasks)?;
-        let (open, saved) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { plan, lanes: &rank.lanes, tokenizers, open, saved })
+        let states = rank.lanes.iter().map(|lane| (*lane, LaneStreams::new())).collect();
+        Ok(Self { plan, rank, tokenizers, portions: None, states })
     }
 
-    /// Goes on where a former run stood; before anything is drawn.
+    /// Goes on where a former run stood; before anything is read.
     pub fn resume(&mut self, saved: BTreeMap<u32, LaneStreams>) {
-        self.saved = saved;
+        self.states.extend(saved);
     }
 
-    /// A lane's next batches of a task, for one step.
+    /// Starts to read for the steps behind `step`, until the last or until this feed is dropped.
+    pub fn read<'scope>(&mut self, step: u64, scope: &'scope Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        let (sender, receiver) = sync_channel(AHEAD * self.rank.lanes.len().max(1));
+        self.portions = Some(receiver);
+        let (plan, lanes) = (self.plan, self.rank.lanes.as_slice());
+        let (tokenizers, saved) = (self.tokenizers.clone(), self.states.clone());
+        let mut reader = Reader { plan, lanes, tokenizers, saved, open: BTreeMap::new() };
+        scope.spawn(move || reader.run(step, &sender));
+    }
+
+    /// A lane's next batches of a task, for one step: the next that the reader hands over.
     pub fn draw(&mut self, lane: u32, task: &str) -> Result<Vec<Batch>, WorkerError> {
-        let stream = match self.open.entry((lane, task.to_owned())) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let mut stream = TaskStream::open(self.plan, task, lane, &self.tokenizers)?;
-                if let Some(state) = self.saved.get(&lane).and_then(|states| states.get(task)) {
-                    stream.resume(state)?;
-                }
-                entry.insert(stream)
-            }
-        };
-        (0..self.plan.training.accumulate)
-            .map(|_| {
-                let text = stream.next_batch()?;
-                Ok(Batch::new(&text.source, &text.target, text.unscored, Device::Cpu))
-            })
-            .collect()
+        let ended = || StreamError::Ended(task.to_owned());
+        let received = self.portions.as_ref().and_then(|portions| portions.recv().ok());
+        let Portion { texts, state } = received.ok_or_else(ended)??;
+        self.states.entry(lane).or_default().insert(task.to_owned(), state);
+        Ok(texts.iter().map(tensors).collect())
     }
 
     /// Where every stream stands that was ever drawn from, before a resumption too, by lane.
-    pub fn states(&self) -> BTreeMap<u32, LaneStreams> {
-        let saved = |lane: &u32| self.saved.get(lane).cloned().unwrap_or_default();
-        let mut states: BTreeMap<u32, LaneStreams> =
-            self.lanes.iter().map(|lane| (*lane, saved(lane))).collect();
-        for ((lane, task), stream) in &self.open {
-            states.entry(*lane).or_default().insert(task.clone(), stream.state());
-        }
-        states
+    pub fn states(&self) -> &BTreeMap<u32, LaneStreams> {
+        &self.states
     }
 
     /// Hands the batches of a task's validation text to `take`, in the text's order.
@@ -82,8 +97,55 @@ impl<'a> Feed<'a> {
     ) -> Result<(), WorkerError> {
         let mut stream = ValidationStream::open(self.plan, task, &self.tokenizers)?;
         while let Some(text) = stream.next_batch()? {
-            take(&Batch::new(&text.source, &text.target, text.unscored, Device::Cpu))?;
+            take(&tensors(&text))?;
         }
         Ok(())
+    }
+}
+
+fn tensors(text: &Text) -> Batch {
+    Batch::new(&text.source, &text.target, text.unscored, Device::Cpu)
+}
+
+/// What the reading thread holds: the streams, each opened when it is first drawn from.
+#[derive(Debug)]
+struct Reader<'a> {
+    plan: &'a Plan,
+    lanes: &'a [u32],
+    tokenizers: Tokenizers,
+    saved: BTreeMap<u32, LaneStreams>,
+    open: BTreeMap<(u32, &'a str), TaskStream>,
+}
+
+impl Reader<'_> {
+    /// Reads for the steps behind `step` in the order of steps and lanes, until nobody listens or a stream fails.
+    fn run(&mut self, step: u64, sender: &SyncSender<Result<Portion, StreamError>>) {
+        for step in step + 1..=self.plan.training.steps {
+            for lane in self.lanes {
+                let portion = self.portion(step, *lane);
+                let failed = portion.is_err();
+                if sender.send(portion).is_err() || failed {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn portion(&mut self, step: u64, lane: u32) -> Result<Portion, StreamError> {
+        let not_there = || StreamError::NotOnLane { task: String::new(), lane };
+        let task = self.plan.task_at(step, lane).ok_or_else(not_there)?;
+        let stream = match self.open.entry((lane, task)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let mut stream = TaskStream::open(self.plan, task, lane, &self.tokenizers)?;
+                if let Some(state) = self.saved.get(&lane).and_then(|states| states.get(task)) {
+                    stream.resume(state)?;
+                }
+                entry.insert(stream)
+            }
+        };
+        let texts = (0..self.plan.training.accumulate).map(|_| stream.next_batch());
+        let texts = texts.collect::<Result<_, _>>()?;
+        Ok(Portion { texts, state: stream.state() })
     }
 }

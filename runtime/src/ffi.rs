@@ -14,17 +14,33 @@ pub struct ShimError(pub String);
 unsafe extern "C" {
     fn mmc_free(message: *mut c_char);
     fn mmc_set_gradient(parameter: *mut c_void, gradient: *mut c_void) -> *mut c_char;
+    fn mmc_keep_memory();
+    fn mmc_attention(
+        q: *mut c_void,
+        kv: *mut c_void,
+        lengths: *mut c_void,
+        mask: *mut c_void,
+        cosines: *mut c_void,
+        sines: *mut c_void,
+        shape: *const i64,
+        causal: bool,
+        out: *mut *mut c_void,
+    ) -> *mut c_char;
+    fn mmc_gather(
+        gradient: *mut c_void,
+        sum: *mut c_void,
+        rest: *mut c_void,
+        fresh: bool,
+    ) -> *mut c_char;
+    fn mmc_squares(gradient: *mut c_void, rest: *mut c_void, sum: *mut f64) -> *mut c_char;
     fn mmc_adamw(
         parameter: *mut c_void,
         gradient: *mut c_void,
+        rest: *mut c_void,
         mean: *mut c_void,
         square: *mut c_void,
-        step: f64,
-        lr: f64,
-        beta1: f64,
-        beta2: f64,
-        weight_decay: f64,
-        eps: f64,
+        scale: f64,
+        constants: *const AdamW,
     ) -> *mut c_char;
     fn mmc_store_new(
         host: *const c_char,
@@ -91,19 +107,132 @@ pub fn set_gradient(parameter: &Tensor, gradient: &Tensor) -> Result<(), ShimErr
     checked(unsafe { mmc_set_gradient(pointer(parameter), pointer(gradient)) })
 }
 
-/// Constants of one AdamW update.
+/// Keeps the memory of freed tensors for the next step: their sizes are the same in every step.
+pub fn keep_memory() {
+    // SAFETY: sets three numbers of the allocator.
+    unsafe { mmc_keep_memory() }
+}
+
+/// What attention reads; see `runtime/shim/shim.h` for the shapes.
+#[derive(Debug)]
+pub struct Attention<'a> {
+    /// Queries `[rows * queries, dim]`; without `kv` also keys and values, `[rows * queries, 3 dim]`.
+    pub q: &'a Tensor,
+    /// Keys beside values `[rows * keys, 2 dim]`.
+    pub kv: Option<&'a Tensor>,
+    /// Keys of each row before its padding.
+    pub lengths: Option<&'a Tensor>,
+    /// Dropout of the weights, `[rows, heads, queries, keys]`.
+    pub dropout: Option<&'a Tensor>,
+    /// Cosines and sines of rotary positions, `[positions, width / 2]`.
+    pub rotary: Option<[&'a Tensor; 2]>,
+    /// Rows, queries, keys, heads, width of a head.
+    pub shape: [i64; 5],
+    /// Whether a query sees only keys up to its own position.
+    pub causal: bool,
+}
+
+/// Attention on the CPU, 32 or 64 bits: `[rows * queries, dim]`, with its gradients.
+pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
+    let [rows, queries, keys, heads, width] = call.shape;
+    let dim = heads * width;
+    let fits = match call.kv {
+        None => queries == keys && call.q.size() == [rows * queries, 3 * dim],
+        Some(kv) => call.q.size() == [rows * queries, dim] && kv.size() == [rows * keys, 2 * dim],
+    };
+    let kinds = [call.kv, call.dropout].into_iter().flatten().all(|x| x.kind() == call.q.kind());
+    let masks =
+        call.dropout.is_none_or(|mask| mask.numel() == product(&[rows, heads, queries, keys]))
+            && call.lengths.is_none_or(|lengths| lengths.size() == [rows]);
+    let turned = call.rotary.iter().flatten().all(|table| {
+        let (positions, half) = table.size2().unwrap_or_default();
+        positions >= queries.max(keys)
+            && half == width / 2
+            && table.is_contiguous()
+            && table.kind() == call.q.kind()
+    });
+    let known = matches!(call.q.kind(), tch::Kind::Float | tch::Kind::Double);
+    if !(fits && kinds && masks && turned && known) {
+        return Err(ShimError(format!("attention of other shapes than {:?}", call.shape)));
+    }
+    let [cosines, sines] = call.rotary.map_or([None, None], |tables| tables.map(Some));
+    let [kv, lengths, dropout, cosines, sines] =
+        [call.kv, call.lengths, call.dropout, cosines, sines].map(optional);
+    let mut out = std::ptr::null_mut();
+    // SAFETY: null or live tensors whose shapes and kinds were checked; the result is a new tensor, ours to own.
+    unsafe {
+        checked(mmc_attention(
+            pointer(call.q),
+            kv,
+            lengths,
+            dropout,
+            cosines,
+            sines,
+            call.shape.as_ptr(),
+            call.causal,
+            &raw mut out,
+        ))?;
+        Ok(Tensor::from_ptr(out.cast()))
+    }
+}
+
+fn product(sizes: &[i64]) -> usize {
+    usize::try_from(sizes.iter().product::<i64>()).unwrap_or(usize::MAX)
+}
+
+fn optional(tensor: Option<&Tensor>) -> *mut c_void {
+    tensor.map_or(std::ptr::null_mut(), pointer)
+}
+
+/// Refuses flat tensors of unequal lengths, which the shim's loops would overrun.
+fn equally_long(tensors: &[&Tensor]) -> Result<(), ShimError> {
+    let mut lengths = tensors.iter().map(|tensor| tensor.numel());
+    let first = lengths.next();
+    let flat = tensors.iter().all(|tensor| tensor.is_contiguous());
+    if flat && lengths.all(|length| Some(length) == first) {
+        return Ok(());
+    }
+    Err(ShimError("flat tensors of unequal lengths".to_owned()))
+}
+
+/// Adds a gradient to a 64-bit sum, or writes it there if `fresh`, and clears it; `rest` is for 64-bit gradients, whose
+/// leading 24 bits and others are summed apart.
+pub fn gather(
+    gradient: &Tensor,
+    sum: &Tensor,
+    rest: Option<&Tensor>,
+    fresh: bool,
+) -> Result<(), ShimError> {
+    equally_long(&[gradient, sum, rest.unwrap_or(sum)])?;
+    // SAFETY: live flat tensors of one length; the shim checks their kinds.
+    checked(unsafe { mmc_gather(pointer(gradient), pointer(sum), optional(rest), fresh) })
+}
+
+/// The sum of squares of a gradient, or of a sum and its rest.
+pub fn squares(gradient: &Tensor, rest: Option<&Tensor>) -> Result<f64, ShimError> {
+    equally_long(&[gradient, rest.unwrap_or(gradient)])?;
+    let mut sum = 0.0;
+    // SAFETY: live flat tensors of one length and a place for the result; the shim checks their kinds.
+    checked(unsafe { mmc_squares(pointer(gradient), optional(rest), &raw mut sum) })?;
+    Ok(sum)
+}
+
+/// Constants of one AdamW update, as the shim lays them out.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct AdamW {
+    /// This update's number, from 1.
+    pub update: f64,
     /// Learning rate of this step.
     pub lr: f64,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
 }
 
 /// Flat tensors of equal length that an update reads and writes.
@@ -111,30 +240,30 @@ pub struct AdamW {
 pub struct AdamWState<'a> {
     /// Parameters.
     pub parameter: &'a Tensor,
-    /// Gradient.
+    /// Gradient, or a 64-bit sum of gradients.
     pub gradient: &'a Tensor,
+    /// The sum's rest.
+    pub rest: Option<&'a Tensor>,
     /// First moment.
     pub mean: &'a Tensor,
     /// Second moment.
     pub square: &'a Tensor,
 }
 
-/// One AdamW update in place; `update` counts from 1.
-#[expect(clippy::cast_precision_loss, reason = "updates stay far below 2^53")]
-pub fn adamw(state: &AdamWState<'_>, update: u64, constants: &AdamW) -> Result<(), ShimError> {
-    // SAFETY: the pointers are of live tensors; the fused kernel checks kinds and lengths.
+/// One AdamW update in place with `scale` times the gradient.
+pub fn adamw(state: &AdamWState<'_>, scale: f64, constants: &AdamW) -> Result<(), ShimError> {
+    let AdamWState { parameter, gradient, rest, mean, square } = state;
+    equally_long(&[parameter, gradient, rest.unwrap_or(gradient), mean, square])?;
+    // SAFETY: live flat tensors of one length; the shim checks their kinds.
     checked(unsafe {
         mmc_adamw(
-            pointer(state.parameter),
-            pointer(state.gradient),
-            pointer(state.mean),
-            pointer(state.square),
-            update as f64,
-            constants.lr,
-            constants.beta1,
-            constants.beta2,
-            constants.weight_decay,
-            constants.eps,
+            pointer(parameter),
+            pointer(gradient),
+            optional(*rest),
+            pointer(mean),
+            pointer(square),
+            scale,
+            constants,
         )
     })
 }

@@ -25,17 +25,26 @@ pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
     }
 }
 
-/// Updates a module with its gradient, which is already divided and clipped.
-pub fn update(module: &mut ModuleStore, optimizer: &Optimizer, lr: f64) -> Result<(), ShimError> {
+/// Updates a module with `scale` times the gradient that the step has summed.
+#[expect(clippy::cast_precision_loss, reason = "updates stay far below 2^53")]
+pub fn update(
+    module: &mut ModuleStore,
+    optimizer: &Optimizer,
+    lr: f64,
+    scale: f64,
+) -> Result<(), ShimError> {
     let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer;
     module.updates += 1;
+    let (gradient, rest) = module.summed();
     let state = AdamWState {
         parameter: &module.flat,
-        gradient: &module.gradient,
+        gradient,
+        rest,
         mean: &module.mean,
         square: &module.square,
     };
-    ffi::adamw(&state, module.updates, &AdamW { lr, beta1, beta2, eps, weight_decay })
+    let update = module.updates as f64;
+    ffi::adamw(&state, scale, &AdamW { update, lr, beta1, beta2, weight_decay, eps })
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_plan::{CollectiveCall, CollectivePurpose, Normalise, Plan, Precision};
+use mmc_plan::{CollectiveCall, CollectivePurpose, Normalise, Plan, Precision, TaskSpec};
 use tch::{Device, Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::WorkerError;
+use crate::ffi;
 use crate::model::{Batch, Direction, Masks, Mode};
 use crate::optim;
-use crate::store::{ModuleStore, Store};
+use crate::store::{Store, Sum};
 
 /// What the lanes of all ranks did in a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,15 @@ pub struct StepRecord {
 /// Gives a lane's next batches of a task.
 pub type Supply<'f> = dyn FnMut(u32, &str) -> Result<Vec<Batch>, WorkerError> + 'f;
 
+/// Where a communicator's gradients are summed: lanes add to it, and all-reduces run over it.
+#[derive(Debug)]
+struct Bucket {
+    /// 64-bit; of 64-bit gradients, their leading 24 bits.
+    head: Tensor,
+    /// The other bits of 64-bit gradients.
+    rest: Option<Tensor>,
+}
+
 /// Executes steps on one rank.
 #[derive(Debug)]
 pub struct Stepper<'a> {
@@ -42,7 +52,7 @@ pub struct Stepper<'a> {
     world: &'a World,
     lanes: &'a [u32],
     owned: BTreeSet<&'a str>,
-    buckets: BTreeMap<&'a str, Tensor>,
+    buckets: BTreeMap<&'a str, Bucket>,
     directions: BTreeMap<String, Direction>,
 }
 
@@ -59,7 +69,9 @@ impl<'a> Stepper<'a> {
         for communicator in &plan.communicators {
             if communicator.ranks.contains(&rank) && !communicator.modules.is_empty() {
                 let elements = i64::try_from(communicator.elements).unwrap_or(i64::MAX);
-                let bucket = Tensor::f_zeros([elements], (Kind::Double, Device::Cpu))?;
+                let room = || Tensor::f_zeros([elements], (Kind::Double, Device::Cpu));
+                let wide = plan.training.precision == Precision::Fp64;
+                let bucket = Bucket { head: room()?, rest: wide.then(room).transpose()? };
                 buckets.insert(communicator.name.as_str(), bucket);
             }
         }
@@ -80,23 +92,63 @@ impl<'a> Stepper<'a> {
         supply: &mut Supply<'_>,
         asked: bool,
     ) -> Result<StepRecord, WorkerError> {
-        let mut sums = Sums::new(self.plan, step);
+        let plan = self.plan;
+        let mut calls = plan.collectives(self.world.seat().rank, step);
+        calls.retain(|call| call.purpose == CollectivePurpose::Gradients);
+        self.open_sums(step, store, &calls)?;
+        let mut sums = Sums::new(plan, step);
         for &lane in self.lanes {
             self.run_lane(step, lane, store, &supply(lane, self.task(step, lane)?)?, &mut sums)?;
         }
-        let plan = self.plan;
-        for call in plan.collectives(self.world.seat().rank, step) {
-            if call.purpose == CollectivePurpose::Gradients {
-                self.sum_gradients(store, &call, &mut sums.divisors)?;
-            }
+        for call in &calls {
+            self.sum_gradients(store, call, &mut sums.divisors)?;
         }
         sums.trained.retain(|name| store.modules.contains_key(*name));
-        sums.squares = self.divide(store, &sums)?;
+        sums.squares = self.squares(store, &sums)?;
         sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
         let record = sums.record(plan, step)?;
-        self.update(store, &sums.trained, &record)?;
+        self.update(store, &sums, &record)?;
         Ok(record)
+    }
+
+    /// Tells every module where its gradients are summed: in the bucket of its communicator; else, when several lanes of this
+    /// rank train it, in its own room; else nowhere, as one lane's gradient is the sum.
+    fn open_sums(
+        &self,
+        step: u64,
+        store: &mut Store,
+        calls: &[CollectiveCall<'a>],
+    ) -> Result<(), WorkerError> {
+        let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+        for &lane in self.lanes {
+            let spec = self.plan.tasks.get(self.task(step, lane)?);
+            for module in spec.into_iter().flat_map(TaskSpec::modules) {
+                *uses.entry(module).or_default() += 1;
+            }
+        }
+        for call in calls {
+            let bucket = self.bucket(call.communicator)?;
+            let mut offset = 0;
+            for name in &call.modules {
+                let module = store.module(name)?;
+                let place = |room: &Tensor| room.f_narrow(0, offset, module.elements());
+                let head = place(&bucket.head)?;
+                let rest = bucket.rest.as_ref().map(place).transpose()?;
+                offset += module.elements();
+                module.sum_at(Sum::new(head, rest));
+                uses.remove(name);
+            }
+        }
+        for (name, _) in uses.into_iter().filter(|(_, lanes)| *lanes > 1) {
+            store.module(name)?.sum_here()?;
+        }
+        Ok(())
+    }
+
+    fn bucket(&self, communicator: &str) -> Result<&Bucket, WorkerError> {
+        let unknown = || WorkerError::NoBucket(communicator.to_owned());
+        self.buckets.get(communicator).ok_or_else(unknown)
     }
 
     fn task(&self, step: u64, lane: u32) -> Result<&'a str, WorkerError> {
@@ -149,65 +201,31 @@ impl<'a> Stepper<'a> {
         call: &CollectiveCall<'a>,
         divisors: &mut BTreeMap<&'a str, f64>,
     ) -> Result<(), WorkerError> {
-        let tail: Vec<f64> =
-            call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0)).collect();
-        let tail = self.sum_bucket(store, call, &tail, &|module| Some(&mut module.sum))?;
-        divisors.extend(call.modules.iter().copied().zip(tail));
-        if self.plan.training.precision == Precision::Fp64 {
-            let tail = vec![0.0; call.modules.len()];
-            self.sum_bucket(store, call, &tail, &|module| module.rest.as_mut())?;
+        for name in &call.modules {
+            store.module(name)?.close_sum()?;
+        }
+        let bucket = self.bucket(call.communicator)?;
+        let elements = i64::try_from(call.elements).unwrap_or(i64::MAX);
+        let slots = i64::try_from(call.modules.len()).unwrap_or(i64::MAX);
+        let used = bucket.head.f_narrow(0, 0, elements)?;
+        let mut tail = used.f_narrow(0, elements - slots, slots)?;
+        let own = call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0));
+        tail.f_copy_(&Tensor::from_slice(&own.collect::<Vec<f64>>()))?;
+        self.world.sum(call.communicator, &used)?;
+        divisors.extend(call.modules.iter().copied().zip(Vec::<f64>::try_from(&tail)?));
+        if let Some(rest) = &bucket.rest {
+            self.world.sum(call.communicator, &rest.f_narrow(0, 0, elements)?)?;
         }
         Ok(())
     }
 
-    /// One all-reduce: a tensor of every module of the call, then one number for each. Gives the summed numbers.
-    fn sum_bucket(
-        &self,
-        store: &mut Store,
-        call: &CollectiveCall<'a>,
-        tail: &[f64],
-        part: &dyn Fn(&mut ModuleStore) -> Option<&mut Tensor>,
-    ) -> Result<Vec<f64>, WorkerError> {
-        let unknown = || WorkerError::NoBucket(call.communicator.to_owned());
-        let bucket = self.buckets.get(call.communicator).ok_or_else(unknown)?;
-        let elements = i64::try_from(call.elements).unwrap_or(i64::MAX);
-        let slots = i64::try_from(tail.len()).unwrap_or(i64::MAX);
-        let used = bucket.f_narrow(0, 0, elements)?;
-        let mut summed = used.f_narrow(0, elements - slots, slots)?;
-        summed.f_copy_(&Tensor::from_slice(tail))?;
-        let mut offset = 0;
-        for name in &call.modules {
-            let module = store.module(name)?;
-            let mut place = used.f_narrow(0, offset, module.elements())?;
-            offset += module.elements();
-            if let Some(part) = part(module) {
-                place.f_copy_(part)?;
-            }
-        }
-        self.world.sum(call.communicator, &used)?;
-        offset = 0;
-        for name in &call.modules {
-            let module = store.module(name)?;
-            let place = used.f_narrow(0, offset, module.elements())?;
-            offset += module.elements();
-            if let Some(part) = part(module) {
-                part.f_copy_(&place)?;
-            }
-        }
-        Ok(Vec::<f64>::try_from(&summed)?)
-    }
-
-    /// Divides the sums; gives the sum of squares of those that this rank owns.
-    fn divide(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
+    /// The sum of squares of the divided gradients that this rank owns.
+    fn squares(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
         let mut squares = 0.0;
-        for name in &sums.trained {
-            let divisor = sums.divisors.get(name).copied().unwrap_or(0.0);
-            let module = store.module(name)?;
-            // No divisor: no lane had a token to learn from, and the sum is zero.
-            module.divide_sum(if divisor > 0.0 { divisor } else { 1.0 })?;
-            if self.owned.contains(name) {
-                squares += module.sum.f_dot(&module.sum)?.f_double_value(&[])?;
-            }
+        for name in sums.trained.iter().filter(|name| self.owned.contains(*name)) {
+            let (gradient, rest) = store.module(name)?.summed();
+            let divisor = sums.divisor(name);
+            squares += ffi::squares(gradient, rest)? / (divisor * divisor);
         }
         Ok(squares)
     }
@@ -216,16 +234,15 @@ impl<'a> Stepper<'a> {
     fn update(
         &self,
         store: &mut Store,
-        trained: &BTreeSet<&'a str>,
+        sums: &Sums<'a>,
         record: &StepRecord,
     ) -> Result<(), WorkerError> {
         let training = &self.plan.training;
         // As torch.nn.utils.clip_grad_norm_: the small constant keeps a vanishing norm from dividing by zero.
         let clip = training.clip.map_or(1.0, |bound| (bound / (record.norm + 1e-6)).min(1.0));
-        for name in trained {
+        for name in &sums.trained {
             let module = store.module(name)?;
-            module.take_sum(clip)?;
-            optim::update(module, &training.optimizer, record.lr)?;
+            optim::update(module, &training.optimizer, record.lr, clip / sums.divisor(name))?;
             module.clear()?;
         }
         Ok(())
@@ -264,6 +281,11 @@ impl<'a> Sums<'a> {
             squares: 0.0,
             stops: 0.0,
         }
+    }
+
+    /// What a module's gradient is divided by. Zero would mean that no lane had a token to learn from: its gradient is zero.
+    fn divisor(&self, module: &str) -> f64 {
+        self.divisors.get(module).copied().filter(|divisor| *divisor > 0.0).unwrap_or(1.0)
     }
 
     /// The scalars' all-reduce, in the order of `mmc_plan::collective`.

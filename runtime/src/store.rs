@@ -26,17 +26,37 @@ pub enum StoreError {
     Shim(#[from] ShimError),
 }
 
+/// A sum of gradients over lanes, 64-bit: see `docs/decisions/0003-sums-in-64-bits.md`.
+#[derive(Debug)]
+pub struct Sum {
+    /// `[elements]`; of 64-bit gradients, their leading 24 bits.
+    pub head: Tensor,
+    /// The other bits of 64-bit gradients.
+    pub rest: Option<Tensor>,
+    /// Nothing was added yet, and anything may stand there.
+    fresh: bool,
+    /// The module's own room, kept for later steps.
+    own: bool,
+}
+
+impl Sum {
+    /// A sum in tensors whose values do not matter.
+    pub fn new(head: Tensor, rest: Option<Tensor>) -> Self {
+        Self { head, rest, fresh: true, own: false }
+    }
+}
+
 /// One module's parameters and training state.
 #[derive(Debug)]
 pub struct ModuleStore {
     /// All parameters, `[elements]`.
     pub flat: Tensor,
-    /// What backward passes add into, `[elements]`: one lane's gradient, then the whole step's for the update.
+    /// What backward passes add into, `[elements]`: one lane's gradient.
     pub gradient: Tensor,
-    /// Sum of the lanes' gradients in this step, `[elements]`, 64-bit: see `docs/decisions/0003-sums-in-64-bits.md`.
-    pub sum: Tensor,
-    /// With 64-bit gradients, `sum` is of their leading 24 bits, and this is of the others.
-    pub rest: Option<Tensor>,
+    /// Sum of the lanes' gradients in this step; none where one lane of this rank alone trains the module.
+    sum: Option<Sum>,
+    /// Room for a sum that no communicator has a place for.
+    spare: Option<Sum>,
     /// First moment, `[elements]`.
     pub mean: Tensor,
     /// Second moment, `[elements]`.
@@ -60,10 +80,8 @@ impl ModuleStore {
         let mut store = Self {
             flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
             gradient: Tensor::f_zeros([elements], options)?,
-            sum: Tensor::f_zeros([elements], (Kind::Double, Device::Cpu))?,
-            rest: (kind == Kind::Double)
-                .then(|| Tensor::f_zeros([elements], options))
-                .transpose()?,
+            sum: None,
+            spare: None,
             mean: Tensor::f_zeros([elements], options)?,
             square: Tensor::f_zeros([elements], options)?,
             updates: 0,
@@ -99,42 +117,58 @@ impl ModuleStore {
         Weights::new(self.leaves.iter().map(share).collect())
     }
 
-    /// Adds the gradient to the sum and clears it for the next lane.
+    /// Begins a step in which gradients are summed at a place of a communicator's bucket.
+    pub fn sum_at(&mut self, place: Sum) {
+        self.sum = Some(place);
+    }
+
+    /// Begins a step in which the gradients of several lanes of this rank are summed.
+    pub fn sum_here(&mut self) -> Result<(), StoreError> {
+        let mut sum = match self.spare.take() {
+            Some(spare) => spare,
+            None => {
+                let room = || Tensor::f_empty([self.elements()], (Kind::Double, Device::Cpu));
+                let wide = self.gradient.kind() == Kind::Double;
+                Sum::new(room()?, wide.then(room).transpose()?)
+            }
+        };
+        (sum.fresh, sum.own) = (true, true);
+        self.sum = Some(sum);
+        Ok(())
+    }
+
+    /// Adds a lane's gradient to the sum and clears it for the next lane.
     pub fn add_to_sum(&mut self) -> Result<(), StoreError> {
-        if let Some(rest) = &mut self.rest {
-            let head = self.gradient.f_to_kind(Kind::Float)?.f_to_kind(Kind::Double)?;
-            let _ = self.sum.f_add_(&head)?;
-            let _ = rest.f_add_(&self.gradient.f_sub(&head)?)?;
-        } else {
-            let _ = self.sum.f_add_(&self.gradient)?;
+        if let Some(sum) = &mut self.sum {
+            ffi::gather(&self.gradient, &sum.head, sum.rest.as_ref(), sum.fresh)?;
+            sum.fresh = false;
         }
-        let _ = self.gradient.f_zero_()?;
         Ok(())
     }
 
-    /// Divides the sum, which is then whole.
-    pub fn divide_sum(&mut self, divisor: f64) -> Result<(), StoreError> {
-        if let Some(rest) = &self.rest {
-            let _ = self.sum.f_add_(rest)?;
+    /// Makes a sum to which no lane of this rank added zero.
+    pub fn close_sum(&mut self) -> Result<(), StoreError> {
+        if let Some(sum) = self.sum.as_mut().filter(|sum| sum.fresh) {
+            let _ = sum.head.f_zero_()?;
+            let _ = sum.rest.as_mut().map(Tensor::f_zero_).transpose()?;
+            sum.fresh = false;
         }
-        let _ = self.sum.f_div_scalar_(divisor)?;
         Ok(())
     }
 
-    /// Makes the sum, times `scale`, the gradient of an update.
-    pub fn take_sum(&mut self, scale: f64) -> Result<(), StoreError> {
-        let _ = self.sum.f_mul_scalar_(scale)?;
-        self.gradient.f_copy_(&self.sum)?;
-        Ok(())
+    /// The whole gradient of the step, undivided, and its rest.
+    pub fn summed(&self) -> (&Tensor, Option<&Tensor>) {
+        self.sum.as_ref().map_or((&self.gradient, None), |sum| (&sum.head, sum.rest.as_ref()))
     }
 
-    /// Clears what the step summed.
+    /// Ends a step.
     pub fn clear(&mut self) -> Result<(), StoreError> {
-        let _ = self.sum.f_zero_()?;
-        if let Some(rest) = &mut self.rest {
-            let _ = rest.f_zero_()?;
+        match self.sum.take() {
+            // Gathering has cleared the gradient.
+            Some(sum) if sum.own => self.spare = Some(sum),
+            Some(_) => {}
+            None => drop(self.gradient.f_zero_()?),
         }
-        let _ = self.gradient.f_zero_()?;
         Ok(())
     }
 
@@ -200,20 +234,23 @@ mod tests {
     /// Against algorithm 2 of Loshchilov and Hutter 2019, written out in 64-bit arithmetic.
     #[test]
     fn adamw_follows_its_paper() {
-        let constants = AdamW { lr: 0.1, beta1: 0.9, beta2: 0.98, eps: 1e-9, weight_decay: 0.01 };
+        let mut constants =
+            AdamW { update: 0.0, lr: 0.1, beta1: 0.9, beta2: 0.98, eps: 1e-9, weight_decay: 0.01 };
         let tensor = |value: f64| Tensor::from_slice(&[value]);
         let (parameter, mean, square) = (tensor(1.5), tensor(0.0), tensor(0.0));
         let (mut x, mut m, mut v) = (1.5_f64, 0.0_f64, 0.0_f64);
         for update in 1..=5_i32 {
             let g = 0.3 * f64::from(update) - 0.7;
-            let gradient = tensor(g);
+            let gradient = tensor(g * 4.0);
             let state = AdamWState {
                 parameter: &parameter,
                 gradient: &gradient,
+                rest: None,
                 mean: &mean,
                 square: &square,
             };
-            ffi::adamw(&state, u64::try_from(update).unwrap(), &constants).unwrap();
+            constants.update = f64::from(update);
+            ffi::adamw(&state, 0.25, &constants).unwrap();
             x -= constants.lr * constants.weight_decay * x;
             m = constants.beta1 * m + (1.0 - constants.beta1) * g;
             v = constants.beta2 * v + (1.0 - constants.beta2) * g * g;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Scope;
 use std::time::Instant;
 
 use mmc_plan::{Device, Event, Plan, RankSpec};
@@ -14,6 +15,7 @@ use crate::dist::{Seat, World};
 use crate::error::{While as _, WorkerError};
 use crate::events::Events;
 use crate::feed::Feed;
+use crate::ffi;
 use crate::model::{Mode, Network};
 use crate::step::{StepRecord, Stepper};
 use crate::store::Store;
@@ -58,6 +60,7 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     if plan.cluster.device == Device::Gpu {
         return Err(WorkerError::Device.into());
     }
+    ffi::keep_memory();
     tch::set_num_threads(threads(plan, &seat, arguments.threads));
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
@@ -65,10 +68,12 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     let rank = seat.rank;
     let world = World::join(plan, seat)?;
     let mut events = Events::of_rank(rank);
-    let ending = events
-        .record(&output)
-        .and_then(|()| Trainer::new(plan, &world, &output, stop))
-        .and_then(|mut trainer| trainer.run(arguments.resume, &mut events));
+    // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.
+    let ending = std::thread::scope(|scope| {
+        events.record(&output)?;
+        let mut trainer = Trainer::new(plan, &world, &output, stop)?;
+        trainer.run(arguments.resume, &mut events, scope)
+    });
     ending.map_err(|fault| {
         let culprit = fault.culprit();
         let own = culprit.is_none();
@@ -126,9 +131,18 @@ impl<'a> Trainer<'a> {
         Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, stop })
     }
 
-    fn run(&mut self, resume: bool, events: &mut Events) -> Result<Ending, WorkerError> {
+    fn run<'scope>(
+        &mut self,
+        resume: bool,
+        events: &mut Events,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Ending, WorkerError>
+    where
+        'a: 'scope,
+    {
         let plan = self.plan;
         let mut step = if resume { self.resume()? } else { 0 };
+        self.feed.read(step, scope);
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
         events.tell(&Event::Started { world, step, steps, parameters })?;
@@ -149,7 +163,7 @@ impl<'a> Trainer<'a> {
             }
             if interrupted || plan.saves_after(step) {
                 let states = self.feed.states();
-                let folder = self.checkpoints.save(step, plan, self.world, &self.store, &states)?;
+                let folder = self.checkpoints.save(step, plan, self.world, &self.store, states)?;
                 events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
             }
             if interrupted && step < steps {

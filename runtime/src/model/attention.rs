@@ -1,9 +1,11 @@
 //! Multi-head attention (Vaswani et al. 2017, section 3.2) over activations that lie as `[rows * columns, dim]`.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use super::decoder::Memory;
 use super::dropout::Mode;
 use super::linear::Linear;
+use crate::ffi;
 
 /// Rows (sentences) and columns (positions) of activations that lie as `[rows * columns, dim]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,43 @@ impl Heads {
         x.transpose(1, 2).reshape([rows * columns, self.count * width])
     }
 
+    /// Attention by the shim's kernel, which reads and writes activations as they lie; none where it does not serve.
+    ///
+    /// `q` without `kv` holds queries, keys and values side by side; `kv` holds keys beside values.
+    fn fused(
+        self,
+        (q, kv): (&Tensor, Option<&Tensor>),
+        [queries, keys]: [Grid; 2],
+        mask: Mask<'_>,
+        mode: Mode<'_>,
+    ) -> Option<Tensor> {
+        if q.device() != Device::Cpu || !matches!(q.kind(), Kind::Float | Kind::Double) {
+            return None;
+        }
+        let parts = if kv.is_some() { 1 } else { 3 };
+        let width = q.size().last().map_or(0, |all| all / (parts * self.count));
+        let weights = [queries.rows, self.count, queries.columns, keys.columns];
+        let dropout = mode.mask(weights, q, self.dropout);
+        let (lengths, causal) = match mask {
+            Mask::None => (None, false),
+            Mask::Causal => (None, true),
+            Mask::Padded(padding) => (Some(&padding.lengths), false),
+        };
+        let shape = [queries.rows, queries.columns, keys.columns, self.count, width];
+        let call = ffi::Attention {
+            q,
+            kv,
+            lengths,
+            dropout: dropout.as_ref(),
+            rotary: None,
+            shape,
+            causal,
+        };
+        Some(
+            ffi::attention(&call).expect("queries, keys and values have the shapes of their grids"),
+        )
+    }
+
     /// `softmax(q k^T / sqrt(width) + mask) v` by head; `mask` is added, and broadcasts to `[rows, heads, queries, keys]`.
     pub(crate) fn attend(self, qkv: [&Tensor; 3], mask: Mask<'_>, mode: Mode<'_>) -> Tensor {
         let [q, k, v] = qkv;
@@ -49,7 +88,7 @@ impl Heads {
             let (added, causal) = match mask {
                 Mask::None => (None, false),
                 Mask::Causal => (None, true),
-                Mask::Added(added) => (Some(added), false),
+                Mask::Padded(padding) => (Some(&padding.added), false),
             };
             return Tensor::scaled_dot_product_attention(q, k, v, added, 0.0, causal, None, false);
         }
@@ -60,7 +99,7 @@ impl Heads {
                 let hidden = scores.ones_like().triu(1).to_kind(Kind::Bool);
                 scores.masked_fill(&hidden, f64::NEG_INFINITY)
             }
-            Mask::Added(added) => scores + added,
+            Mask::Padded(padding) => scores + &padding.added,
         };
         let kind = scores.kind();
         mode.drop(scores.softmax(-1, kind), self.dropout).matmul(v)
@@ -74,13 +113,22 @@ pub(crate) enum Mask<'a> {
     None,
     /// Those up to its own position.
     Causal,
-    /// Added to the scores: 0 where seen, `-inf` where not.
-    Added(&'a Tensor),
+    /// Those before each row's padding.
+    Padded(&'a Padding),
 }
 
-impl<'a> From<Option<&'a Tensor>> for Mask<'a> {
-    fn from(added: Option<&'a Tensor>) -> Self {
-        added.map_or(Self::None, Self::Added)
+/// Where the keys of a batch are padded.
+#[derive(Debug)]
+pub(crate) struct Padding {
+    /// Keys of each row before its padding, `[rows]`.
+    pub(crate) lengths: Tensor,
+    /// What hides the others when it is added to scores: `[rows, 1, 1, columns]`, 0 where seen, `-inf` where not.
+    pub(crate) added: Tensor,
+}
+
+impl<'a> From<Option<&'a Padding>> for Mask<'a> {
+    fn from(padding: Option<&'a Padding>) -> Self {
+        padding.map_or(Self::None, Self::Padded)
     }
 }
 
@@ -100,18 +148,26 @@ pub(crate) struct SelfAttention {
 impl SelfAttention {
     /// `[rows * columns, dim]` to the same shape.
     pub(crate) fn forward(&self, x: &Tensor, grid: Grid, mask: Mask<'_>, mode: Mode<'_>) -> Tensor {
-        let (q, kv) = self.project(x);
-        let q = self.heads.part(&q, grid);
-        let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
-        self.out.forward(&self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode)))
+        let all = self.qkv.forward(x);
+        let seen = self.heads.fused((&all, None), [grid, grid], mask, mode).unwrap_or_else(|| {
+            let (q, kv) = parted(&all);
+            let q = self.heads.part(&q, grid);
+            let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
+            self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode))
+        });
+        self.out.forward(&seen)
     }
 
     /// Queries `[tokens, dim]`, and keys beside values `[tokens, 2 dim]`.
     pub(crate) fn project(&self, x: &Tensor) -> (Tensor, Tensor) {
-        let all = self.qkv.forward(x);
-        let dim = all.size().last().map_or(0, |width| width / 3);
-        (all.narrow(1, 0, dim), all.narrow(1, dim, 2 * dim))
+        parted(&self.qkv.forward(x))
     }
+}
+
+/// Queries, and keys beside values, that lie beside each other.
+fn parted(all: &Tensor) -> (Tensor, Tensor) {
+    let dim = all.size().last().map_or(0, |width| width / 3);
+    (all.narrow(1, 0, dim), all.narrow(1, dim, 2 * dim))
 }
 
 /// Keys and values that lie beside each other in the last dimension.
@@ -135,18 +191,35 @@ impl CrossAttention {
         halves(&self.key_value.forward(states)).map(|part| self.heads.part(&part, grid))
     }
 
-    /// `[rows * columns, dim]` to the same shape.
+    /// All positions of a batch: `[rows * columns, dim]` to the same shape.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
         grid: Grid,
-        memory: &[Tensor; 2],
-        mask: Option<&Tensor>,
+        memory: &Memory,
         mode: Mode<'_>,
+    ) -> Tensor {
+        let (q, kv) = (self.query.forward(x), self.key_value.forward(&memory.states));
+        let (grids, mask) = ([grid, memory.grid], Mask::from(memory.padding.as_ref()));
+        let seen = self.heads.fused((&q, Some(&kv)), grids, mask, mode).unwrap_or_else(|| {
+            let q = self.heads.part(&q, grid);
+            let [k, v] = halves(&kv).map(|part| self.heads.part(&part, memory.grid));
+            self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode))
+        });
+        self.out.forward(&seen)
+    }
+
+    /// New positions over keys and values from [`Self::memory`].
+    pub(crate) fn extend(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        memory: &[Tensor; 2],
+        padding: Option<&Padding>,
     ) -> Tensor {
         let q = self.heads.part(&self.query.forward(x), grid);
         let [k, v] = memory;
-        let seen = self.heads.attend([&q, k, v], mask.into(), mode);
+        let seen = self.heads.attend([&q, k, v], padding.into(), Mode::Evaluate);
         self.out.forward(&self.heads.join(&seen))
     }
 }

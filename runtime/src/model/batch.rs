@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::attention::Grid;
+use super::attention::{Grid, Padding};
 
 /// Sentence pairs as tensors.
 #[derive(Debug)]
@@ -47,16 +47,18 @@ impl Ids {
         Self { flat, grid: Grid { rows: as_i64(count), columns: as_i64(columns) }, lengths }
     }
 
-    /// What hides padded keys: `[rows, 1, 1, columns]`, 0 and `-inf`, like `like` in kind; none when nothing is padded.
-    pub(crate) fn mask(&self, like: &Tensor) -> Option<Tensor> {
+    /// Where keys are padded, like `like` in kind; none when nothing is.
+    pub(crate) fn padding(&self, like: &Tensor) -> Option<Padding> {
         let Grid { rows, columns } = self.grid;
         if self.lengths.iter().all(|&length| length == columns) {
             return None;
         }
-        let lengths = Tensor::from_slice(&self.lengths).to_device(like.device()).unsqueeze(1);
-        let hidden = Tensor::arange(columns, (Kind::Int64, like.device())).ge_tensor(&lengths);
+        let lengths = Tensor::from_slice(&self.lengths).to_device(like.device());
+        let places = Tensor::arange(columns, (Kind::Int64, like.device()));
+        let hidden = places.ge_tensor(&lengths.unsqueeze(1));
         let open = Tensor::zeros([rows, columns], (like.kind(), like.device()));
-        Some(open.masked_fill(&hidden, f64::NEG_INFINITY).view([rows, 1, 1, columns]))
+        let added = open.masked_fill(&hidden, f64::NEG_INFINITY).view([rows, 1, 1, columns]);
+        Some(Padding { lengths, added })
     }
 }
 
@@ -121,10 +123,11 @@ mod tests {
     fn a_mask_only_where_rows_differ() {
         let like = Tensor::zeros([1], (Kind::Float, Device::Cpu));
         let even = [vec![5, 2], vec![6, 2]];
-        assert!(Ids::new(even.iter().map(Vec::as_slice), Device::Cpu).mask(&like).is_none());
+        assert!(Ids::new(even.iter().map(Vec::as_slice), Device::Cpu).padding(&like).is_none());
         let uneven = [vec![5, 2], vec![2]];
-        let mask = Ids::new(uneven.iter().map(Vec::as_slice), Device::Cpu).mask(&like);
-        let values: Vec<f32> = Vec::try_from(mask.expect("uneven").view([-1])).expect("values");
+        let padding = Ids::new(uneven.iter().map(Vec::as_slice), Device::Cpu).padding(&like);
+        let added = padding.expect("uneven").added.view([-1]);
+        let values: Vec<f32> = Vec::try_from(added).expect("values");
         assert_eq!(values, [0.0, 0.0, 0.0, f32::NEG_INFINITY]);
     }
 }

@@ -3,7 +3,7 @@
 
 use tch::Tensor;
 
-use super::attention::{CrossAttention, Grid, Mask, SelfAttention};
+use super::attention::{CrossAttention, Grid, Mask, Padding, SelfAttention};
 use super::dropout::Mode;
 use super::feed_forward::FeedForward;
 use super::linear::LayerNorm;
@@ -31,8 +31,8 @@ pub(crate) struct Memory {
     pub(crate) states: Tensor,
     /// Their shape.
     pub(crate) grid: Grid,
-    /// Hides padding: `[rows, 1, 1, columns]`, added to scores; none when nothing is padded.
-    pub(crate) mask: Option<Tensor>,
+    /// Where they are padded; none when nothing is.
+    pub(crate) padding: Option<Padding>,
 }
 
 impl DecoderStack {
@@ -43,9 +43,7 @@ impl DecoderStack {
             let (residual, attention) = &layer.self_attention;
             x = residual.around(&x, mode, |x| attention.forward(x, grid, Mask::Causal, mode));
             let (residual, attention) = &layer.cross_attention;
-            let source = attention.memory(&memory.states, memory.grid);
-            let mask = memory.mask.as_ref();
-            x = residual.around(&x, mode, |x| attention.forward(x, grid, &source, mask, mode));
+            x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, mode));
             let (residual, feed_forward) = &layer.feed_forward;
             x = residual.around(&x, mode, |x| feed_forward.forward(x, mode));
         }

@@ -39,11 +39,11 @@ impl Direction {
     /// Source ids to the encoder's states.
     pub(crate) fn encode(&self, source: &Ids, mode: Mode<'_>) -> Memory {
         let mut states = self.embed(&self.source, source, mode);
-        let mask = source.mask(&states);
+        let padding = source.padding(&states);
         for stack in &self.encoder {
-            states = stack.forward(states, source.grid, mask.as_ref(), mode);
+            states = stack.forward(states, source.grid, padding.as_ref(), mode);
         }
-        Memory { states, grid: source.grid, mask }
+        Memory { states, grid: source.grid, padding }
     }
 
     /// All positions of the target to the decoder's states, `[rows * columns, dim]`.

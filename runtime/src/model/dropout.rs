@@ -29,32 +29,33 @@ impl Masks {
         Self { stream: RefCell::new(Stream::new(seed, Purpose::Dropout, counters)) }
     }
 
-    /// A tensor like `like` with 0 where an element is dropped and `1 / (1 - rate)` elsewhere, or none when the rate is 0.
+    /// A tensor of a shape, like `like` in kind and device, with 0 where an element is dropped and `1 / (1 - rate)` elsewhere, or none when the rate is 0.
     ///
     /// The rate is rounded to 65 536ths, and the scale goes with the rounded rate, so that the expectation is exact.
-    fn draw(&self, like: &Tensor, rate: f64) -> Option<Tensor> {
+    fn draw(&self, shape: &[i64], like: &Tensor, rate: f64) -> Option<Tensor> {
         let dropped = steps(rate);
         if dropped == 0 {
             return None;
         }
         let kept = 1.0 - f64::from(dropped) / STEPS;
         if like.device() != Device::Cpu {
-            let uniform = like.empty_like().bernoulli_float_(kept);
+            let uniform = Tensor::empty(shape, (like.kind(), like.device())).bernoulli_float_(kept);
             return Some(uniform.detach() / kept);
         }
         let mut stream = self.stream.borrow_mut();
+        let count = usize::try_from(shape.iter().product::<i64>()).unwrap_or(0);
         let mask = if like.kind() == Kind::Double {
-            let mut values = vec![0.0_f64; like.numel()];
+            let mut values = vec![0.0_f64; count];
             scatter(&mut stream, dropped, kept.recip(), &mut values);
             Tensor::from_slice(&values)
         } else {
             #[expect(clippy::cast_possible_truncation, reason = "rounding to the mask's kind")]
             let scale = kept.recip() as f32;
-            let mut values = vec![0.0_f32; like.numel()];
+            let mut values = vec![0.0_f32; count];
             scatter(&mut stream, dropped, scale, &mut values);
             Tensor::from_slice(&values).to_kind(like.kind())
         };
-        Some(mask.view_as(like))
+        Some(mask.view(shape))
     }
 }
 
@@ -81,7 +82,7 @@ fn scatter<T: Copy + Default>(stream: &mut Stream, dropped: u16, scale: T, value
 impl Mode<'_> {
     /// `x` with dropout.
     pub(crate) fn drop(self, x: Tensor, rate: f64) -> Tensor {
-        match self.mask(&x, rate) {
+        match self.mask(x.size(), &x, rate) {
             Some(mask) => x * mask,
             None => x,
         }
@@ -89,16 +90,17 @@ impl Mode<'_> {
 
     /// `residual + dropout(x)` in one pass.
     pub(crate) fn add(self, residual: &Tensor, x: &Tensor, rate: f64) -> Tensor {
-        match self.mask(x, rate) {
+        match self.mask(x.size(), x, rate) {
             Some(mask) => residual.addcmul(x, &mask),
             None => residual + x,
         }
     }
 
-    fn mask(self, like: &Tensor, rate: f64) -> Option<Tensor> {
+    /// What an activation of a shape is multiplied by, like `like` in kind; none when nothing is dropped.
+    pub(crate) fn mask(self, shape: impl AsRef<[i64]>, like: &Tensor, rate: f64) -> Option<Tensor> {
         match self {
             Self::Evaluate => None,
-            Self::Train(masks) => masks.draw(like, rate),
+            Self::Train(masks) => masks.draw(shape.as_ref(), like, rate),
         }
     }
 }

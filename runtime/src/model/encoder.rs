@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::attention::{Grid, Mask, SelfAttention};
+use super::attention::{Grid, Mask, Padding, SelfAttention};
 use super::dropout::Mode;
 use super::feed_forward::FeedForward;
 use super::linear::LayerNorm;
@@ -23,18 +23,19 @@ pub(crate) struct EncoderStack {
 }
 
 impl EncoderStack {
-    /// `[rows * columns, dim]` to the same shape. `mask` hides padding: `[rows, 1, 1, columns]`, added to scores.
+    /// `[rows * columns, dim]` to the same shape.
     pub(crate) fn forward(
         &self,
         x: Tensor,
         grid: Grid,
-        mask: Option<&Tensor>,
+        padding: Option<&Padding>,
         mode: Mode<'_>,
     ) -> Tensor {
         let mut x = x;
         for layer in &self.layers {
             let (residual, attention) = &layer.self_attention;
-            x = residual.around(&x, mode, |x| attention.forward(x, grid, Mask::from(mask), mode));
+            x = residual
+                .around(&x, mode, |x| attention.forward(x, grid, Mask::from(padding), mode));
             let (residual, feed_forward) = &layer.feed_forward;
             x = residual.around(&x, mode, |x| feed_forward.forward(x, mode));
         }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::attention::{Grid, Mask, halves};
+use super::attention::{Grid, Mask, Padding, halves};
 use super::batch::Ids;
 use super::decoder::{DecoderLayer, Memory};
 use super::direction::Direction;
@@ -16,8 +16,8 @@ const BLOCK: i64 = 16;
 #[derive(Debug)]
 pub(crate) struct Decoding {
     layers: Vec<LayerCache>,
-    /// Hides the source's padding: `[sentences, 1, 1, columns]`.
-    mask: Option<Tensor>,
+    /// Where the sources are padded.
+    padding: Option<Padding>,
     sentences: i64,
     /// Positions decoded so far.
     length: i64,
@@ -75,7 +75,10 @@ impl Decoding {
             for layer in &mut self.layers {
                 layer.source = layer.source.each_ref().map(|part| part.index_select(0, &kept));
             }
-            self.mask = self.mask.take().map(|mask| mask.index_select(0, &kept));
+            self.padding = self.padding.take().map(|padding| Padding {
+                lengths: padding.lengths.index_select(0, &kept),
+                added: padding.added.index_select(0, &kept),
+            });
             self.sentences = i64::try_from(sentences.len()).unwrap_or(i64::MAX);
         }
     }
@@ -90,7 +93,7 @@ impl Direction {
             source: layer.cross_attention.1.memory(&memory.states, memory.grid),
         });
         let sentences = memory.grid.rows;
-        Decoding { layers: layers.collect(), mask: memory.mask, sentences, length: 0 }
+        Decoding { layers: layers.collect(), padding: memory.padding, sentences, length: 0 }
     }
 
     /// Reads equally many further ids of every hypothesis, several only at the beginning. Gives the logits of what follows,
@@ -98,11 +101,11 @@ impl Direction {
     pub(crate) fn advance(&self, decoding: &mut Decoding, ids: &Ids) -> Tensor {
         let grid = ids.grid;
         let mut x = self.place(self.target.forward(&ids.flat), ids, decoding.length);
-        let (mask, sentences, length) = (&decoding.mask, decoding.sentences, decoding.length);
+        let (padding, sentences, length) = (&decoding.padding, decoding.sentences, decoding.length);
         let mut caches = decoding.layers.iter_mut();
         for stack in &self.decoder {
             for (layer, cache) in stack.layers.iter().zip(caches.by_ref()) {
-                x = step_layer(layer, cache, &x, (grid, length, sentences), mask.as_ref());
+                x = step_layer(layer, cache, &x, (grid, length, sentences), padding.as_ref());
             }
             x = stack.close(x);
         }
@@ -118,7 +121,7 @@ fn step_layer(
     cache: &mut LayerCache,
     x: &Tensor,
     (grid, length, sentences): (Grid, i64, i64),
-    mask: Option<&Tensor>,
+    padding: Option<&Padding>,
 ) -> Tensor {
     let mode = Mode::Evaluate;
     let (residual, attention) = &layer.self_attention;
@@ -136,7 +139,7 @@ fn step_layer(
         // All hypotheses of a sentence see the same source: they are so many queries of one row.
         let columns = grid.rows * grid.columns / sentences.max(1);
         let queries = Grid { rows: sentences, columns };
-        attention.forward(x, queries, &cache.source, mask, mode)
+        attention.extend(x, queries, &cache.source, padding)
     });
     let (residual, feed_forward) = &layer.feed_forward;
     residual.around(&x, mode, |x| feed_forward.forward(x, mode))

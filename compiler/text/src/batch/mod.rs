@@ -6,7 +6,6 @@
 
 mod cut;
 mod example;
-mod prefetch;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -15,7 +14,6 @@ mod validation;
 
 pub use cut::Batch;
 pub use example::Skipped;
-pub use prefetch::Prefetched;
 pub use stream::{StreamError, StreamState, TaskStream};
 pub use tokenizers::Tokenizers;
 pub use validation::ValidationStream;

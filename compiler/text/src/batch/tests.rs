@@ -7,7 +7,7 @@ use std::path::Path;
 use mmc_plan::sample::{Sample, vocabulary};
 use mmc_plan::{CorpusFiles, LaneTask, ParallelFiles, Plan, VocabularyKind};
 
-use super::{Batch, Prefetched, StreamError, TaskStream, Tokenizers, ValidationStream};
+use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
 
 /// A tokenizer of whole words `w0`..`w999`, ids 3 to 1002, behind `<unk> <s> </s>`.
 fn tokenizer() -> String {
@@ -186,31 +186,6 @@ fn validation_gives_each_pair_once() {
     }
     seen.sort_unstable();
     assert_eq!(seen, (0..120).collect::<Vec<u64>>());
-}
-
-#[test]
-fn reading_ahead_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut plan = corpus(folder.path(), 150, 40);
-    for ahead in [0, 1, 5] {
-        let mut direct = open(&plan, 0);
-        let mut prefetched = Prefetched::new(open(&plan, 0), ahead);
-        for at in 0..80 {
-            assert_eq!(prefetched.state(), direct.state(), "state before batch {at}");
-            assert_eq!(
-                prefetched.next_batch().unwrap(),
-                direct.next_batch().unwrap(),
-                "batch {at}"
-            );
-        }
-        let mut again = open(&plan, 0);
-        again.resume(&prefetched.state()).unwrap();
-        assert_eq!(again.next_batch().unwrap(), prefetched.next_batch().unwrap());
-    }
-    plan.training.batch_tokens = 1;
-    let mut barren = Prefetched::new(open(&plan, 0), 2);
-    assert!(matches!(barren.next_batch(), Err(StreamError::NothingUsable { .. })));
-    assert!(matches!(barren.next_batch(), Err(StreamError::Ended(_))));
 }
 
 #[test]
