@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, diff, emit, eval, explain, fmt, groups, index, passes, plan, run, synth, tokenizer,
-    translate,
+    check, curriculum, diff, emit, eval, explain, fmt, groups, index, passes, plan, run, synth,
+    tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Fmt(fmt::Arguments),
     /// Plan an experiment: tasks, lanes, modules, communicators, memory, time
     Plan(plan::Arguments),
+    /// Show weights, tokens and epochs of tasks over the run, as text or drawn
+    Curriculum(curriculum::Arguments),
     /// List the compiler's stages and passes
     Passes,
     /// Tell what differs between two plans or experiments, and whether the mathematics is the same
@@ -58,6 +60,7 @@ impl Command {
             Self::Check(arguments) => check::run(&arguments),
             Self::Fmt(arguments) => fmt::run(&arguments),
             Self::Plan(arguments) => plan::run(&arguments),
+            Self::Curriculum(arguments) => curriculum::run(&arguments),
             Self::Passes => passes::run(),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Explain(arguments) => explain::run(&arguments),

@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod curriculum;
 mod dendrogram;
 mod diff;
 mod disk;
@@ -25,6 +26,7 @@ mod progress;
 mod report;
 mod run;
 mod seat;
+mod svg;
 mod synth;
 mod tokenizer;
 mod translate;

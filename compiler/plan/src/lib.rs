@@ -11,6 +11,7 @@ pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod forecast;
 pub mod model;
 pub mod path;
 pub mod plan;
