@@ -8,7 +8,7 @@ use crate::store::ModuleStore;
 /// The learning rate of a step (from 1).
 #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
 pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
-    let Optimizer::Adamw { lr, .. } = training.optimizer;
+    let lr = training.optimizer.lr();
     let s = step as f64;
     match training.schedule {
         Schedule::Constant => lr,
@@ -16,11 +16,17 @@ pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
             let warmup = warmup.max(1) as f64;
             lr * (s / warmup).min((warmup / s).sqrt())
         }
-        Schedule::Linear { warmup } => {
+        Schedule::Linear { warmup, .. } => {
             let rest = training.steps.saturating_sub(warmup).max(1) as f64;
             let down = (training.steps as f64 - s).max(0.0) / rest;
             let up = if warmup == 0 { 1.0 } else { s / warmup as f64 };
             lr * up.min(down).min(1.0)
+        }
+        Schedule::Cosine { .. }
+        | Schedule::Noam { .. }
+        | Schedule::Rsqrt { .. }
+        | Schedule::Decay { .. } => {
+            unreachable!("plans with these schedules are refused before training")
         }
     }
 }
@@ -33,7 +39,9 @@ pub fn update(
     lr: f64,
     scale: f64,
 ) -> Result<(), ShimError> {
-    let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer;
+    let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer else {
+        unreachable!("plans with other optimisers are refused before training")
+    };
     module.updates += 1;
     let (gradient, rest) = module.summed();
     let state = AdamWState {
@@ -55,8 +63,9 @@ mod tests {
 
     fn rates(schedule: Schedule, steps: &[u64]) -> Vec<f64> {
         let mut training = sample::training();
-        let Optimizer::Adamw { lr, .. } = &mut training.optimizer;
-        *lr = 2.0;
+        if let Optimizer::Adamw { lr, .. } = &mut training.optimizer {
+            *lr = 2.0;
+        }
         (training.schedule, training.steps) = (schedule, 100);
         steps.iter().map(|&step| learning_rate(&training, step)).collect()
     }
@@ -73,8 +82,8 @@ mod tests {
         close(&rates(Schedule::Constant, &[1, 100]), &[2.0, 2.0]);
         let root = Schedule::InverseSqrt { warmup: 4 };
         close(&rates(root, &[1, 2, 4, 16, 100]), &[0.5, 1.0, 2.0, 1.0, 0.4]);
-        let linear = Schedule::Linear { warmup: 20 };
+        let linear = Schedule::Linear { warmup: 20, floor: 0.0 };
         close(&rates(linear, &[1, 10, 20, 60, 99, 100]), &[0.1, 1.0, 2.0, 1.0, 0.025, 0.0]);
-        close(&rates(Schedule::Linear { warmup: 0 }, &[50, 100]), &[1.0, 0.0]);
+        close(&rates(Schedule::Linear { warmup: 0, floor: 0.0 }, &[50, 100]), &[1.0, 0.0]);
     }
 }

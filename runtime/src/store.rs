@@ -191,7 +191,7 @@ impl Store {
     /// Makes a rank's modules with their initial values, which depend on seed and names alone.
     pub fn new(plan: &Plan, rank: usize) -> Result<Self, StoreError> {
         let kind = match plan.training.precision {
-            Precision::Fp32 => Kind::Float,
+            Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => Kind::Float,
             Precision::Fp64 => Kind::Double,
         };
         let names = plan.ranks.get(rank).map(|spec| spec.modules.as_slice()).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use mmc_core::suggest;
 use mmc_plan::Plan;
+use mmc_plan::path::ModulePath;
 
 use crate::error::{At as _, CliError, Exit, Stop};
 use crate::output::{self, Output};
@@ -116,7 +117,7 @@ fn check_direction(plan: &Plan, from: &str, to: &str) -> Result<(), CliError> {
         }
     }
     let path = plan.module_path(from, to);
-    let modules = path.iter().flat_map(|path| path.encoder.iter().chain(&path.decoder));
+    let modules = path.iter().flat_map(ModulePath::modules);
     let missing: Vec<&str> =
         modules.filter(|name| !plan.modules.contains_key(*name)).map(String::as_str).collect();
     if path.is_some() && missing.is_empty() {

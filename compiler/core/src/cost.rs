@@ -1,25 +1,21 @@
 //! Formulas of cost that placement and the plan's estimates share.
 
-use mmc_plan::{ClusterSpec, LaneSpec, LinkSpec, Precision};
-
-/// Bytes of one number.
-pub fn number_bytes(precision: Precision) -> u64 {
-    match precision {
-        Precision::Fp32 => 4,
-        Precision::Fp64 => 8,
-    }
-}
+use mmc_plan::{ClusterSpec, LaneSpec, LinkSpec, Precision, TrainingSpec};
 
 /// Bytes of one number of a bucket: gradients are summed in 64 bits, those of 64-bit plans in two parts
 /// (`docs/decisions/0003-sums-in-64-bits.md`).
 pub fn summed_bytes(precision: Precision) -> u64 {
-    2 * number_bytes(precision)
+    2 * precision.parameter_bytes()
 }
 
-/// Bytes that a parameter takes on a rank that holds it: itself, its gradient, `AdamW`'s two moments, and the sum of its
-/// gradients over lanes, which is as wide as a number of a bucket.
-pub fn state_bytes(precision: Precision) -> u64 {
-    4 * number_bytes(precision) + summed_bytes(precision)
+/// Bytes that a parameter takes on a rank that holds it: itself and, unless it is frozen, its gradient, the optimiser's numbers, and
+/// the sum of its gradients over lanes, which is as wide as a number of a bucket.
+pub fn state_bytes(training: &TrainingSpec, frozen: bool) -> u64 {
+    let width = training.precision.parameter_bytes();
+    if frozen {
+        return width;
+    }
+    (2 + training.optimizer.moments()) * width + summed_bytes(training.precision)
 }
 
 /// Seconds of one ring all-reduce of `bytes` among ranks, in two levels: within nodes, then between them (Thakur,

@@ -25,6 +25,7 @@ pub mod passes;
 pub mod place;
 pub mod registry;
 pub mod resolve;
+pub mod size;
 pub mod stdlib;
 pub mod suggest;
 pub mod template;

@@ -14,6 +14,8 @@ const FILES: &[(&str, &str)] = &[
     ("<stdlib/clusters/mahti.mmc>", include_str!("../../../stdlib/clusters/mahti.mmc")),
     ("<stdlib/clusters/puhti.mmc>", include_str!("../../../stdlib/clusters/puhti.mmc")),
     ("<stdlib/clusters/roihu.mmc>", include_str!("../../../stdlib/clusters/roihu.mmc")),
+    ("<stdlib/models/m2m100.mmc>", include_str!("../../../stdlib/models/m2m100.mmc")),
+    ("<stdlib/models/mammoth.mmc>", include_str!("../../../stdlib/models/mammoth.mmc")),
 ];
 
 /// The text of a library file.

@@ -25,7 +25,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{CommunicatorSpec, Plan};
+use crate::plan::{CommunicatorSpec, Plan, TaskSpec};
 
 /// What a collective is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,13 +71,11 @@ impl Plan {
         (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)).collect()
     }
 
-    /// The modules that are trained in a step (from 1): those of its tasks, on whatever lane or rank.
+    /// The modules that are trained in a step (from 1): those of its tasks that are not frozen, on whatever lane or rank.
     pub fn trained_in(&self, step: u64) -> BTreeSet<&str> {
         let specs = self.tasks_in(step).into_iter().filter_map(|name| self.tasks.get(name));
-        specs
-            .flat_map(|task| task.encoder.iter().chain(&task.decoder))
-            .map(String::as_str)
-            .collect()
+        let trained = |name: &str| self.modules.get(name).is_none_or(|module| !module.frozen);
+        specs.flat_map(TaskSpec::path).map(String::as_str).filter(|name| trained(name)).collect()
     }
 
     /// Whether all tasks with validation text are validated after a step.

@@ -9,10 +9,13 @@ use sha2::{Digest, Sha256};
 use crate::curriculum::CurriculumSpec;
 use crate::model::{ModelSpec, ModuleSpec};
 use crate::plan::{
-    CheckpointSpec, CorpusFiles, ExperimentSpec, LaneSpec, LanguageSpec, Normalise, Optimizer,
-    ParallelFiles, Plan, Precision, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform,
+    CorpusFiles, ExperimentSpec, LaneSpec, LanguageSpec, ParallelFiles, Plan, TaskKind, TaskSpec,
     VocabularyKind, VocabularySpec,
 };
+use crate::training::{
+    CheckpointSpec, ClipScope, Clock, Normalise, Optimizer, Precision, Schedule, TrainingSpec,
+};
+use crate::transform::{Sampling, Transform};
 
 /// All that trained parameters depend on, as it is hashed: JSON of this, maps by name, fields in this order.
 #[derive(Serialize)]
@@ -38,6 +41,8 @@ struct Vocabulary<'a> {
     pieces: u32,
     added: &'a [String],
     ids: [u32; 4],
+    mask: Option<u32>,
+    sampling: Option<Sampling>,
 }
 
 /// A task with its training text; validation and test text train nothing.
@@ -51,7 +56,9 @@ struct Task<'a> {
     transforms: &'a [Transform],
     vocabularies: [&'a str; 2],
     encoder: &'a [String],
+    bridge: Option<&'a str>,
     decoder: &'a [String],
+    adapters: &'a BTreeMap<String, Vec<String>>,
 }
 
 /// Training without the rhythm of validation and checkpoints.
@@ -63,8 +70,10 @@ struct Training<'a> {
     shuffle: u32,
     optimizer: &'a Optimizer,
     schedule: &'a Schedule,
+    clock: Clock,
     precision: Precision,
     clip: Option<f64>,
+    clip_scope: ClipScope,
     label_smoothing: f64,
     normalise: Normalise,
 }
@@ -145,8 +154,17 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
 }
 
 fn vocabulary(spec: &VocabularySpec) -> Vocabulary<'_> {
-    let VocabularySpec { kind, file: _, sha256, pieces, added, unk, bos, eos, pad } = spec;
-    Vocabulary { kind: *kind, sha256, pieces: *pieces, added, ids: [*unk, *bos, *eos, *pad] }
+    let VocabularySpec { kind, file: _, sha256, pieces, added, unk, bos, eos, pad, mask, sampling } =
+        spec;
+    Vocabulary {
+        kind: *kind,
+        sha256,
+        pieces: *pieces,
+        added,
+        ids: [*unk, *bos, *eos, *pad],
+        mask: *mask,
+        sampling: *sampling,
+    }
 }
 
 fn task(spec: &TaskSpec) -> Task<'_> {
@@ -160,7 +178,9 @@ fn task(spec: &TaskSpec) -> Task<'_> {
         source_vocabulary,
         target_vocabulary,
         encoder,
+        bridge,
         decoder,
+        adapters,
     } = spec;
     let CorpusFiles { train, valid: _, test: _ } = corpus;
     Task {
@@ -172,7 +192,9 @@ fn task(spec: &TaskSpec) -> Task<'_> {
         transforms,
         vocabularies: [source_vocabulary, target_vocabulary],
         encoder,
+        bridge: bridge.as_deref(),
         decoder,
+        adapters,
     }
 }
 
@@ -184,11 +206,15 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         shuffle,
         optimizer,
         schedule,
+        clock,
         precision,
         clip,
+        clip_scope,
         label_smoothing,
         normalise,
         validate_every: _,
+        // Ends training sooner; the parameters after each step stay what they are.
+        stop_early: _,
         checkpoint,
     } = spec;
     let CheckpointSpec { every: _, keep: _ } = checkpoint;
@@ -199,8 +225,10 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         shuffle: *shuffle,
         optimizer,
         schedule,
+        clock: *clock,
         precision: *precision,
         clip: *clip,
+        clip_scope: *clip_scope,
         label_smoothing: *label_smoothing,
         normalise: *normalise,
     }

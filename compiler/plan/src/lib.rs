@@ -5,6 +5,7 @@
 //!
 //! The plan speaks names, never indices, so that a difference between two plans is readable.
 
+pub mod attachment;
 pub mod collective;
 pub mod curriculum;
 pub mod diff;
@@ -22,6 +23,8 @@ pub mod sample;
 pub mod schedule;
 pub mod summary;
 pub mod text;
+pub mod training;
+pub mod transform;
 pub mod verify;
 
 mod flow;
@@ -30,20 +33,25 @@ mod mutation;
 mod record;
 mod units;
 
+pub use attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 pub use collective::{CollectiveCall, CollectivePurpose};
 pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;
 pub use event::Event;
 pub use model::{
-    Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,
-    StackOverride, StackPattern,
+    Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
+    Normalisation, Positions, Sharing, StackOverride, StackPattern,
 };
 pub use plan::{
-    CheckpointSpec, ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec,
-    LaneSpec, LaneTask, LanguageSpec, LinkSpec, Normalise, Optimizer, ParallelFiles, Plan,
-    Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
-    VocabularySpec,
+    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, LaneSpec,
+    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, Plan, RankSpec, TaskKind, TaskSpec,
+    VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
+pub use training::{
+    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Optimizer, Precision, Schedule,
+    StopEarly, TrainingSpec,
+};
+pub use transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 pub use verify::{Rule, Violation, verify};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attachment::{AdapterSpec, BridgeSpec};
 use crate::flow;
 use crate::record::ModuleRecord;
 
@@ -13,20 +14,34 @@ use crate::record::ModuleRecord;
 pub struct ModelSpec {
     /// Width.
     pub dim: u32,
-    /// Attention heads; divides `dim`.
+    /// Attention heads.
     pub heads: u32,
+    /// Width of a head; queries, keys and values are `heads` times as wide.
+    pub head_dim: u32,
     /// Inner width of the feed-forward sublayer.
     pub ffn: u32,
-    /// Dropout of embeddings, of each sublayer's output and inside the feed-forward sublayer.
+    /// Biases of the projections of attention.
+    pub attention_bias: bool,
+    /// Biases of the maps of the feed-forward sublayer.
+    pub ffn_bias: bool,
+    /// Dropout of embeddings and of each sublayer's output.
     pub dropout: f64,
+    /// Dropout inside the feed-forward sublayer, after the activation.
+    pub ffn_dropout: f64,
     /// Dropout of attention weights.
     pub attention_dropout: f64,
-    /// Where layer normalisation stands.
+    /// Where norms stand.
     pub norm: Norm,
+    /// What norms compute.
+    pub normalisation: Normalisation,
+    /// Which stacks have a norm after their last layer, under `pre`.
+    pub closing_norm: ClosingNorm,
     /// Of the feed-forward sublayer.
     pub activation: Activation,
     /// How positions are told.
     pub positions: Positions,
+    /// How parameters begin.
+    pub init: Initial,
     /// Encoder stacks, input to output.
     pub encoder: Vec<StackPattern>,
     /// Decoder stacks, input to output.
@@ -36,6 +51,28 @@ pub struct ModelSpec {
     pub overrides: Vec<StackOverride>,
     /// Embeddings.
     pub embeddings: Embeddings,
+    /// Between encoder and decoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<BridgeSpec>,
+    /// Inside stacks, in order of name, which is also the order within a layer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterSpec>,
+}
+
+impl ModelSpec {
+    /// Width of all heads together.
+    pub fn attention_dim(&self) -> u64 {
+        u64::from(self.heads) * u64::from(self.head_dim)
+    }
+
+    /// Whether the stack at a place of a side with so many stacks has a norm after its last layer.
+    pub fn closes(&self, at: usize, stacks: usize) -> bool {
+        match (self.norm, self.closing_norm) {
+            (Norm::Post, _) => false,
+            (Norm::Pre, ClosingNorm::EveryStack) => true,
+            (Norm::Pre, ClosingNorm::LastStack) => at + 1 == stacks,
+        }
+    }
 }
 
 /// Stacks of some directions in place of the model's own.
@@ -81,6 +118,8 @@ pub enum Sharing {
     Task,
     /// One per unordered pair: `pair.cs-de`, alphabetical.
     Pair,
+    /// Nobody: the stack is the identity, without a module.
+    None,
 }
 
 impl fmt::Display for Sharing {
@@ -93,6 +132,7 @@ impl fmt::Display for Sharing {
             Self::TargetGroup(grouping) => write!(f, "TGT_GROUP({grouping})"),
             Self::Task => f.write_str("TASK"),
             Self::Pair => f.write_str("PAIR"),
+            Self::None => f.write_str("NONE"),
         }
     }
 }
@@ -109,16 +149,51 @@ pub struct Embeddings {
     pub tie_source: bool,
     /// The output projection is the target embedding; otherwise `head.<sharing id>`.
     pub tie_output: bool,
+    /// Embeddings are multiplied by `sqrt(dim)` on the way in (Vaswani et al. 2017, section 3.4).
+    pub scale: bool,
 }
 
-/// Where layer normalisation stands.
+/// Where norms stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
-    /// Before each sublayer, and once after the last layer of every stack.
+    /// Before each sublayer, and after the last layer of stacks by [`ClosingNorm`].
     Pre,
     /// After each sublayer's residual sum.
     Post,
+}
+
+/// What a norm computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// Mean 0, variance 1, then a scale and a shift (Ba et al. 2016); `2d` parameters.
+    LayerNorm,
+    /// Root mean square 1, then a scale (Zhang and Sennrich 2019); `d` parameters.
+    Rms,
+    /// Root mean square 1; no parameters.
+    RmsPlain,
+}
+
+impl Normalisation {
+    /// Parameters of one norm of a width.
+    pub fn parameters(self, dim: u64) -> u64 {
+        match self {
+            Self::LayerNorm => 2 * dim,
+            Self::Rms => dim,
+            Self::RmsPlain => 0,
+        }
+    }
+}
+
+/// Which stacks have a norm after their last layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosingNorm {
+    /// All.
+    EveryStack,
+    /// The last of each side.
+    LastStack,
 }
 
 /// Activation of the feed-forward sublayer.
@@ -129,16 +204,53 @@ pub enum Activation {
     Relu,
     /// `x * Phi(x)`, exact.
     Gelu,
+    /// `x * sigmoid(x)` of one half times the other half (Shazeer 2020); the inner map is twice as wide.
+    Swiglu,
+    /// `x * Phi(x)` of one half times the other half.
+    Geglu,
+}
+
+impl Activation {
+    /// Whether the inner map is twice as wide, one half gating the other.
+    pub fn is_gated(self) -> bool {
+        match self {
+            Self::Relu | Self::Gelu => false,
+            Self::Swiglu | Self::Geglu => true,
+        }
+    }
 }
 
 /// How positions are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Positions {
     /// Added sines and cosines (Vaswani et al. 2017, section 3.5), first half sines, second half cosines.
     Sinusoidal,
+    /// Added rows of a table `[length, dim]` in every embedding module.
+    Learned {
+        /// Most positions.
+        length: u32,
+    },
+    /// Queries and keys of self-attention are rotated (Su et al. 2021).
+    Rotary {
+        /// The first so many of a head's dimensions, an even number.
+        dims: u32,
+        /// Base of the wave lengths.
+        base: u32,
+    },
     /// Nothing.
     None,
+}
+
+/// How parameters begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initial {
+    /// Matrices uniform by Glorot and Bengio 2010, biases 0, embeddings normal with variance `1 / dim`.
+    Xavier,
+    /// As torch's own modules: maps uniform in `±1 / sqrt(inputs)`, biases too; embeddings normal with variance `2 / dim` (He et
+    /// al. 2015).
+    Torch,
 }
 
 /// One module: a named set of parameters with one owner, one optimiser state and one checkpoint file.
@@ -148,17 +260,22 @@ pub struct ModuleSpec {
     /// What it computes.
     #[serde(flatten)]
     pub kind: ModuleKind,
-    /// Its parameters. With width `d`, inner width `f`, vocabulary `v`:
-    /// embedding and head `v*d`; encoder layer `4d^2+4d + 2df+f+d + 4d`; decoder layer `8d^2+8d + 2df+f+d + 6d`;
-    /// a stack under pre-norm has `2d` more for its closing norm.
+    /// Its parameters. With width `d`, attention width `q`, inner width `f`, vocabulary `v`:
+    /// an attention has `4dq`, and `3q+d` of biases; a feed-forward sublayer `2df`, and `f+d` of biases, or, gated, `3df` and
+    /// `2f+d`; a norm by [`Normalisation::parameters`]. An encoder layer has an attention, a feed-forward sublayer and two norms, a
+    /// decoder layer one more attention and norm, a closed stack one more norm; an embedding `vd`, and `length * d` of learned positions;
+    /// a head `vd`; adapters and bridges by [`AdapterSpec`] and [`BridgeSpec`].
     pub parameters: u64,
+    /// Never trained: it is in no communicator and has no optimiser state.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
 }
 
 /// Kinds of modules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModuleKind {
-    /// Token embedding `[vocabulary size, dim]`, scaled by `sqrt(dim)` on the way in.
+    /// Token embedding `[vocabulary size, dim]`.
     Embedding {
         /// The vocabulary's name.
         vocabulary: String,
@@ -167,15 +284,26 @@ pub enum ModuleKind {
     EncoderStack {
         /// Layers.
         layers: u32,
+        /// Whether a norm follows the last layer.
+        closed: bool,
     },
     /// Causal self-attention, cross-attention and feed-forward layers.
     DecoderStack {
         /// Layers.
         layers: u32,
+        /// Whether a norm follows the last layer.
+        closed: bool,
     },
     /// Output projection `[vocabulary size, dim]` without bias.
     Head {
         /// The vocabulary's name.
         vocabulary: String,
     },
+    /// The layers of one adapter, see [`AdapterSpec`].
+    Adapter {
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// See [`BridgeSpec`].
+    Bridge,
 }

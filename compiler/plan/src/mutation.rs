@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
+use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 use crate::curriculum::Synchronised;
-use crate::model::{Sharing, StackOverride, StackPattern};
-use crate::plan::{Plan, Transform};
+use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
+use crate::plan::Plan;
 use crate::sample::{self, Sample};
+use crate::training::{Criterion, StopEarly};
+use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
 /// A plan with every kind of fact in it.
 pub(crate) fn subject() -> Plan {
@@ -20,6 +23,35 @@ pub(crate) fn subject() -> Plan {
         source: vec!["<pad>".to_owned()],
         target: vec!["<pad>".to_owned()],
     });
+    sample.transforms.push(Transform::Denoise(Denoise {
+        objective: Objective::Bart,
+        ratio: 0.3,
+        unit: MaskUnit::SpanPoisson(3.5),
+        replace: Replace::One,
+        random: 0.1,
+        insert: 0.0,
+        rotate: 0.0,
+        permute: 1.0,
+    }));
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    joint.mask = Some(99);
+    joint.sampling = Some(Sampling { nbest: Some(5), alpha: 0.1 });
+    sample.model.bridge = Some(BridgeSpec {
+        layers: vec![BridgeLayer::Lin],
+        hidden: 24,
+        fixed: 5,
+        normalisation: Some(Normalisation::LayerNorm),
+        sharing: Sharing::Full,
+    });
+    sample.model.adapters = vec![AdapterSpec {
+        name: "a".to_owned(),
+        side: StackSide::Encoder,
+        stack: 0,
+        layers: vec![0],
+        kind: AdapterKind::Lora { rank: 2, alpha: 4.5, on: LoraPlace::FeedForward },
+        sharing: Sharing::TargetLanguage,
+    }];
+    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Loss });
     for corpus in &mut sample.corpora {
         corpus.test = sample::corpus("x", "y", 10).valid;
     }
@@ -42,13 +74,15 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
             "languages" | "vocabularies" | "model" | "modules" | "tasks" | "lanes" | "curriculum",
             ..,
         ] => true,
-        ["training", field, ..] => !matches!(*field, "validate_every" | "checkpoint"),
+        ["training", field, ..] => {
+            !matches!(*field, "validate_every" | "stop_early" | "checkpoint")
+        }
         _ => false,
     }
 }
 
 /// Words that stand in a plan for choices: an unknown word there makes no plan.
-const CHOICES: [&str; 19] = [
+const CHOICES: [&str; 39] = [
     "relu",
     "gelu",
     "pre",
@@ -68,6 +102,26 @@ const CHOICES: [&str; 19] = [
     "encoder_stack",
     "head",
     "independent",
+    "layer_norm",
+    "rms",
+    "every_stack",
+    "last_stack",
+    "xavier",
+    "torch",
+    "steps",
+    "updates",
+    "global",
+    "module",
+    "loss",
+    "accuracy",
+    "bart",
+    "mass",
+    "nothing",
+    "one",
+    "attention",
+    "decoder",
+    "simple",
+    "denoise",
 ];
 
 /// Every plan that differs from this one in one fact, with the fact's place: numbers changed, texts changed, entries of maps

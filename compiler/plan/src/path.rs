@@ -1,5 +1,8 @@
 //! A direction's way through the modules, made from the model's patterns: for the plan's tasks and for zero-shot pairs alike.
 
+use std::collections::BTreeMap;
+
+use crate::attachment::StackSide;
 use crate::model::{ModelSpec, Sharing, StackPattern};
 use crate::plan::Plan;
 
@@ -8,11 +11,24 @@ use crate::plan::Plan;
 pub struct ModulePath {
     /// Source embedding, then encoder stacks.
     pub encoder: Vec<String>,
+    /// Between the two.
+    pub bridge: Option<String>,
     /// Target embedding, decoder stacks, then the head when it is not tied.
     pub decoder: Vec<String>,
+    /// Stack -> its adapters, in order.
+    pub adapters: BTreeMap<String, Vec<String>>,
 }
 
-/// The sharing id of a direction under a rule, e.g. `lang.de`; none when a language is in no group of the grouping.
+impl ModulePath {
+    /// All its modules: encoder, bridge, decoder, adapters.
+    pub fn modules(&self) -> impl Iterator<Item = &String> {
+        let way = self.encoder.iter().chain(&self.bridge).chain(&self.decoder);
+        way.chain(self.adapters.values().flatten())
+    }
+}
+
+/// The sharing id of a direction under a rule, e.g. `lang.de`; none when a language is in no group of the grouping, or nobody
+/// shares.
 ///
 /// `group` answers the group of a language in a grouping.
 pub fn sharing_id(
@@ -39,6 +55,7 @@ pub fn sharing_id(
             let (a, b) = if source <= target { (source, target) } else { (target, source) };
             Some(format!("pair.{a}-{b}"))
         }
+        Sharing::None => None,
     }
 }
 
@@ -54,23 +71,44 @@ pub fn module_path(
     let id = |sharing: &Sharing| sharing_id(sharing, source, target, group);
     let (encoder, decoder) = model.stacks(source, target);
     let stacks = |side: &str, patterns: &[StackPattern]| -> Option<Vec<String>> {
-        patterns
-            .iter()
-            .enumerate()
+        let places = patterns.iter().enumerate();
+        places
+            .filter(|(_, pattern)| pattern.sharing != Sharing::None)
             .map(|(at, pattern)| Some(format!("{side}.{at}.{}", id(&pattern.sharing)?)))
             .collect()
     };
     let embeddings = &model.embeddings;
     let (source_prefix, target_prefix) =
         if embeddings.tie_source { ("embed", "embed") } else { ("embed.src", "embed.tgt") };
+    let bridge = match &model.bridge {
+        Some(bridge) => Some(format!("bridge.{}", id(&bridge.sharing)?)),
+        None => None,
+    };
     let mut path = ModulePath {
         encoder: vec![format!("{source_prefix}.{}", id(&embeddings.source)?)],
+        bridge,
         decoder: vec![format!("{target_prefix}.{}", id(&embeddings.target)?)],
+        adapters: BTreeMap::new(),
     };
     path.encoder.extend(stacks("encoder", encoder)?);
     path.decoder.extend(stacks("decoder", decoder)?);
     if !embeddings.tie_output {
         path.decoder.push(format!("head.{}", id(&embeddings.target)?));
+    }
+    for adapter in &model.adapters {
+        let (own, base) = match adapter.side {
+            StackSide::Encoder => (encoder, &model.encoder),
+            StackSide::Decoder => (decoder, &model.decoder),
+        };
+        let pattern = own.get(adapter.stack as usize);
+        if let Some(pattern) = pattern
+            && own == base.as_slice()
+        {
+            let stack =
+                format!("{}.{}.{}", adapter.side.word(), adapter.stack, id(&pattern.sharing)?);
+            let module = format!("adapter.{}.{}", adapter.name, id(&adapter.sharing)?);
+            path.adapters.entry(stack).or_default().push(module);
+        }
     }
     Some(path)
 }

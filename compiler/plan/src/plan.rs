@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::curriculum::{CurriculumSpec, Synchronised};
 use crate::flow;
 use crate::model::{ModelSpec, ModuleSpec};
-use crate::record::{OptimizerRecord, ScheduleRecord, TransformRecord};
+use crate::training::TrainingSpec;
+use crate::transform::{Sampling, Transform};
 
 /// The version of the plan format that this crate reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything that the worker needs in order to train, validate and translate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ pub struct LanguageSpec {
 }
 
 /// One vocabulary: a tokenizer's pieces followed by what the compiler adds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VocabularySpec {
     /// How the file is read.
@@ -101,6 +102,12 @@ pub struct VocabularySpec {
     pub eos: u32,
     /// Id of padding.
     pub pad: u32,
+    /// Id of `<mask>`, when a transform masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<u32>,
+    /// How segmentations are drawn in training; none: the best one is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
 }
 
 impl VocabularySpec {
@@ -150,16 +157,28 @@ pub struct TaskSpec {
     /// Modules in order: source embedding, then encoder stacks.
     #[serde(serialize_with = "flow::names")]
     pub encoder: Vec<String>,
+    /// The bridge between encoder and decoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<String>,
     /// Modules in order: target embedding, decoder stacks, then the output head when it is not tied to the embedding.
     #[serde(serialize_with = "flow::names")]
     pub decoder: Vec<String>,
+    /// Stack -> the adapters in it, in the order in which a layer goes through them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adapters: BTreeMap<String, Vec<String>>,
 }
 
 impl TaskSpec {
+    /// The modules of the task: encoder, bridge, decoder, adapters. One may come twice (tied embeddings).
+    pub fn path(&self) -> impl Iterator<Item = &String> {
+        let way = self.encoder.iter().chain(&self.bridge).chain(&self.decoder);
+        way.chain(self.adapters.values().flatten())
+    }
+
     /// Every module of the task, each once, in order of use.
     pub fn modules(&self) -> Vec<&str> {
         let mut seen: Vec<&str> = Vec::new();
-        for name in self.encoder.iter().chain(&self.decoder) {
+        for name in self.path() {
             if !seen.contains(&name.as_str()) {
                 seen.push(name);
             }
@@ -174,6 +193,8 @@ impl TaskSpec {
 pub enum TaskKind {
     /// Translation of a source segment.
     Translate,
+    /// A segment from a noisy copy of itself: both sides are the same text.
+    Denoise,
 }
 
 /// The files of a task.
@@ -202,130 +223,6 @@ pub struct ParallelFiles {
     pub target: Vec<String>,
     /// Lines of one side, all files together.
     pub lines: u64,
-}
-
-/// What happens to a pair of segments between the file and the batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", try_from = "TransformRecord")]
-pub enum Transform {
-    /// Segments to pieces of the task's vocabularies.
-    Tokenize,
-    /// Added tokens put before the source and before the target pieces.
-    Prefix {
-        /// Tokens before the source.
-        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "flow::names")]
-        source: Vec<String>,
-        /// Tokens before the target; given to the decoder after its start token, never scored.
-        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "flow::names")]
-        target: Vec<String>,
-    },
-    /// Drops pairs with more pieces than this on either side (without start and end tokens).
-    FilterTooLong {
-        /// Most source pieces.
-        source: u32,
-        /// Most target pieces.
-        target: u32,
-    },
-}
-
-/// Steps, batches, optimiser and schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingSpec {
-    /// Optimiser steps.
-    pub steps: u64,
-    /// Padded tokens of the larger side in one batch of one lane, at most.
-    pub batch_tokens: u32,
-    /// Batches that a lane runs in a step.
-    pub accumulate: u32,
-    /// Examples that are read, shuffled and sorted into batches together, per task and lane.
-    pub shuffle: u32,
-    /// The optimiser of every module.
-    pub optimizer: Optimizer,
-    /// The learning rate's course over the global step.
-    pub schedule: Schedule,
-    /// Number format of parameters and computation.
-    pub precision: Precision,
-    /// Bound of the global gradient norm; none: no clipping.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-    /// Mass spread over the whole vocabulary, `0 <= x < 1`.
-    pub label_smoothing: f64,
-    /// What gradient sums are divided by.
-    pub normalise: Normalise,
-    /// Steps between validations; none: only after the last step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validate_every: Option<u64>,
-    /// When checkpoints are written.
-    pub checkpoint: CheckpointSpec,
-}
-
-/// AdamW and its constants.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", from = "OptimizerRecord")]
-pub enum Optimizer {
-    /// Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as `torch.optim.AdamW`.
-    Adamw {
-        /// Peak learning rate.
-        lr: f64,
-        /// Decay of the first moment.
-        beta1: f64,
-        /// Decay of the second moment.
-        beta2: f64,
-        /// Added to the root of the second moment.
-        eps: f64,
-        /// Decoupled weight decay.
-        weight_decay: f64,
-    },
-}
-
-/// The learning rate's course; `s` is the global step, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", try_from = "ScheduleRecord")]
-pub enum Schedule {
-    /// `lr` throughout.
-    Constant,
-    /// `lr * min(s / warmup, sqrt(warmup / s))`.
-    InverseSqrt {
-        /// Steps until the peak.
-        warmup: u64,
-    },
-    /// `lr * s / warmup`, then straight down to 0 at `steps`.
-    Linear {
-        /// Steps until the peak.
-        warmup: u64,
-    },
-}
-
-/// Number format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// 32-bit floats.
-    Fp32,
-    /// 64-bit floats.
-    Fp64,
-}
-
-/// What gradient sums are divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalise {
-    /// Per module: the target tokens of all lanes that trained it in the step.
-    Tokens,
-    /// Per module: each lane's gradient is a mean over its own tokens; divided by the number of lanes that trained the module.
-    Lanes,
-}
-
-/// When checkpoints are written and how many stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckpointSpec {
-    /// Steps between checkpoints; one is always written after the last step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
-    /// The newest so many are kept.
-    pub keep: u32,
 }
 
 /// One lane: the tasks among which it draws in every step.

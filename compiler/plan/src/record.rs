@@ -1,4 +1,4 @@
-//! Flat records from which the plan's tagged enums are read.
+//! The flat record from which a module is read.
 //!
 //! Serde buffers an internally tagged enum before it knows the variant, which loses positions and lets unknown fields
 //! slip through. A flat record is read directly; which fields its kind has is checked here.
@@ -8,7 +8,6 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::model::{ModuleKind, ModuleSpec};
-use crate::plan::{Optimizer, Schedule, Transform};
 
 /// A field that is missing from, or foreign to, a record of this kind.
 #[derive(Debug)]
@@ -45,6 +44,21 @@ enum ModuleTag {
     EncoderStack,
     DecoderStack,
     Head,
+    Adapter,
+    Bridge,
+}
+
+impl ModuleTag {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Embedding => "embedding",
+            Self::EncoderStack => "encoder_stack",
+            Self::DecoderStack => "decoder_stack",
+            Self::Head => "head",
+            Self::Adapter => "adapter",
+            Self::Bridge => "bridge",
+        }
+    }
 }
 
 /// What a [`ModuleSpec`] is read from.
@@ -54,168 +68,49 @@ pub(crate) struct ModuleRecord {
     kind: ModuleTag,
     vocabulary: Option<String>,
     layers: Option<u32>,
+    closed: Option<bool>,
+    adapter: Option<String>,
     parameters: u64,
+    #[serde(default)]
+    frozen: bool,
 }
 
 impl TryFrom<ModuleRecord> for ModuleSpec {
     type Error = WrongField;
 
     fn try_from(record: ModuleRecord) -> Result<Self, WrongField> {
-        let ModuleRecord { kind, vocabulary, layers, parameters } = record;
-        let tag = match kind {
-            ModuleTag::Embedding => "embedding",
-            ModuleTag::EncoderStack => "encoder_stack",
-            ModuleTag::DecoderStack => "decoder_stack",
-            ModuleTag::Head => "head",
+        let ModuleRecord { kind: tag, vocabulary, layers, closed, adapter, parameters, frozen } =
+            record;
+        let kind = tag.word();
+        if !matches!(tag, ModuleTag::Embedding | ModuleTag::Head) {
+            none(kind, "vocabulary", vocabulary.as_ref())?;
+        }
+        if !matches!(tag, ModuleTag::EncoderStack | ModuleTag::DecoderStack) {
+            none(kind, "layers", layers.as_ref())?;
+            none(kind, "closed", closed.as_ref())?;
+        }
+        if !matches!(tag, ModuleTag::Adapter) {
+            none(kind, "adapter", adapter.as_ref())?;
+        }
+        let stack = || Ok((need(kind, "layers", layers)?, need(kind, "closed", closed)?));
+        let kind = match tag {
+            ModuleTag::Embedding => {
+                ModuleKind::Embedding { vocabulary: need(kind, "vocabulary", vocabulary)? }
+            }
+            ModuleTag::Head => {
+                ModuleKind::Head { vocabulary: need(kind, "vocabulary", vocabulary)? }
+            }
+            ModuleTag::EncoderStack => {
+                let (layers, closed) = stack()?;
+                ModuleKind::EncoderStack { layers, closed }
+            }
+            ModuleTag::DecoderStack => {
+                let (layers, closed) = stack()?;
+                ModuleKind::DecoderStack { layers, closed }
+            }
+            ModuleTag::Adapter => ModuleKind::Adapter { adapter: need(kind, "adapter", adapter)? },
+            ModuleTag::Bridge => ModuleKind::Bridge,
         };
-        let kind = match kind {
-            ModuleTag::Embedding | ModuleTag::Head => {
-                none(tag, "layers", layers.as_ref())?;
-                let vocabulary = need(tag, "vocabulary", vocabulary)?;
-                if matches!(kind, ModuleTag::Embedding) {
-                    ModuleKind::Embedding { vocabulary }
-                } else {
-                    ModuleKind::Head { vocabulary }
-                }
-            }
-            ModuleTag::EncoderStack | ModuleTag::DecoderStack => {
-                none(tag, "vocabulary", vocabulary.as_ref())?;
-                let layers = need(tag, "layers", layers)?;
-                if matches!(kind, ModuleTag::EncoderStack) {
-                    ModuleKind::EncoderStack { layers }
-                } else {
-                    ModuleKind::DecoderStack { layers }
-                }
-            }
-        };
-        Ok(Self { kind, parameters })
-    }
-}
-
-/// One side of a transform: tokens for `prefix`, a bound for `filter_too_long`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum TransformSide {
-    Bound(u32),
-    Tokens(Vec<String>),
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TransformTag {
-    Tokenize,
-    Prefix,
-    FilterTooLong,
-}
-
-/// What a [`Transform`] is read from.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TransformRecord {
-    kind: TransformTag,
-    source: Option<TransformSide>,
-    target: Option<TransformSide>,
-}
-
-impl TryFrom<TransformRecord> for Transform {
-    type Error = String;
-
-    fn try_from(record: TransformRecord) -> Result<Self, String> {
-        let TransformRecord { kind, source, target } = record;
-        match kind {
-            TransformTag::Tokenize => {
-                none("tokenize", "source", source.as_ref()).map_err(|fault| fault.to_string())?;
-                none("tokenize", "target", target.as_ref()).map_err(|fault| fault.to_string())?;
-                Ok(Self::Tokenize)
-            }
-            TransformTag::Prefix => {
-                Ok(Self::Prefix { source: tokens(source)?, target: tokens(target)? })
-            }
-            TransformTag::FilterTooLong => Ok(Self::FilterTooLong {
-                source: bound("source", source.as_ref())?,
-                target: bound("target", target.as_ref())?,
-            }),
-        }
-    }
-}
-
-/// The tokens of one side of a `prefix`; none when the field is absent.
-fn tokens(side: Option<TransformSide>) -> Result<Vec<String>, String> {
-    match side {
-        None => Ok(Vec::new()),
-        Some(TransformSide::Tokens(tokens)) => Ok(tokens),
-        Some(TransformSide::Bound(_)) => Err("kind `prefix` expects lists of tokens".to_owned()),
-    }
-}
-
-/// The bound of one side of a `filter_too_long`.
-fn bound(field: &'static str, side: Option<&TransformSide>) -> Result<u32, String> {
-    match side {
-        None => Err(format!("missing field `{field}` of kind `filter_too_long`")),
-        Some(TransformSide::Bound(bound)) => Ok(*bound),
-        Some(TransformSide::Tokens(_)) => {
-            Err("kind `filter_too_long` expects numbers of pieces".to_owned())
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OptimizerTag {
-    Adamw,
-}
-
-/// What an [`Optimizer`] is read from.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OptimizerRecord {
-    kind: OptimizerTag,
-    lr: f64,
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
-    weight_decay: f64,
-}
-
-impl From<OptimizerRecord> for Optimizer {
-    fn from(record: OptimizerRecord) -> Self {
-        let OptimizerRecord { kind, lr, beta1, beta2, eps, weight_decay } = record;
-        match kind {
-            OptimizerTag::Adamw => Self::Adamw { lr, beta1, beta2, eps, weight_decay },
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ScheduleTag {
-    Constant,
-    InverseSqrt,
-    Linear,
-}
-
-/// What a [`Schedule`] is read from.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ScheduleRecord {
-    kind: ScheduleTag,
-    warmup: Option<u64>,
-}
-
-impl TryFrom<ScheduleRecord> for Schedule {
-    type Error = WrongField;
-
-    fn try_from(record: ScheduleRecord) -> Result<Self, WrongField> {
-        let ScheduleRecord { kind, warmup } = record;
-        match kind {
-            ScheduleTag::Constant => {
-                none("constant", "warmup", warmup.as_ref())?;
-                Ok(Self::Constant)
-            }
-            ScheduleTag::InverseSqrt => {
-                Ok(Self::InverseSqrt { warmup: need("inverse_sqrt", "warmup", warmup)? })
-            }
-            ScheduleTag::Linear => Ok(Self::Linear { warmup: need("linear", "warmup", warmup)? }),
-        }
+        Ok(Self { kind, parameters, frozen })
     }
 }

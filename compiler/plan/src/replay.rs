@@ -152,7 +152,7 @@ fn compare(plan: &Plan, step: u64, rank: u32, calls: &[Call<'_>]) -> Result<(), 
 /// The state of all ranks.
 struct Play<'a> {
     plan: &'a Plan,
-    /// Modules of each task.
+    /// Modules of each task that are trained.
     paths: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// Per rank and module held: the sum of the tokens of the lanes whose gradients are in it.
     gradients: Vec<BTreeMap<&'a str, u64>>,
@@ -162,8 +162,10 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(plan: &'a Plan) -> Self {
+        let frozen = |name: &&str| plan.modules.get(*name).is_some_and(|module| module.frozen);
         let path = |task: &'a crate::plan::TaskSpec| {
-            task.encoder.iter().chain(&task.decoder).map(String::as_str).collect()
+            let modules = task.modules().into_iter();
+            modules.filter(|name| !frozen(name)).collect()
         };
         Self {
             plan,

@@ -7,16 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder};
 use crate::model::{
-    Activation, Embeddings, ModelSpec, ModuleKind, ModuleSpec, Norm, Positions, Sharing,
-    StackPattern,
+    Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
+    Normalisation, Positions, Sharing, StackPattern,
 };
 use crate::plan::{
-    CheckpointSpec, ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec,
-    FORMAT, LaneSpec, LaneTask, LanguageSpec, LinkSpec, Normalise, Optimizer, ParallelFiles, Plan,
-    Precision, RankSpec, Schedule, TaskKind, TaskSpec, TrainingSpec, Transform, VocabularyKind,
-    VocabularySpec,
+    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FORMAT, LaneSpec,
+    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, Plan, RankSpec, TaskKind, TaskSpec,
+    VocabularyKind, VocabularySpec,
 };
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
+use crate::training::{
+    CheckpointSpec, ClipScope, Clock, Normalise, Optimizer, Precision, Schedule, TrainingSpec,
+};
+use crate::transform::Transform;
+use crate::verify::formulas;
 
 /// What a sample plan is made from; every field may be changed before [`Sample::plan`].
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ pub fn vocabulary(file: &str, pieces: u32) -> VocabularySpec {
         bos: 1,
         eos: 2,
         pad: pieces,
+        mask: None,
+        sampling: None,
     }
 }
 
@@ -100,12 +106,19 @@ pub fn model() -> ModelSpec {
     ModelSpec {
         dim: 16,
         heads: 2,
+        head_dim: 8,
         ffn: 32,
+        attention_bias: true,
+        ffn_bias: true,
         dropout: 0.1,
+        ffn_dropout: 0.1,
         attention_dropout: 0.0,
         norm: Norm::Pre,
+        normalisation: Normalisation::LayerNorm,
+        closing_norm: ClosingNorm::EveryStack,
         activation: Activation::Relu,
         positions: Positions::Sinusoidal,
+        init: Initial::Xavier,
         encoder: vec![
             StackPattern { layers: 1, sharing: Sharing::SourceLanguage },
             StackPattern { layers: 1, sharing: Sharing::Full },
@@ -117,7 +130,10 @@ pub fn model() -> ModelSpec {
             target: Sharing::Full,
             tie_source: true,
             tie_output: true,
+            scale: true,
         },
+        bridge: None,
+        adapters: Vec::new(),
     }
 }
 
@@ -136,11 +152,14 @@ pub fn training() -> TrainingSpec {
             weight_decay: 0.01,
         },
         schedule: Schedule::InverseSqrt { warmup: 10 },
+        clock: Clock::Steps,
         precision: Precision::Fp32,
         clip: Some(1.0),
+        clip_scope: ClipScope::Global,
         label_smoothing: 0.1,
         normalise: Normalise::Tokens,
         validate_every: Some(10),
+        stop_early: None,
         checkpoint: CheckpointSpec { every: Some(10), keep: 2 },
     }
 }
@@ -189,6 +208,8 @@ impl Sample {
                 source_vocabulary: vocabulary(source).unwrap_or_default(),
                 target_vocabulary: vocabulary(target).unwrap_or_default(),
                 encoder: path.as_ref().map(|path| path.encoder.clone()).unwrap_or_default(),
+                bridge: path.as_ref().and_then(|path| path.bridge.clone()),
+                adapters: path.as_ref().map(|path| path.adapters.clone()).unwrap_or_default(),
                 decoder: path.map(|path| path.decoder).unwrap_or_default(),
             };
             self.add_modules(&mut plan, &task);
@@ -253,52 +274,47 @@ impl Sample {
 
     /// The modules of a task, with their sizes.
     fn add_modules(&self, plan: &mut Plan, task: &TaskSpec) {
-        let stacks =
-            |patterns: &[StackPattern], at: usize| patterns.get(at).map_or(0, |p| p.layers);
         let own = self.model.overrides.iter().find(|own| {
             own.pairs.iter().any(|pair| pair[0] == task.source && pair[1] == task.target)
         });
         let encoder = own.and_then(|own| own.encoder.as_ref()).unwrap_or(&self.model.encoder);
         let decoder = own.and_then(|own| own.decoder.as_ref()).unwrap_or(&self.model.decoder);
         let mut add = |name: &String, kind| {
-            let parameters = self.parameters(&kind);
-            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters });
+            let parameters = formulas::parameters(plan, &kind).unwrap_or(0);
+            let parameters = u64::try_from(parameters).unwrap_or(u64::MAX);
+            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters, frozen: false });
         };
-        for (at, name) in task.encoder.iter().enumerate() {
-            let vocabulary = task.source_vocabulary.clone();
-            match at.checked_sub(1) {
-                None => add(name, ModuleKind::Embedding { vocabulary }),
-                Some(at) => add(name, ModuleKind::EncoderStack { layers: stacks(encoder, at) }),
-            }
+        let stacks = |patterns: &[StackPattern]| {
+            let places = patterns.iter().enumerate();
+            let present = places.filter(|(_, pattern)| pattern.sharing != Sharing::None);
+            let count = patterns.len();
+            let stacks: Vec<_> =
+                present.map(|(at, p)| (p.layers, self.model.closes(at, count))).collect();
+            stacks
+        };
+        let vocabulary = task.source_vocabulary.clone();
+        let embedding = [ModuleKind::Embedding { vocabulary }];
+        let kinds = stacks(encoder)
+            .into_iter()
+            .map(|(layers, closed)| ModuleKind::EncoderStack { layers, closed });
+        for (name, kind) in task.encoder.iter().zip(embedding.into_iter().chain(kinds)) {
+            add(name, kind);
         }
-        for (at, name) in task.decoder.iter().enumerate() {
-            let vocabulary = task.target_vocabulary.clone();
-            match at.checked_sub(1) {
-                None => add(name, ModuleKind::Embedding { vocabulary }),
-                Some(at) if at < decoder.len() => {
-                    add(name, ModuleKind::DecoderStack { layers: stacks(decoder, at) });
-                }
-                Some(_) => add(name, ModuleKind::Head { vocabulary }),
-            }
+        let vocabulary = task.target_vocabulary.clone();
+        let embedding = [ModuleKind::Embedding { vocabulary: vocabulary.clone() }];
+        let kinds = stacks(decoder)
+            .into_iter()
+            .map(|(layers, closed)| ModuleKind::DecoderStack { layers, closed });
+        let kinds = embedding.into_iter().chain(kinds).chain([ModuleKind::Head { vocabulary }]);
+        for (name, kind) in task.decoder.iter().zip(kinds) {
+            add(name, kind);
         }
-    }
-
-    /// Parameters of a module, by the formulas of [`ModuleSpec::parameters`].
-    fn parameters(&self, kind: &ModuleKind) -> u64 {
-        let (d, f) = (u64::from(self.model.dim), u64::from(self.model.ffn));
-        let feed_forward = 2 * d * f + f + d;
-        let closing = if self.model.norm == Norm::Pre { 2 * d } else { 0 };
-        match kind {
-            ModuleKind::Embedding { vocabulary } | ModuleKind::Head { vocabulary } => {
-                let size = self.vocabularies.get(vocabulary).map_or(0, VocabularySpec::size);
-                u64::from(size) * d
-            }
-            ModuleKind::EncoderStack { layers } => {
-                u64::from(*layers) * (4 * d * d + 4 * d + feed_forward + 4 * d) + closing
-            }
-            ModuleKind::DecoderStack { layers } => {
-                u64::from(*layers) * (8 * d * d + 8 * d + feed_forward + 6 * d) + closing
-            }
+        if let Some(name) = &task.bridge {
+            add(name, ModuleKind::Bridge);
+        }
+        for name in task.adapters.values().flatten() {
+            let adapter = name.split('.').nth(1).unwrap_or_default().to_owned();
+            add(name, ModuleKind::Adapter { adapter });
         }
     }
 
@@ -361,45 +377,31 @@ fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
 
 /// Costs of a rank by the formulas of docs/plan-format.md, without communication and time.
 fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate {
-    let width = match plan.training.precision {
-        Precision::Fp32 => 4,
-        Precision::Fp64 => 8,
-    };
-    let held = modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters = held.map(|module| module.parameters).sum();
-    let [d, f, tokens, batches] =
-        [plan.model.dim, plan.model.ffn, plan.training.batch_tokens, plan.training.accumulate]
-            .map(u64::from);
-    let (mut activation_bytes, mut flops) = (0, 0);
+    let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+    let held = || modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters = held().map(|module| module.parameters).sum();
+    let state = held()
+        .map(|module| formulas::state_bytes(plan, module.parameters.into(), module.frozen))
+        .sum();
+    let width = u128::from(plan.training.precision.activation_bytes());
+    let tokens = u128::from(plan.training.batch_tokens);
+    let batches = u128::from(plan.training.accumulate);
+    let (mut activations, mut flops) = (0, 0);
     for (name, drawn) in
         lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)).flat_map(|lane| &lane.tasks)
     {
         let Some(task) = plan.tasks.get(name) else { continue };
-        let (mut kept, mut weights) = (2 * d, 0);
-        for module in task.encoder.iter().chain(&task.decoder) {
-            let (layers, layer_kept, layer_weights) =
-                match plan.modules.get(module).map(|spec| &spec.kind) {
-                    Some(ModuleKind::EncoderStack { layers }) => {
-                        (u64::from(*layers), 10 * d + 4 * f, 4 * d * d + 2 * d * f)
-                    }
-                    Some(ModuleKind::DecoderStack { layers }) => {
-                        (u64::from(*layers), 14 * d + 4 * f, 8 * d * d + 2 * d * f)
-                    }
-                    Some(ModuleKind::Embedding { .. } | ModuleKind::Head { .. }) | None => {
-                        (0, 0, 0)
-                    }
-                };
-            kept += layers * layer_kept;
-            weights += layers * layer_weights;
-        }
-        let output = plan.vocabularies.get(&task.target_vocabulary);
-        let output = output.map_or(0, |spec| u64::from(spec.size()));
-        activation_bytes = activation_bytes.max(width * tokens * (kept + 3 * output));
-        flops += u64::from(drawn.parts) * batches * 6 * tokens * (weights + d * output);
+        activations = activations.max(width * tokens * formulas::token_numbers(plan, task));
+        let operations = batches * tokens * formulas::token_flops(plan, task);
+        flops += u128::from(drawn.parts) * operations;
     }
-    let step_flops = flops / u64::from(LANE_PARTS);
-    let state_bytes = 6 * width * parameters;
-    Estimate { parameters, state_bytes, activation_bytes, step_flops, ..Estimate::default() }
+    Estimate {
+        parameters,
+        state_bytes: whole(state),
+        activation_bytes: whole(activations),
+        step_flops: whole(flops / u128::from(LANE_PARTS)),
+        ..Estimate::default()
+    }
 }
 
 /// `world` and one communicator per distinct set of ranks that share modules.

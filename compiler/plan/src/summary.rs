@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::curriculum::{Coupling, Synchronised};
 use crate::diff::stacks;
-use crate::plan::{Estimate, Plan, Precision};
+use crate::plan::{Estimate, Plan};
 use crate::units;
 
 /// Rows of a table that are written out; the rest is counted.
@@ -207,10 +207,7 @@ impl Plan {
 
     fn communicator_rows(&self) -> Vec<Vec<String>> {
         // Gradients are summed in 64 bits, those of 64-bit plans in two parts.
-        let width = match self.training.precision {
-            Precision::Fp32 => 8,
-            Precision::Fp64 => 16,
-        };
+        let width = 2 * self.training.precision.parameter_bytes();
         let row = |spec: &crate::plan::CommunicatorSpec| {
             vec![
                 spec.name.clone(),

@@ -22,6 +22,9 @@ impl FeedForward {
         let active = match self.activation {
             Activation::Relu => inner.relu(),
             Activation::Gelu => inner.gelu("none"),
+            Activation::Swiglu | Activation::Geglu => {
+                unreachable!("plans with gated activations are refused before a network is built")
+            }
         };
         self.outer.forward(&mode.drop(active, self.dropout))
     }

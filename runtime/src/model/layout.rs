@@ -44,6 +44,7 @@ pub enum Init {
 
 /// The parameters of a module in the order of its flat storage; their elements sum to the plan's count.
 pub fn layout(plan: &Plan, module: &str) -> Result<Vec<ParameterSpec>, ModelError> {
+    super::unbuilt::refuse(plan)?;
     let spec =
         plan.modules.get(module).ok_or_else(|| ModelError::UnknownModule(module.to_owned()))?;
     let model = &plan.model;
@@ -59,8 +60,11 @@ pub fn layout(plan: &Plan, module: &str) -> Result<Vec<ParameterSpec>, ModelErro
             })?;
             parameters.embedding(i64::from(size.size()));
         }
-        ModuleKind::EncoderStack { layers } => parameters.stack(*layers, false),
-        ModuleKind::DecoderStack { layers } => parameters.stack(*layers, true),
+        ModuleKind::EncoderStack { layers, .. } => parameters.stack(*layers, false),
+        ModuleKind::DecoderStack { layers, .. } => parameters.stack(*layers, true),
+        ModuleKind::Adapter { .. } | ModuleKind::Bridge => {
+            return Err(ModelError::NotBuilt(format!("module `{module}`")));
+        }
     }
     let laid_out =
         parameters.listed.iter().map(|p| u64::try_from(p.elements()).unwrap_or(0)).sum::<u64>();

@@ -23,6 +23,7 @@ mod network;
 #[cfg(test)]
 mod reference;
 mod sublayer;
+mod unbuilt;
 pub mod weights;
 
 pub use attention::Grid;

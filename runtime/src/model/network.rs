@@ -42,6 +42,9 @@ impl Network {
         let positions = match plan.model.positions {
             PositionKind::Sinusoidal => Some(Rc::new(Positions::new(plan.model.dim))),
             PositionKind::None => None,
+            PositionKind::Learned { .. } | PositionKind::Rotary { .. } => {
+                return Err(ModelError::NotBuilt(format!("{:?}", plan.model.positions)));
+            }
         };
         Ok(Self { modules, positions, dropout: plan.model.dropout })
     }
@@ -117,15 +120,18 @@ fn build_module(plan: &Plan, name: &str, weights: &Weights) -> Result<Module, Mo
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => {
             Module::Embedding(Rc::new(Embedding { weight: weights.take(name, "weight")? }))
         }
-        ModuleKind::EncoderStack { layers } => {
+        ModuleKind::EncoderStack { layers, .. } => {
             let layers = (0..*layers).map(|at| parts.encoder_layer(at));
             let layers = layers.collect::<Result<_, _>>()?;
             Module::Encoder(Rc::new(EncoderStack { layers, norm: parts.closing_norm()? }))
         }
-        ModuleKind::DecoderStack { layers } => {
+        ModuleKind::DecoderStack { layers, .. } => {
             let layers = (0..*layers).map(|at| parts.decoder_layer(at));
             let layers = layers.collect::<Result<_, _>>()?;
             Module::Decoder(Rc::new(DecoderStack { layers, norm: parts.closing_norm()? }))
+        }
+        ModuleKind::Adapter { .. } | ModuleKind::Bridge => {
+            return Err(ModelError::NotBuilt(format!("module `{name}`")));
         }
     })
 }

@@ -95,15 +95,18 @@ fn spec(
         let spec = if let Some(layers) = layers("encoder.", &case.encoder) {
             let one = 4 * d * d + 4 * d + 2 * d * f + f + d + 4 * d;
             let parameters = u64::from(layers) * one + closing;
-            ModuleSpec { kind: ModuleKind::EncoderStack { layers }, parameters }
+            let kind = ModuleKind::EncoderStack { layers, closed: closing > 0 };
+            ModuleSpec { kind, parameters, frozen: false }
         } else if let Some(layers) = layers("decoder.", &case.decoder) {
             let one = 8 * d * d + 8 * d + 2 * d * f + f + d + 6 * d;
             let parameters = u64::from(layers) * one + closing;
-            ModuleSpec { kind: ModuleKind::DecoderStack { layers }, parameters }
+            let kind = ModuleKind::DecoderStack { layers, closed: closing > 0 };
+            ModuleSpec { kind, parameters, frozen: false }
         } else {
             ModuleSpec {
                 kind: ModuleKind::Embedding { vocabulary: vocabulary() },
                 parameters: table,
+                frozen: false,
             }
         };
         modules.insert(name.clone(), spec);

@@ -26,7 +26,7 @@ pub(super) fn path(plan: &Plan, source: &str, target: &str) -> Result<ModulePath
         source_language: source.to_owned(),
         target_language: target.to_owned(),
     })?;
-    for module in path.encoder.iter().chain(&path.decoder) {
+    for module in path.modules() {
         if !plan.modules.contains_key(module) {
             return Err(TranslateError::NoModule {
                 direction: format!("{source}-{target}"),
@@ -74,12 +74,12 @@ pub(super) fn direction(
     name: &str,
 ) -> Result<Direction, TranslateError> {
     let kind = match plan.training.precision {
-        Precision::Fp32 => Kind::Float,
+        Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => Kind::Float,
         Precision::Fp64 => Kind::Double,
     };
     let manifest = manifest(checkpoint)?;
     let mut weights = BTreeMap::new();
-    for module in path.encoder.iter().chain(&path.decoder) {
+    for module in path.modules() {
         if weights.contains_key(module) {
             continue;
         }

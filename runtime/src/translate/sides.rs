@@ -35,7 +35,9 @@ impl Sides {
                 ModuleKind::Embedding { vocabulary } => Some(vocabulary.as_str()),
                 ModuleKind::EncoderStack { .. }
                 | ModuleKind::DecoderStack { .. }
-                | ModuleKind::Head { .. } => None,
+                | ModuleKind::Head { .. }
+                | ModuleKind::Adapter { .. }
+                | ModuleKind::Bridge => None,
             });
             Side::load(plan, name.unwrap_or_default(), prefix, &direction)
         };
@@ -138,12 +140,10 @@ fn prefixes(plan: &Plan, source: &str, target: &str) -> [Vec<String>; 2] {
     };
     let mut prefixes = [Vec::new(), Vec::new()];
     for transform in &like.transforms {
-        match transform {
-            Transform::Prefix { source, target } => {
-                prefixes[0].extend(source.iter().map(own));
-                prefixes[1].extend(target.iter().map(own));
-            }
-            Transform::Tokenize | Transform::FilterTooLong { .. } => {}
+        // Filters and noise are for training only.
+        if let Transform::Prefix { source, target } = transform {
+            prefixes[0].extend(source.iter().map(own));
+            prefixes[1].extend(target.iter().map(own));
         }
     }
     prefixes

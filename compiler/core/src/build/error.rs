@@ -124,12 +124,28 @@ pub enum BuildError {
         #[help]
         help: &'static str,
     },
-    #[error("module `{module}` would have {first} layers for some tasks and {second} for others")]
+    #[error("`freeze` selects no module")]
+    #[diagnostic(code(mmc::model::nothing_frozen))]
+    NothingFrozen {
+        #[label("there is no such module")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("`freeze` selects all modules: nothing would be trained")]
+    #[diagnostic(code(mmc::model::all_frozen))]
+    AllFrozen {
+        #[label("everything")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
+    #[error("module `{module}` would have {first} for some tasks and {second} for others")]
     #[diagnostic(code(mmc::model::layers_differ))]
     LayersDiffer {
         module: String,
-        first: u32,
-        second: u32,
+        first: String,
+        second: String,
         #[label("one of the two")]
         span: Span,
         #[help]

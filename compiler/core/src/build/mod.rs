@@ -2,6 +2,7 @@
 
 mod curriculum;
 mod error;
+mod freeze;
 mod modules;
 mod shares;
 mod tasks;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{CorpusFiles, ParallelFiles};
+use mmc_plan::{CorpusFiles, ParallelFiles, TaskKind};
 use mmc_syntax::source::Span;
 
 use super::curriculum::{Run, means, windows};
@@ -13,7 +13,7 @@ use super::error::BuildError;
 use super::shares::Size;
 use super::vocabularies::{Vocabularies, transforms};
 use crate::diagnostics::{Diagnostics, Halt};
-use crate::ir::experiment::{At, Experiment, Pair, TaskBlock, TemplatePair};
+use crate::ir::experiment::{At, Corpus, Experiment, Pair, TaskBlock, TemplatePair};
 use crate::ir::task::{TaskRow, TaskTable, Window};
 use crate::template::{Templates, is_sharded};
 use crate::world::{CorpusFacts, World, WorldError};
@@ -65,33 +65,31 @@ fn expand_block(
     rows: &mut Vec<(TaskRow, f64)>,
 ) {
     let Some(corpus) = experiment.corpora.get(block.corpus.value) else { return };
-    // The resolver lets no block name a corpus without training text.
-    let Some(train) = &corpus.train else { return };
     let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
     for pair in &block.pairs {
-        match reader.files(train, pair) {
+        match reader.training(corpus, block.is_mono, pair) {
             Found::Files(train) => {
-                let files = CorpusFiles {
-                    train,
-                    valid: reader.extra(corpus.valid.as_ref(), pair),
-                    test: reader.extra(corpus.test.as_ref(), pair),
-                };
+                let files = reader.with_extras(train, corpus, block.is_mono, pair);
                 let (source_vocabulary, target_vocabulary) = vocabularies.sides(block, pair);
                 let row = TaskRow {
                     name: format!("{}.{}-{}", block.name, pair.source, pair.target),
+                    kind: if block.is_mono { TaskKind::Denoise } else { TaskKind::Translate },
                     source: pair.source.clone(),
                     target: pair.target.clone(),
                     share: 0,
                     copies: 1,
                     corpus: files,
-                    transforms: transforms(block, pair),
+                    transforms: transforms(experiment, block, pair),
                     source_vocabulary,
                     target_vocabulary,
                     span: pair.span,
                 };
                 rows.push((row, block.weight));
             }
-            Found::Missing(path) if pair.named => reader.missing(train, pair, path),
+            Found::Missing(path) if pair.named => {
+                let template = train_span(corpus, block.is_mono);
+                reader.missing(template, pair, path);
+            }
             Found::Missing(_) => {
                 let name = format!("{} -> {}", pair.source, pair.target);
                 left_out.entry(pair.span).or_default().push(name);
@@ -102,6 +100,16 @@ fn expand_block(
     for (span, names) in left_out {
         reader.diagnostics.report(left_out_note(span, &names, &corpus.name));
     }
+}
+
+/// Where the template of training text was written.
+fn train_span(corpus: &Corpus, is_mono: bool) -> Span {
+    let span = if is_mono {
+        corpus.mono.as_ref().map(|mono| mono.span)
+    } else {
+        corpus.train.as_ref().map(|train| train.span)
+    };
+    span.unwrap_or(corpus.span)
 }
 
 fn left_out_note(span: Span, names: &[String], corpus: &str) -> BuildError {
@@ -251,6 +259,66 @@ impl Reader<'_> {
         Found::Files(ParallelFiles { source, target, lines })
     }
 
+    /// The training text of a direction.
+    fn training(&mut self, corpus: &Corpus, is_mono: bool, pair: &Pair) -> Found {
+        // The resolver lets no block name a corpus without the text that it takes.
+        match (is_mono, &corpus.mono, &corpus.train) {
+            (true, Some(mono), _) => self.monolingual(mono, &pair.source),
+            (false, _, Some(train)) => self.files(train, pair),
+            _ => Found::Fault,
+        }
+    }
+
+    /// Training text with validation and test text.
+    fn with_extras(
+        &mut self,
+        train: ParallelFiles,
+        corpus: &Corpus,
+        is_mono: bool,
+        pair: &Pair,
+    ) -> CorpusFiles {
+        if is_mono {
+            let valid = corpus.mono_valid.as_ref().and_then(|valid| {
+                match self.monolingual(valid, &pair.source) {
+                    Found::Files(files) => Some(files),
+                    Found::Missing(_) | Found::Fault => None,
+                }
+            });
+            return CorpusFiles { train, valid, test: None };
+        }
+        let valid = self.extra(corpus.valid.as_ref(), pair);
+        let test = self.extra(corpus.test.as_ref(), pair);
+        CorpusFiles { train, valid, test }
+    }
+
+    /// All files of a language that the templates lead to and that are there, as both sides.
+    fn monolingual(&mut self, templates: &At<Vec<String>>, language: &str) -> Found {
+        let (mut files, mut lines, mut missing) = (Vec::new(), 0_u64, None);
+        for template in &templates.value {
+            let paths = match self.templates.language(template, language) {
+                Ok(path) if is_sharded(self.templates, template) => self.world.matching(&path),
+                Ok(path) => vec![path],
+                // The resolver rendered it for every language in use.
+                Err(_) => Vec::new(),
+            };
+            for path in paths {
+                match self.aligned(&path, &path, templates.span) {
+                    Ok(counted) => {
+                        lines = lines.saturating_add(counted);
+                        files.push(path);
+                    }
+                    Err(Found::Missing(path)) => missing = missing.or(Some(path)),
+                    Err(found) => return found,
+                }
+            }
+        }
+        if files.is_empty() {
+            let pattern = || templates.value.first().cloned().unwrap_or_default();
+            return Found::Missing(missing.unwrap_or_else(pattern));
+        }
+        Found::Files(ParallelFiles { source: files.clone(), target: files, lines })
+    }
+
     /// Lines of two files that belong together.
     fn aligned(&mut self, source: &str, target: &str, span: Span) -> Result<u64, Found> {
         let mut lines = [0; 2];
@@ -298,7 +366,7 @@ impl Reader<'_> {
             Found::Files(files) => Some(files),
             Found::Missing(path) => {
                 if pair.named {
-                    self.missing(templates, pair, path);
+                    self.missing(templates.span, pair, path);
                 }
                 None
             }
@@ -306,12 +374,12 @@ impl Reader<'_> {
         }
     }
 
-    fn missing(&mut self, templates: &At<TemplatePair>, pair: &Pair, path: String) {
+    fn missing(&mut self, template: Span, pair: &Pair, path: String) {
         self.diagnostics.report(BuildError::CorpusMissing {
             pair: format!("{} -> {}", pair.source, pair.target),
             path,
             span: pair.span,
-            template: templates.span,
+            template,
             help: "put the file there, correct the template, or take the direction out of `pairs`"
                 .to_owned(),
         });

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mmc_plan::transform::MASK_TOKEN;
 use mmc_plan::{Transform, VocabularySpec};
 
 use super::error::BuildError;
@@ -21,6 +22,8 @@ pub(super) struct Vocabularies<'a> {
     languages: BTreeMap<usize, BTreeSet<String>>,
     /// Tokenizer -> whether any block tells the (source, target) language by a token.
     told: BTreeMap<usize, (bool, bool)>,
+    /// Tokenizers whose pieces are masked by some block.
+    masked: BTreeSet<usize>,
 }
 
 /// A vocabulary before its added tokens are known.
@@ -37,7 +40,8 @@ impl<'a> Vocabularies<'a> {
         world: &'a dyn World,
     ) -> Self {
         let (drafts, languages, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { experiment, templates, world, drafts, languages, told }
+        let masked = BTreeSet::new();
+        Self { experiment, templates, world, drafts, languages, told, masked }
     }
 
     /// Names of the vocabularies of a direction's two sides.
@@ -48,6 +52,9 @@ impl<'a> Vocabularies<'a> {
                 let told = self.told.entry(at).or_default();
                 *told = (told.0 || source, told.1 || target);
             }
+        }
+        if block.transforms.iter().any(|wish| wish.value.masks()) {
+            self.masked.insert(at);
         }
         (self.side(at, &pair.source), self.side(at, &pair.target))
     }
@@ -104,6 +111,8 @@ impl<'a> Vocabularies<'a> {
                 added.extend(from.then(|| from_token(language)));
                 added.extend(to.then(|| to_token(language)));
             }
+            let masked = self.masked.contains(&draft.tokenizer);
+            added.extend(masked.then(|| MASK_TOKEN.to_owned()));
             specs.insert(name, spec(tokenizer, draft.path, facts, added));
         }
         specs
@@ -132,10 +141,13 @@ fn spec(
         bos: 0,
         eos: 0,
         pad: 0,
+        mask: None,
+        sampling: tokenizer.sampling,
     };
     let [unk, bos, eos, pad] =
         special.map(|(token, id)| id.or_else(|| spec.added_id(token)).unwrap_or(0));
     (spec.unk, spec.bos, spec.eos, spec.pad) = (unk, bos, eos, pad);
+    spec.mask = spec.added_id(MASK_TOKEN);
     spec
 }
 
@@ -159,7 +171,17 @@ fn to_token(language: &str) -> String {
 }
 
 /// The transforms of a direction, as the plan spells them.
-pub(super) fn transforms(block: &TaskBlock, pair: &Pair) -> Vec<Transform> {
+pub(super) fn transforms(
+    experiment: &Experiment,
+    block: &TaskBlock,
+    pair: &Pair,
+) -> Vec<Transform> {
+    // The resolver lets no block filter by scripts that are not known.
+    let script = |code: &str| {
+        let language = experiment.languages.iter().find(|language| language.code == code);
+        let script = language.and_then(|language| language.attributes.get("script"));
+        script.cloned().unwrap_or_default()
+    };
     block
         .transforms
         .iter()
@@ -173,6 +195,23 @@ pub(super) fn transforms(block: &TaskBlock, pair: &Pair) -> Vec<Transform> {
             TransformWish::FilterTooLong { source, target } => {
                 Transform::FilterTooLong { source, target }
             }
+            TransformWish::FilterWordRatio { most } => Transform::FilterWordRatio { most },
+            TransformWish::FilterRepetitions { most, shortest, longest } => {
+                Transform::FilterRepetitions { most, shortest, longest }
+            }
+            TransformWish::FilterTerminalPunctuation { least } => {
+                Transform::FilterTerminalPunctuation { least }
+            }
+            TransformWish::FilterNumerals { least } => Transform::FilterNumerals { least },
+            TransformWish::FilterScript { least } => Transform::FilterScript {
+                source: script(&pair.source),
+                target: script(&pair.target),
+                least,
+            },
+            TransformWish::Denoise(noise) => Transform::Denoise(noise),
+            TransformWish::Switchout { temperature } => Transform::Switchout { temperature },
+            TransformWish::TokenDrop { temperature } => Transform::TokenDrop { temperature },
+            TransformWish::TokenMask { temperature } => Transform::TokenMask { temperature },
         })
         .collect()
 }

@@ -14,14 +14,15 @@ pub(super) fn emit(plan: &Plan) -> Result<String, EmitError> {
         let style = match module.kind {
             ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => "rounded",
             ModuleKind::EncoderStack { .. } | ModuleKind::DecoderStack { .. } => "solid",
+            ModuleKind::Adapter { .. } | ModuleKind::Bridge => "dashed",
         };
         let parameters = module.parameters;
         let _ = writeln!(text, "  {name:?} [style = {style}, label = \"{name}\\n{parameters}\"];");
     }
     let mut edges: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for task in plan.tasks.values() {
-        let stacks = task.encoder.iter().chain(task.decoder.iter().skip(1)).map(String::as_str);
-        let way: Vec<&str> = stacks.collect();
+        let stacks = task.encoder.iter().chain(&task.bridge).chain(task.decoder.iter().skip(1));
+        let way: Vec<&str> = stacks.map(String::as_str).collect();
         for pair in way.windows(2) {
             if let [from, to] = pair {
                 *edges.entry((from, to)).or_default() += 1;
@@ -29,6 +30,11 @@ pub(super) fn emit(plan: &Plan) -> Result<String, EmitError> {
         }
         if let [embedding, stack, ..] = task.decoder.as_slice() {
             *edges.entry((embedding, stack)).or_default() += 1;
+        }
+    }
+    for (stack, inside) in plan.tasks.values().flat_map(|task| &task.adapters) {
+        for adapter in inside {
+            *edges.entry((adapter, stack)).or_default() += 1;
         }
     }
     for ((from, to), tasks) in edges {

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{ClusterSpec, Coupling, ExperimentSpec, ModelSpec, TrainingSpec, VocabularyKind};
+use mmc_plan::{
+    ClusterSpec, Coupling, Denoise, ExperimentSpec, ModelSpec, Sampling, StackSide, TrainingSpec,
+    VocabularyKind,
+};
 use mmc_syntax::source::Span;
 
 use crate::cluster::Clustering;
@@ -36,12 +39,10 @@ pub struct Experiment {
     pub task_blocks: Vec<TaskBlock>,
     /// The model's choices and patterns. Groupings in patterns exist; every language in use is in them.
     pub model: ModelSpec,
-    /// For each of `model.encoder`, `model.decoder`: where it was written.
-    pub encoder_spans: Vec<Span>,
-    /// See `encoder_spans`.
-    pub decoder_spans: Vec<Span>,
-    /// The `embeddings` block, or the model's.
-    pub embeddings_span: Span,
+    /// Where the parts of the model were written.
+    pub model_spans: ModelSpans,
+    /// Modules that are not trained.
+    pub freeze: Option<At<Selector>>,
     /// How tasks get their probabilities, step by step.
     pub curriculum: At<CurriculumRule>,
     /// Steps, batches, optimiser.
@@ -63,6 +64,46 @@ impl Experiment {
         let devices = cluster.nodes.saturating_mul(cluster.devices_per_node).max(1);
         self.lanes.as_ref().map_or(devices, |lanes| lanes.value).max(1)
     }
+}
+
+/// A set of modules, chosen by where they stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// All.
+    All,
+    /// Embeddings of both sides, or of one.
+    Embeddings(Option<StackSide>),
+    /// Stacks of a side, or the one at a place.
+    Stacks(StackSide, Option<u32>),
+    /// Output projections that are not tied.
+    Heads,
+    /// The bridge.
+    Bridge,
+    /// All adapters, or those of a name.
+    Adapters(Option<String>),
+    /// The modules of a name that may have `*` for any letters: `encoder.*.lang.de`.
+    Named(String),
+    /// In either.
+    Sum(Box<Self>, Box<Self>),
+    /// In the first but not in the second.
+    Difference(Box<Self>, Box<Self>),
+    /// In both.
+    Intersection(Box<Self>, Box<Self>),
+}
+
+/// Where the parts of a model were written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelSpans {
+    /// One for each of `model.encoder`.
+    pub encoder: Vec<Span>,
+    /// One for each of `model.decoder`.
+    pub decoder: Vec<Span>,
+    /// The `embeddings` block, or the model's.
+    pub embeddings: Span,
+    /// The bridge, or the model's.
+    pub bridge: Span,
+    /// By name of the adapter.
+    pub adapters: BTreeMap<String, Span>,
 }
 
 /// A language.
@@ -120,6 +161,10 @@ pub struct Corpus {
     pub valid: Option<At<TemplatePair>>,
     /// Test text.
     pub test: Option<At<TemplatePair>>,
+    /// Templates of monolingual text; all files that exist are used.
+    pub mono: Option<At<Vec<String>>>,
+    /// Templates of monolingual validation text.
+    pub mono_valid: Option<At<Vec<String>>>,
     /// Its declaration.
     pub span: Span,
 }
@@ -142,6 +187,8 @@ pub struct Tokenizer {
     pub kind: VocabularyKind,
     /// Template of the path, with `{lang}` or without variables (a joint vocabulary).
     pub file: At<String>,
+    /// How segmentations are drawn in training.
+    pub sampling: Option<Sampling>,
     /// How `mmc tokenizer train` makes it.
     pub train: Option<TokenizerTraining>,
     /// Its declaration.
@@ -175,6 +222,8 @@ pub struct TaskBlock {
     pub pairs: Vec<Pair>,
     /// Index into `Experiment::corpora`.
     pub corpus: At<usize>,
+    /// Takes the corpus's monolingual text; every direction is then from a language to itself.
+    pub is_mono: bool,
     /// Index into `Experiment::tokenizers`: the one tokenizer among the transforms.
     pub tokenizer: At<usize>,
     /// All transforms, in order; [`TransformWish::Tokenize`], once, stands for `tokenizer`.
@@ -199,7 +248,7 @@ pub struct Pair {
 }
 
 /// A transform as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TransformWish {
     /// Pieces.
     Tokenize,
@@ -217,6 +266,77 @@ pub enum TransformWish {
         /// Of the target.
         target: u32,
     },
+    /// Bound of the ratio of words.
+    FilterWordRatio {
+        /// Above 1.
+        most: f64,
+    },
+    /// Bound of repetitions.
+    FilterRepetitions {
+        /// Of one string in a row.
+        most: u32,
+        /// Characters of the shortest string.
+        shortest: u32,
+        /// Of the longest.
+        longest: u32,
+    },
+    /// Bound of the agreement of terminal punctuation.
+    FilterTerminalPunctuation {
+        /// At most 0.
+        least: f64,
+    },
+    /// Bound of the agreement of numbers.
+    FilterNumerals {
+        /// From 0 to 1.
+        least: f64,
+    },
+    /// Bound of the part of letters in the languages' scripts.
+    FilterScript {
+        /// From 0 to 1.
+        least: f64,
+    },
+    /// Noise on the source.
+    Denoise(Denoise),
+    /// Random pieces on both sides.
+    Switchout {
+        /// Above 0.
+        temperature: f64,
+    },
+    /// Fewer pieces on both sides.
+    TokenDrop {
+        /// Above 0.
+        temperature: f64,
+    },
+    /// Masked pieces on both sides.
+    TokenMask {
+        /// Above 0.
+        temperature: f64,
+    },
+}
+
+impl TransformWish {
+    /// Whether it changes pieces at random.
+    pub fn is_noise(&self) -> bool {
+        match self {
+            Self::Denoise(_)
+            | Self::Switchout { .. }
+            | Self::TokenDrop { .. }
+            | Self::TokenMask { .. } => true,
+            Self::Tokenize
+            | Self::Prefix { .. }
+            | Self::FilterTooLong { .. }
+            | Self::FilterWordRatio { .. }
+            | Self::FilterRepetitions { .. }
+            | Self::FilterTerminalPunctuation { .. }
+            | Self::FilterNumerals { .. }
+            | Self::FilterScript { .. } => false,
+        }
+    }
+
+    /// Whether it needs the piece `<mask>`.
+    pub fn masks(&self) -> bool {
+        matches!(self, Self::Denoise(_) | Self::TokenMask { .. })
+    }
 }
 
 /// How tasks get their probabilities, step by step.

@@ -25,6 +25,8 @@ pub struct ModuleRow {
     pub kind: ModuleKind,
     /// Set by the pass `count_parameters`.
     pub parameters: u64,
+    /// Never trained.
+    pub frozen: bool,
     /// Bytes of parameters, gradient and optimiser state. Set by the pass `estimate_costs`.
     pub state_bytes: u64,
     /// The pattern that made it.
@@ -36,8 +38,12 @@ pub struct ModuleRow {
 pub struct TaskPath {
     /// Source embedding, then encoder stacks.
     pub encoder: Vec<ModuleId>,
+    /// Between the two.
+    pub bridge: Option<ModuleId>,
     /// Target embedding, decoder stacks, then the head when it is not tied.
     pub decoder: Vec<ModuleId>,
+    /// Stacks with the adapters in them.
+    pub adapters: Vec<(ModuleId, Vec<ModuleId>)>,
     /// Floating-point operations of training on one batch. Set by the pass `estimate_costs`.
     pub batch_flops: u64,
     /// Bytes kept for the backward pass of one batch. Set by the pass `estimate_costs`.
@@ -45,9 +51,15 @@ pub struct TaskPath {
 }
 
 impl TaskPath {
+    /// Every module of the path: encoder, bridge, decoder, adapters. One may come twice (tied embeddings).
+    pub fn steps(&self) -> impl Iterator<Item = ModuleId> {
+        let way = self.encoder.iter().chain(&self.bridge).chain(&self.decoder);
+        way.chain(self.adapters.iter().flat_map(|(_, inside)| inside)).copied()
+    }
+
     /// Every module of the path, each once, ascending.
     pub fn modules(&self) -> Vec<ModuleId> {
-        let mut all: Vec<ModuleId> = self.encoder.iter().chain(&self.decoder).copied().collect();
+        let mut all: Vec<ModuleId> = self.steps().collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -86,7 +86,13 @@ pub fn modules(graph: &ModuleGraph, table: &TaskTable) -> String {
             names.join(" > ")
         };
         let (encoder, decoder) = (names(&path.encoder), names(&path.decoder));
-        line!(text, "{} flops {}: {encoder} | {decoder}", task.name, path.batch_flops);
+        let bridge: Vec<ModuleId> = path.bridge.into_iter().collect();
+        let bridge =
+            if bridge.is_empty() { String::new() } else { format!("{} | ", names(&bridge)) };
+        line!(text, "{} flops {}: {encoder} | {bridge}{decoder}", task.name, path.batch_flops);
+        for (stack, inside) in &path.adapters {
+            line!(text, "  in {}: {}", names(&[*stack]), names(inside));
+        }
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{CorpusFiles, Transform, VocabularySpec};
+use mmc_plan::{CorpusFiles, TaskKind, Transform, VocabularySpec};
 use mmc_syntax::source::Span;
 
 /// All shares sum to this: parts per billion.
@@ -41,6 +41,8 @@ pub struct Window {
 pub struct TaskRow {
     /// `<tasks block>.<source>-<target>`.
     pub name: String,
+    /// What is learnt.
+    pub kind: TaskKind,
     /// Source language.
     pub source: String,
     /// Target language.

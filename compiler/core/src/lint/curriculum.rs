@@ -33,8 +33,12 @@ pub(super) fn idle_rank(subject: &Subject<'_>) -> Vec<Found> {
 pub(super) fn warmup_longer_than_training(subject: &Subject<'_>) -> Vec<Found> {
     let training = &subject.experiment.training;
     let warmup = match training.value.schedule {
-        Schedule::InverseSqrt { warmup } | Schedule::Linear { warmup } => warmup,
-        Schedule::Constant => return Vec::new(),
+        Schedule::InverseSqrt { warmup }
+        | Schedule::Linear { warmup, .. }
+        | Schedule::Cosine { warmup, .. }
+        | Schedule::Noam { warmup }
+        | Schedule::Rsqrt { warmup } => warmup,
+        Schedule::Constant | Schedule::Decay { .. } => return Vec::new(),
     };
     let steps = training.value.steps;
     if warmup < steps {

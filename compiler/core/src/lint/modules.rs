@@ -18,7 +18,10 @@ pub(super) fn single_task_module(subject: &Subject<'_>) -> Vec<Found> {
     for (module, users) in subject.graph.modules.iter().zip(subject.graph.users()) {
         let is_stack = match module.kind {
             ModuleKind::EncoderStack { .. } | ModuleKind::DecoderStack { .. } => true,
-            ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => false,
+            ModuleKind::Embedding { .. }
+            | ModuleKind::Head { .. }
+            | ModuleKind::Adapter { .. }
+            | ModuleKind::Bridge => false,
         };
         // A module of one direction is alone on purpose.
         let is_shared = ![".task.", ".pair."].iter().any(|id| module.name.contains(id));
@@ -49,9 +52,8 @@ pub(super) fn zero_shot_unconnected(subject: &Subject<'_>) -> Vec<Found> {
         .take(MOST_DIRECTIONS)
         .filter(|(source, target)| source != target && !trained.contains(&(*source, *target)))
         .filter(|(source, target)| {
-            plan.module_path(source, target).is_some_and(|path| {
-                path.encoder.iter().chain(&path.decoder).all(|name| plan.modules.contains_key(name))
-            })
+            plan.module_path(source, target)
+                .is_some_and(|path| path.modules().all(|name| plan.modules.contains_key(name)))
         })
         .map(|(source, target)| format!("{source} -> {target}"))
         .collect();

@@ -8,8 +8,9 @@ use mmc_plan::{CommunicatorSpec, Plan};
 pub(super) fn communicators(plan: &Plan) -> Vec<CommunicatorSpec> {
     let mut holders: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for (number, rank) in (0_u32..).zip(&plan.ranks) {
-        for module in &rank.modules {
-            holders.entry(module).or_default().push(number);
+        let trained = |name: &&String| plan.modules.get(*name).is_none_or(|module| !module.frozen);
+        for module in rank.modules.iter().filter(trained) {
+            holders.entry(module.as_str()).or_default().push(number);
         }
     }
     let mut sets: BTreeMap<Vec<u32>, Vec<&str>> = BTreeMap::new();

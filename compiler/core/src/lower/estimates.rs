@@ -69,12 +69,9 @@ fn estimate(
     paths: &BTreeMap<String, TaskPath>,
     traffic: &[(u64, f64)],
 ) -> Estimate {
-    let parameters = rank
-        .modules
-        .iter()
-        .filter_map(|name| plan.modules.get(name))
-        .map(|module| module.parameters)
-        .sum();
+    let held = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters = held().map(|module| module.parameters).sum();
+    let state = held().map(|m| state_bytes(&plan.training, m.frozen) * m.parameters).sum();
     let (mut flops, mut activation_bytes) = (0.0, 0);
     for lane in rank.lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)) {
         for (name, task) in &lane.tasks {
@@ -93,7 +90,7 @@ fn estimate(
     }
     Estimate {
         parameters,
-        state_bytes: state_bytes(plan.training.precision) * parameters,
+        state_bytes: state,
         activation_bytes,
         step_flops: whole(flops),
         step_bytes_sent,

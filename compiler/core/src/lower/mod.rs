@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use mmc_plan::plan::FORMAT;
 use mmc_plan::{
     Coupling, CurriculumSpec, LaneCourse, LaneOrder, LanguageSpec, ModuleSpec, Plan, Synchronised,
-    TaskKind, TaskSpec,
+    TaskSpec,
 };
 
 use crate::cost::summed_bytes;
@@ -47,11 +47,10 @@ pub fn lower(
         totals: mmc_plan::Estimate::default(),
     };
     for (row, path) in table.tasks.iter().zip(&graph.paths) {
-        let names = |ids: &[ModuleId]| {
-            ids.iter().filter_map(|id| Some(graph.module(*id)?.name.clone())).collect()
-        };
+        let name = |id: ModuleId| Some(graph.module(id)?.name.clone());
+        let names = |ids: &[ModuleId]| ids.iter().filter_map(|id| name(*id)).collect();
         let task = TaskSpec {
-            kind: TaskKind::Translate,
+            kind: row.kind,
             source: row.source.clone(),
             target: row.target.clone(),
             share: row.share,
@@ -60,7 +59,13 @@ pub fn lower(
             source_vocabulary: row.source_vocabulary.clone(),
             target_vocabulary: row.target_vocabulary.clone(),
             encoder: names(&path.encoder),
+            bridge: path.bridge.and_then(name),
             decoder: names(&path.decoder),
+            adapters: path
+                .adapters
+                .iter()
+                .filter_map(|(stack, inside)| Some((name(*stack)?, names(inside))))
+                .collect(),
         };
         plan.tasks.insert(row.name.clone(), task);
     }
@@ -158,7 +163,11 @@ fn modules(graph: &ModuleGraph) -> BTreeMap<String, ModuleSpec> {
         .modules
         .iter()
         .map(|row| {
-            let spec = ModuleSpec { kind: row.kind.clone(), parameters: row.parameters };
+            let spec = ModuleSpec {
+                kind: row.kind.clone(),
+                parameters: row.parameters,
+                frozen: row.frozen,
+            };
             (row.name.clone(), spec)
         })
         .collect()

@@ -41,7 +41,7 @@ fn modules(plan: &Plan, lanes: &[u32]) -> Vec<String> {
     let mut modules: BTreeSet<&str> = BTreeSet::new();
     for lane in lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)) {
         for task in lane.tasks.keys().filter_map(|name| plan.tasks.get(name)) {
-            modules.extend(task.encoder.iter().chain(&task.decoder).map(String::as_str));
+            modules.extend(task.modules());
         }
     }
     modules.into_iter().map(str::to_owned).collect()

@@ -53,7 +53,12 @@ pub(super) fn run(
 
 fn has_stack(graph: &ModuleGraph, ids: &[ModuleId]) -> bool {
     ids.iter().filter_map(|id| graph.module(*id)).any(|module| match module.kind {
-        ModuleKind::EncoderStack { layers } | ModuleKind::DecoderStack { layers } => layers > 0,
-        ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => false,
+        ModuleKind::EncoderStack { layers, .. } | ModuleKind::DecoderStack { layers, .. } => {
+            layers > 0
+        }
+        ModuleKind::Embedding { .. }
+        | ModuleKind::Head { .. }
+        | ModuleKind::Adapter { .. }
+        | ModuleKind::Bridge => false,
     })
 }

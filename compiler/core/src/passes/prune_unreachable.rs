@@ -21,7 +21,10 @@ pub(super) fn run(
         })
         .collect();
     for path in &mut graph.paths {
-        for id in path.encoder.iter_mut().chain(&mut path.decoder) {
+        let way = path.encoder.iter_mut().chain(&mut path.bridge).chain(&mut path.decoder);
+        let inside =
+            path.adapters.iter_mut().flat_map(|(stack, ids)| [stack].into_iter().chain(ids));
+        for id in way.chain(inside) {
             *id = renamed.get(id.index()).copied().unwrap_or(*id);
         }
     }

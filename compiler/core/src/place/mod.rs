@@ -20,6 +20,7 @@ pub use error::PlaceError;
 
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::{At, Experiment};
+use crate::ir::ids::ModuleId;
 use crate::ir::module::ModuleGraph;
 use crate::ir::placement::{Method, Placement};
 use crate::ir::task::TaskTable;
@@ -77,11 +78,8 @@ pub fn place(
 
 /// Spreads tasks over lanes.
 pub fn spread(problem: &Problem, graph: &ModuleGraph) -> (Spread, Method) {
-    let places: Vec<Vec<usize>> = graph
-        .paths
-        .iter()
-        .map(|path| path.encoder.iter().chain(&path.decoder).map(|id| id.index()).collect())
-        .collect();
+    let places: Vec<Vec<usize>> =
+        graph.paths.iter().map(|path| path.steps().map(ModuleId::index).collect()).collect();
     let greedy = greedy::spread(problem, &places);
     if problem.lanes == 1 {
         return (greedy, Method::Single);

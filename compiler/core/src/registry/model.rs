@@ -5,6 +5,14 @@ use super::{Example, Row};
 /// In order of code.
 pub(super) const ROWS: &[Row] = &[
     Row {
+        code: "mmc::model::all_frozen",
+        title: "nothing to train",
+        meaning: "`freeze` selects every module, so that training would change nothing.",
+        wrong: "training { freeze = all }",
+        right: "training { freeze = all - decoder }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::model::layers_differ",
         title: "one module with two depths",
         meaning: "A stack that some directions have with another number of layers must not be shared with the others: they would have the same name.",
@@ -19,6 +27,14 @@ pub(super) const ROWS: &[Row] = &[
         wrong: "encoder = []",
         right: "encoder = [6 x FULL]",
         example: Example::Told,
+    },
+    Row {
+        code: "mmc::model::nothing_frozen",
+        title: "no module to freeze",
+        meaning: "`freeze` selects modules by their place or name, and none of the experiment's modules is selected.",
+        wrong: "training { freeze = \"encoder.9.full\" }",
+        right: "training { freeze = \"encoder.0.*\" }",
+        example: Example::Over,
     },
     Row {
         code: "mmc::model::vocabularies_differ",

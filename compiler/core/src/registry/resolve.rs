@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Row] = &[
         "mmc::resolve::not_built",
         "a construct without meaning yet",
         "The language has this construct, but this version of `mmc` can't run it. Leave it out; nothing is ignored silently.",
-        ["training { precision = bf16 }", "training { precision = fp32 }"],
+        ["phase pretrain { steps = 5 }", "training { steps = 5 }"],
     ),
     over(
         "mmc::resolve::out_of_range",

@@ -68,10 +68,7 @@ struct Content {
 struct Machine {
     model: Option<model::Resolved>,
     curriculum: Option<crate::ir::experiment::At<crate::ir::experiment::CurriculumRule>>,
-    training: Option<(
-        crate::ir::experiment::At<mmc_plan::TrainingSpec>,
-        Option<crate::ir::experiment::At<u32>>,
-    )>,
+    training: Option<training::Resolved>,
     cluster: Option<crate::ir::experiment::At<mmc_plan::ClusterSpec>>,
     placement: Option<crate::ir::experiment::PlacementWishes>,
     lints: BTreeMap<String, crate::ir::experiment::LintLevel>,
@@ -157,17 +154,17 @@ fn machine<'a>(
     let example = "for example `training { steps = 50k  batch = 4096 tokens  optimizer = adamw(lr = 3e-4)  schedule = constant }`";
     let training = block(program, "training", example, start, reader).and_then(|section| {
         let found = training::resolve(section, reader)?;
-        training::check(&found.0.value, section, reader);
+        training::check(&found.spec.value, section, reader);
         let steps = section.value("steps").map_or(section.span, |value| value.span);
         if let Some(curriculum) = &curriculum {
-            let end = (found.0.value.steps, steps);
+            let end = (found.spec.value.steps, steps);
             curriculum::check(&curriculum.value, curriculum_section, end, reader);
         }
         Some(found)
     });
-    let precision = training.as_ref().map(|(training, _)| training.value.precision);
+    let precision = training.as_ref().map(|training| training.spec.value.precision);
     let cluster = cluster::resolve(program, precision, start, reader);
-    let lanes = training.as_ref().and_then(|(_, lanes)| lanes.as_ref());
+    let lanes = training.as_ref().and_then(|training| training.lanes.as_ref());
     if let (Some(curriculum), Some(cluster), true) = (&curriculum, &cluster, training.is_some()) {
         let spec = &cluster.value;
         let devices = spec.nodes.saturating_mul(spec.devices_per_node).max(1);
@@ -249,7 +246,7 @@ fn spec<'a>(
 
 /// The parts as one; nothing if one is missing, which its reader has then reported.
 fn finish(content: Content, machine: Machine) -> Option<Experiment> {
-    let (training, lanes) = machine.training?;
+    let training = machine.training?;
     let model = machine.model?;
     Some(Experiment {
         spec: content.spec?,
@@ -259,12 +256,11 @@ fn finish(content: Content, machine: Machine) -> Option<Experiment> {
         tokenizers: content.tokenizers.into_iter().collect::<Option<Vec<_>>>()?,
         task_blocks: content.blocks,
         model: model.spec,
-        encoder_spans: model.encoder,
-        decoder_spans: model.decoder,
-        embeddings_span: model.embeddings,
+        model_spans: model.spans,
         curriculum: machine.curriculum?,
-        training,
-        lanes,
+        training: training.spec,
+        lanes: training.lanes,
+        freeze: training.freeze,
         cluster: machine.cluster?,
         placement: machine.placement?,
         lints: machine.lints,

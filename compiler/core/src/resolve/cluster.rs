@@ -221,6 +221,8 @@ fn device<'a>(
     let (field, example) = match precision? {
         Precision::Fp32 => ("fp32", "fp32 = 19.5 TFLOP/s"),
         Precision::Fp64 => ("fp64", "fp64 = 9.7 TFLOP/s"),
+        Precision::Bf16 => ("bf16", "bf16 = 312 TFLOP/s"),
+        Precision::Fp16 => ("fp16", "fp16 = 312 TFLOP/s"),
     };
     let Some(flops) = rates.get(field) else {
         if section.key(field).is_none() {

@@ -2,28 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use mmc_plan::VocabularyKind;
+use mmc_plan::{Sampling, VocabularyKind};
 use mmc_syntax::ast::{BinaryOp, Expr, ExprKind};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
 use super::program::{Declared, Program};
-use super::read::{Choice, PLAIN, Reader, arguments, head};
-use super::section::Known;
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head};
+use super::section::{Known, Section};
 use crate::ir::experiment::{
     At, Corpus, TemplatePair, Tokenizer, TokenizerMethod, TokenizerTraining,
 };
 use crate::suggest;
 use crate::template::{DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates};
 
-const CORPUS: Known =
-    Known { values: &["mono", "test", "train", "valid"], blocks: &[], not_built: &[] };
+const CORPUS: Known = Known {
+    values: &["mono", "mono_valid", "test", "train", "valid"],
+    blocks: &[],
+    not_built: &[],
+};
 
 const TOKENIZER: Known = Known {
     values: &["file", "kind", "model", "train"],
-    blocks: &[],
-    not_built: &[("sampling", "subword sampling"), ("vocab", "a word vocabulary")],
+    blocks: &["sampling"],
+    not_built: &[("vocab", "a word vocabulary")],
 };
+
+const SAMPLING: Known = Known { values: &["alpha", "nbest"], blocks: &[], not_built: &[] };
 
 /// Which variables a template has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +53,18 @@ pub(crate) fn corpora<'a>(
         };
         let (train, valid, test) =
             (part("train", reader), part("valid", reader), part("test", reader));
-        if let Some(mono) = declared.section.value("mono") {
-            monolingual(mono, codes, templates, reader);
-        }
+        let mono = |field: &'static str, reader: &mut Reader<'_, 'a>| {
+            let value = declared.section.value(field)?;
+            monolingual(value, field, codes, templates, reader)
+        };
+        let (mono, mono_valid) = (mono("mono", reader), mono("mono_valid", reader));
         corpora.push(Corpus {
             name: declared.name.to_owned(),
             train,
             valid,
             test,
+            mono,
+            mono_valid,
             span: declared.span,
         });
     }
@@ -106,20 +115,24 @@ fn parallel<'a>(
 
 fn monolingual<'a>(
     value: &'a Expr,
+    field: &str,
     codes: &BTreeSet<String>,
     templates: &Templates,
     reader: &mut Reader<'_, 'a>,
-) {
-    let Some(value) = reader.follow(value) else { return };
+) -> Option<At<Vec<String>>> {
+    let value = reader.follow(value)?;
     let items = match &value.kind {
         ExprKind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(value),
     };
+    let mut found = Vec::new();
     for item in items {
-        if let Some((text, span)) = reader.text(item, "mono") {
-            checked(text, span, "mono", Filled::ByLanguage, codes, templates, reader);
+        let (text, span) = reader.text(item, field)?;
+        if checked(text, span, field, Filled::ByLanguage, codes, templates, reader) {
+            found.push(text.to_owned());
         }
     }
+    (found.len() == items.len()).then_some(At { value: found, span: value.span })
 }
 
 /// Whether a template can be filled for every language in use; reports what is wrong with it.
@@ -216,15 +229,50 @@ fn tokenizer<'a>(
         });
     }
     let training = section.value("train").and_then(|value| training(value, kind, reader));
+    let sampling = section
+        .block("sampling")
+        .and_then(|section| sampling(section, kind, declared.span, reader));
     let template = reader.required(section, field, example)?;
     let (text, span) = reader.text(template, field)?;
     checked(text, span, field, Filled::ByLanguage, codes, templates, reader).then(|| Tokenizer {
         name: declared.name.to_owned(),
         kind,
         file: At { value: text.to_owned(), span },
+        sampling,
         train: training,
         span: declared.span,
     })
+}
+
+/// `sampling { nbest = 5  alpha = 0.1 }`.
+fn sampling<'a>(
+    section: &Section<'a>,
+    kind: VocabularyKind,
+    tokenizer: Span,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Sampling> {
+    section.check(&SAMPLING, reader.diagnostics);
+    if kind != VocabularyKind::Sentencepiece {
+        reader.report(ResolveError::Conflict {
+            fault: "only `sentencepiece` models can sample segmentations".to_owned(),
+            span: section.span,
+            here: "draws segmentations",
+            other: tokenizer,
+            there: "has one for each word",
+            help: "leave `sampling` out, or use a SentencePiece unigram model".to_owned(),
+        });
+        return None;
+    }
+    let nbest = section.value("nbest").map_or(Some(None), |value| {
+        match reader.follow(value).and_then(head) {
+            Some(("all", _)) => Some(None),
+            _ => reader.small(value, "nbest", PLAIN, 1).map(Some),
+        }
+    });
+    let alpha = section
+        .value("alpha")
+        .map_or(Some(0.1), |value| reader.real(value, "alpha", PLAIN, Bounds::NOT_NEGATIVE));
+    Some(Sampling { nbest: nbest?, alpha: alpha? })
 }
 
 fn training<'a>(

@@ -10,18 +10,21 @@
 )]
 
 mod assemble;
+mod attachments;
 mod cluster;
 mod corpora;
 mod curriculum;
 mod derived;
 mod distances;
 pub mod error;
+mod freeze;
 pub mod grouping_error;
 mod groups;
 mod imports;
 mod languages;
 mod model;
 mod names;
+mod optimizers;
 mod pairs;
 mod placement;
 mod program;
@@ -32,6 +35,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod training;
+mod transforms;
 mod units;
 mod values;
 mod weights;

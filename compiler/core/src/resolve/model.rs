@@ -3,57 +3,76 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::{
-    Activation, Embeddings, ModelSpec, Norm, Positions, Sharing, StackOverride, StackPattern,
+    Activation, ClosingNorm, Embeddings, Initial, ModelSpec, Norm, Normalisation, Positions,
+    Sharing, StackOverride, StackPattern,
 };
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
+use super::attachments;
 use super::error::ResolveError;
 use super::pairs::{Algebra, Directions};
-use super::read::{Bounds, Choice, PLAIN, Reader, head};
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, optional};
 use super::section::{Known, Section};
 use super::sharing::{Patterns, Side};
+use super::units::Dimension;
+use crate::ir::experiment::ModelSpans;
 
 const KNOWN: Known = Known {
     values: &[
         "activation",
+        "attention_bias",
         "attention_dropout",
         "bridge",
+        "closing_norm",
         "decoder",
         "dim",
         "dropout",
         "encoder",
         "ffn",
+        "ffn_bias",
+        "ffn_dropout",
+        "head_dim",
         "heads",
+        "init",
         "kind",
         "norm",
+        "normalisation",
         "positions",
     ],
     blocks: &["embeddings"],
-    not_built: &[("adapter", "`adapter`"), ("moe", "`moe`"), ("experts", "`experts`")],
+    not_built: &[("moe", "`moe`"), ("experts", "`experts`")],
 };
 
 const OVERRIDE: Known = Known { values: &["decoder", "encoder"], blocks: &[], not_built: &[] };
 
 const EMBEDDINGS: Known = Known {
-    values: &["source", "target", "tie_output", "tie_source"],
+    values: &["scale", "source", "target", "tie_output", "tie_source"],
     blocks: &[],
     not_built: &[],
 };
 
 const NORMS: &[Choice<Norm>] = &[("pre", Norm::Pre), ("post", Norm::Post)];
-const ACTIVATIONS: &[Choice<Activation>] =
-    &[("relu", Activation::Relu), ("gelu", Activation::Gelu)];
-const POSITIONS: &[Choice<Positions>] =
-    &[("sinusoidal", Positions::Sinusoidal), ("none", Positions::None)];
+pub(crate) const NORMALISATIONS: &[Choice<Normalisation>] = &[
+    ("layer_norm", Normalisation::LayerNorm),
+    ("rms", Normalisation::Rms),
+    ("rms_plain", Normalisation::RmsPlain),
+];
+const CLOSING: &[Choice<ClosingNorm>] =
+    &[("every_stack", ClosingNorm::EveryStack), ("last_stack", ClosingNorm::LastStack)];
+const ACTIVATIONS: &[Choice<Activation>] = &[
+    ("relu", Activation::Relu),
+    ("gelu", Activation::Gelu),
+    ("swiglu", Activation::Swiglu),
+    ("geglu", Activation::Geglu),
+];
+const INITIALS: &[Choice<Initial>] = &[("xavier", Initial::Xavier), ("torch", Initial::Torch)];
 
-/// The model with the places of its stacks.
+/// The model with the places of its parts.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) spec: ModelSpec,
-    pub(crate) encoder: Vec<Span>,
-    pub(crate) decoder: Vec<Span>,
-    pub(crate) embeddings: Span,
+    pub(crate) spans: ModelSpans,
 }
 
 /// What the model is read against.
@@ -74,9 +93,7 @@ pub(crate) fn resolve<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<Resolved> {
     section.check(&KNOWN, reader.diagnostics);
-    for (field, fine) in [("kind", "encoder_decoder"), ("bridge", "none")] {
-        only(section, field, fine, reader);
-    }
+    only(section, "kind", "encoder_decoder", reader);
     let shape = shape(section, reader);
     let encoder = stacks(section, "encoder", Side::Source, "encoder = [6 x FULL]", around, reader);
     let decoder = stacks(section, "decoder", Side::Target, "decoder = [6 x FULL]", around, reader);
@@ -88,12 +105,18 @@ pub(crate) fn resolve<'a>(
     spec.embeddings = embeddings?;
     spec.encoder = encoder.iter().map(|(pattern, _)| pattern.clone()).collect();
     spec.decoder = decoder.iter().map(|(pattern, _)| pattern.clone()).collect();
-    Some(Resolved {
-        spec,
+    let bridge = attachments::bridge(section, &spec, around.patterns, reader);
+    let adapters = attachments::adapters(section, &spec, around.patterns, reader)?;
+    spec.bridge = bridge.ok()?;
+    let spans = ModelSpans {
         encoder: encoder.into_iter().map(|(_, span)| span).collect(),
         decoder: decoder.into_iter().map(|(_, span)| span).collect(),
         embeddings: embeddings_span,
-    })
+        bridge: section.key("bridge").unwrap_or(section.span),
+        adapters: adapters.iter().map(|at| (at.value.name.clone(), at.span)).collect(),
+    };
+    spec.adapters = adapters.into_iter().map(|at| at.value).collect();
+    Some(Resolved { spec, spans })
 }
 
 /// A field with one built value.
@@ -112,7 +135,16 @@ pub(crate) fn only<'a>(
     }
 }
 
-/// Everything but stacks and embeddings, which are left empty.
+/// Embeddings before their block is read.
+const UNREAD: Embeddings = Embeddings {
+    source: Sharing::Full,
+    target: Sharing::Full,
+    tie_source: false,
+    tie_output: true,
+    scale: true,
+};
+
+/// Everything but stacks, embeddings and what hangs on them, which are left empty.
 fn shape<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<ModelSpec> {
     let dim = reader.required(section, "dim", "dim = 512");
     let dim = dim.and_then(|value| reader.small(value, "dim", PLAIN, 1));
@@ -123,37 +155,113 @@ fn shape<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<Model
         // Vaswani et al. 2017: four times the width.
         None => dim.map(|dim| dim.saturating_mul(4)),
     };
-    let mut share = |field, default| match section.value(field) {
-        Some(value) => reader.real(value, field, PLAIN, Bounds::FRACTION),
-        None => Some(default),
+    let head_dim = section.value("head_dim").map(|value| reader.small(value, "head_dim", PLAIN, 1));
+    let dropout = share(section, "dropout", 0.1, reader);
+    let ffn_dropout = share(section, "ffn_dropout", dropout.unwrap_or(0.1), reader);
+    let attention_dropout = share(section, "attention_dropout", 0.0, reader);
+    let mut truth = |field| match section.value(field) {
+        Some(value) => reader.boolean(value, field),
+        None => Some(true),
     };
-    let (dropout, attention_dropout) = (share("dropout", 0.1), share("attention_dropout", 0.0));
-    let norm = word(section, "norm", NORMS, Norm::Pre, &[], reader);
-    let activation =
-        word(section, "activation", ACTIVATIONS, Activation::Relu, &["swiglu", "silu"], reader);
-    let unbuilt = &["learned", "rotary", "relative", "alibi"];
-    let positions = word(section, "positions", POSITIONS, Positions::Sinusoidal, unbuilt, reader);
+    let (attention_bias, ffn_bias) = (truth("attention_bias"), truth("ffn_bias"));
+    let norm = word(section, "norm", NORMS, Norm::Pre, reader);
+    let layer_norm = Normalisation::LayerNorm;
+    let normalisation = word(section, "normalisation", NORMALISATIONS, layer_norm, reader);
+    let closing_norm = word(section, "closing_norm", CLOSING, ClosingNorm::EveryStack, reader);
+    let activation = word(section, "activation", ACTIVATIONS, Activation::Relu, reader);
+    let init = word(section, "init", INITIALS, Initial::Xavier, reader);
+    let (dim, heads) = (dim?, heads?);
+    let head_dim = match head_dim {
+        Some(width) => width?,
+        None => divided(dim, heads, section, reader)?,
+    };
+    let positions = match section.value("positions") {
+        None => Some(Positions::Sinusoidal),
+        Some(value) => positions(value, head_dim, reader),
+    };
     let spec = ModelSpec {
-        dim: dim?,
-        heads: heads?,
+        dim,
+        heads,
+        head_dim,
         ffn: ffn?,
+        attention_bias: attention_bias?,
+        ffn_bias: ffn_bias?,
         dropout: dropout?,
+        ffn_dropout: ffn_dropout?,
         attention_dropout: attention_dropout?,
         norm: norm?,
+        normalisation: normalisation?,
+        closing_norm: closing_norm?,
         activation: activation?,
         positions: positions?,
+        init: init?,
         encoder: Vec::new(),
         decoder: Vec::new(),
         overrides: Vec::new(),
-        embeddings: Embeddings {
-            source: Sharing::Full,
-            target: Sharing::Full,
-            tie_source: false,
-            tie_output: true,
-        },
+        embeddings: UNREAD,
+        bridge: None,
+        adapters: Vec::new(),
     };
-    divides(&spec, section, reader);
+    has_even_width(&spec, section, reader);
     Some(spec)
+}
+
+fn share<'a>(
+    section: &Section<'a>,
+    field: &'static str,
+    default: f64,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<f64> {
+    section
+        .value(field)
+        .map_or(Some(default), |value| reader.real(value, field, PLAIN, Bounds::FRACTION))
+}
+
+/// `sinusoidal`, `learned(length = 512)`, `rotary(dims = 32, base = 10k)` or `none`.
+fn positions<'a>(value: &'a Expr, head_dim: u32, reader: &mut Reader<'_, 'a>) -> Option<Positions> {
+    const WORDS: &[&str] = &["learned", "none", "rotary", "sinusoidal"];
+    let value = reader.follow(value)?;
+    let Some((word, span)) = head(value) else {
+        reader.wrong_type("positions", &crate::suggest::listed(WORDS, "or"), value);
+        return None;
+    };
+    match word {
+        "sinusoidal" | "none" => {
+            reader.args(word, arguments(value), &[]);
+            Some(if word == "none" { Positions::None } else { Positions::Sinusoidal })
+        }
+        "learned" => {
+            let args = reader.args(word, arguments(value), &["length"]);
+            let length = reader.argument((word, span), &args, "length", "learned(length = 512)")?;
+            let length = reader.small(length, "length", may_have(Dimension::Tokens), 1)?;
+            Some(Positions::Learned { length })
+        }
+        "rotary" => {
+            let args = reader.args(word, arguments(value), &["dims", "base"]);
+            let dims = optional(&args, "dims").map_or(Some(head_dim), |value| {
+                let dims = reader.whole(value, "dims", PLAIN, (2, u64::from(head_dim)))?;
+                u32::try_from(dims).ok()
+            });
+            let base = optional(&args, "base")
+                .map_or(Some(10_000), |value| reader.small(value, "base", PLAIN, 2));
+            let (dims, base) = (dims?, base?);
+            if !dims.is_multiple_of(2) {
+                let place = optional(&args, "dims").map_or(span, |value| value.span);
+                reader.report(ResolveError::OutOfRange {
+                    field: "dims".to_owned(),
+                    value: dims.to_string(),
+                    span: place,
+                    help: "rotary positions turn pairs: an even number is needed".to_owned(),
+                });
+                return None;
+            }
+            Some(Positions::Rotary { dims, base })
+        }
+        _ => {
+            reader.unknown_choice(word, span, "positions", WORDS, &["relative", "alibi"]);
+            None
+        }
+    }
 }
 
 fn word<'a, T: Copy>(
@@ -161,36 +269,44 @@ fn word<'a, T: Copy>(
     field: &'static str,
     choices: &[Choice<T>],
     default: T,
-    not_built: &[&str],
     reader: &mut Reader<'_, 'a>,
 ) -> Option<T> {
     match section.value(field) {
-        Some(value) => reader.choice(value, field, choices, not_built),
+        Some(value) => reader.choice(value, field, choices, &[]),
         None => Some(default),
     }
 }
 
-fn divides(spec: &ModelSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
-    let place = |field| section.value(field).map_or(section.span, |value| value.span);
-    if !spec.dim.is_multiple_of(spec.heads) {
-        let fits: Vec<String> = (1..=spec.heads.min(1_024))
-            .rev()
-            .filter(|heads| spec.dim.is_multiple_of(*heads))
-            .take(1)
-            .map(|heads| format!("`heads = {heads}` fits"))
-            .collect();
-        reader.report(ResolveError::Conflict {
-            fault: format!("{} heads do not divide a width of {}", spec.heads, spec.dim),
-            span: place("heads"),
-            here: "heads",
-            other: place("dim"),
-            there: "width",
-            help: fits.join(", "),
-        });
-    } else if spec.positions == Positions::Sinusoidal && !spec.dim.is_multiple_of(2) {
+/// The width of a head when none is given.
+fn divided(
+    dim: u32,
+    heads: u32,
+    section: &Section<'_>,
+    reader: &mut Reader<'_, '_>,
+) -> Option<u32> {
+    let place = |field| section.value(field).map_or(section.span, |value: &Expr| value.span);
+    if dim.is_multiple_of(heads) {
+        return dim.checked_div(heads);
+    }
+    let fits = (1..=heads.min(1_024)).rev().find(|heads| dim.is_multiple_of(*heads));
+    reader.report(ResolveError::Conflict {
+        fault: format!("{heads} heads do not divide a width of {dim}"),
+        span: place("heads"),
+        here: "heads",
+        other: place("dim"),
+        there: "width",
+        help: fits.map_or_else(String::new, |heads| {
+            format!("`heads = {heads}` fits, or give the width of a head, `head_dim = 64`")
+        }),
+    });
+    None
+}
+
+fn has_even_width(spec: &ModelSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
+    if spec.positions == Positions::Sinusoidal && !spec.dim.is_multiple_of(2) {
         reader.report(ResolveError::Conflict {
             fault: format!("sinusoidal positions need an even width, not {}", spec.dim),
-            span: place("dim"),
+            span: section.value("dim").map_or(section.span, |value| value.span),
             here: "width",
             other: section.key("positions").unwrap_or(section.span),
             there: "sinusoidal positions",
@@ -222,7 +338,13 @@ fn embeddings<'a>(
     let section = model.block("embeddings").unwrap_or(&empty);
     section.check(&EMBEDDINGS, reader.diagnostics);
     let mut sharing = |field, side, default| match section.value(field) {
-        Some(value) => around.patterns.sharing(value, field, side, reader),
+        Some(value) => match around.patterns.sharing(value, field, side, reader) {
+            Some(Sharing::None) => {
+                reader.wrong_type(field, "a pattern that makes modules", value);
+                None
+            }
+            found => found,
+        },
         None if around.by_language => Some(default),
         None => Some(Sharing::Full),
     };
@@ -232,9 +354,11 @@ fn embeddings<'a>(
         section.value(field).map_or(Some(default), |value| reader.boolean(value, field))
     };
     let (tie_source, tie_output) = (tie("tie_source", false), tie("tie_output", true));
+    let scale = tie("scale", true);
     let embeddings = || {
         let (source, target) = (source?, target?);
-        Some(Embeddings { source, target, tie_source: tie_source?, tie_output: tie_output? })
+        let (tie_source, tie_output) = (tie_source?, tie_output?);
+        Some(Embeddings { source, target, tie_source, tie_output, scale: scale? })
     };
     let embeddings = embeddings();
     if let Some(found) = &embeddings

@@ -95,6 +95,9 @@ impl Algebra<'_> {
             ExprKind::Binary { op: op @ (BinaryOp::To | BinaryOp::BothWays), left, right } => {
                 let left = self.evaluate(left, reader);
                 let right = self.evaluate(right, reader);
+                if let (Some(left), Some(Set::Itself)) = (&left, &right) {
+                    return self.to_itself(left, followed.span, reader);
+                }
                 arrow(*op, left?, right?, followed.span, reader)
             }
             ExprKind::Binary { op, left, right } => {
@@ -112,6 +115,21 @@ impl Algebra<'_> {
                 None
             }
         }
+    }
+
+    /// `each -> self`, `germanic -> self`.
+    fn to_itself(self, left: &Set, span: Span, reader: &mut Reader<'_, '_>) -> Option<Set> {
+        let (languages, named) = match left {
+            Set::Each => (self.languages.keys().cloned().collect(), false),
+            Set::Languages { members, single } => (members.clone(), *single),
+            Set::Directions(_) | Set::Itself => {
+                wrong_set("a set of languages", left.words(), span, reader);
+                return None;
+            }
+        };
+        let chosen = Chosen { named, span };
+        let pairs = languages.into_iter().map(|language| ((language.clone(), language), chosen));
+        Some(Set::Directions(pairs.collect()))
     }
 
     fn word(&self, word: &str, span: Span, reader: &mut Reader<'_, '_>) -> Option<Set> {
@@ -320,10 +338,6 @@ fn arrow(
     reader: &mut Reader<'_, '_>,
 ) -> Option<Set> {
     let (sources, targets, named) = match (left, right) {
-        (Set::Each, Set::Itself) => {
-            reader.not_built("denoising (`each -> self`)", span);
-            return None;
-        }
         (Set::Languages { members: a, single: x }, Set::Languages { members: b, single: y }) => {
             (a, b, x && y)
         }
@@ -334,14 +348,11 @@ fn arrow(
             return None;
         }
     };
-    if named && sources == targets {
-        reader.not_built("denoising (a direction from a language to itself)", span);
-        return None;
-    }
     let chosen = Chosen { named, span };
     let mut directions = Directions::new();
     for source in &sources {
-        for target in targets.iter().filter(|target| *target != source) {
+        // `de -> de` by its full name; sets don't pair a language with itself.
+        for target in targets.iter().filter(|target| *target != source || named) {
             directions.insert((source.clone(), target.clone()), chosen);
             if op == BinaryOp::BothWays {
                 directions.insert((target.clone(), source.clone()), chosen);

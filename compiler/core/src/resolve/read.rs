@@ -45,6 +45,8 @@ impl Bounds {
     /// `0 <= x < 1`.
     pub(crate) const FRACTION: Self =
         Self { low: 0.0, low_open: false, high: 1.0, high_open: true };
+    /// `0 <= x <= 1`.
+    pub(crate) const PART: Self = Self { low: 0.0, low_open: false, high: 1.0, high_open: false };
     /// `x > 0`.
     pub(crate) const POSITIVE: Self =
         Self { low: 0.0, low_open: true, high: f64::MAX, high_open: false };

@@ -43,6 +43,8 @@ pub(crate) struct Section<'a> {
     fields: BTreeMap<String, Placed<'a>>,
     /// `for PAIRS { ... }`.
     pub(crate) directions: Vec<(&'a Expr, Self)>,
+    /// `adapter NAME { ... }`.
+    pub(crate) adapters: Vec<(&'a Expr, Self)>,
 }
 
 /// The fields that a block may have.
@@ -64,6 +66,7 @@ impl<'a> Section<'a> {
             docs: Vec::new(),
             fields: BTreeMap::new(),
             directions: Vec::new(),
+            adapters: Vec::new(),
         }
     }
 
@@ -92,6 +95,14 @@ impl<'a> Section<'a> {
                 let inner = Self::of_block("for", block, &entry.docs, file, diagnostics);
                 if let Some(header) = &block.header {
                     self.directions.push((header, inner));
+                }
+            }
+            EntryKind::Block(block)
+                if block.keyword.text == "adapter" && block.header.is_some() =>
+            {
+                let inner = Self::of_block("adapter", block, &entry.docs, file, diagnostics);
+                if let Some(header) = &block.header {
+                    self.adapters.push((header, inner));
                 }
             }
             EntryKind::Block(block) => {
@@ -190,6 +201,7 @@ impl<'a> Section<'a> {
             self.docs = other.docs;
         }
         self.directions.extend(other.directions);
+        self.adapters.extend(other.adapters);
         for (word, theirs) in other.fields {
             let Some(ours) = self.fields.get_mut(&word) else {
                 self.fields.insert(word, theirs);

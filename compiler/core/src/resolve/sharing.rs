@@ -39,6 +39,7 @@ const WORDS: &[&str] = &[
     "FULL",
     "GROUP",
     "LANGUAGE",
+    "NONE",
     "PAIR",
     "SRC_GROUP",
     "SRC_LANGUAGE",
@@ -125,10 +126,7 @@ impl Patterns<'_> {
             "LANGUAGE" | "TGT_LANGUAGE" => Sharing::TargetLanguage,
             "TASK" => Sharing::Task,
             "PAIR" => Sharing::Pair,
-            "NONE" => {
-                reader.not_built("the sharing pattern `NONE`", span);
-                return None;
-            }
+            "NONE" => Sharing::None,
             _ => {
                 let help = suggest::nearest(word, WORDS.iter().copied()).map_or_else(
                     || format!("patterns: {}", suggest::listed(WORDS, "and")),

@@ -1,19 +1,26 @@
 //! The `training` block.
 
-use mmc_plan::{CheckpointSpec, Normalise, Optimizer, Precision, Schedule, TrainingSpec};
+use mmc_plan::{
+    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Precision, Schedule, StopEarly,
+    TrainingSpec,
+};
 use mmc_syntax::ast::{Expr, ExprKind};
 
+use super::attachments::Faulty;
 use super::error::ResolveError;
-use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs, optional};
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs};
 use super::section::{Known, Section};
 use super::units::Dimension;
-use crate::ir::experiment::At;
+use super::{freeze, optimizers};
+use crate::ir::experiment::{At, Selector};
 
 const KNOWN: Known = Known {
     values: &[
         "accumulate",
         "batch",
         "clip",
+        "clock",
+        "freeze",
         "label_smoothing",
         "lanes",
         "normalise",
@@ -24,13 +31,23 @@ const KNOWN: Known = Known {
         "steps",
         "validate",
     ],
-    blocks: &["checkpoint"],
-    not_built: &[("stop_early", "`stop_early`"), ("average", "`average`"), ("ema", "`ema`")],
+    blocks: &["checkpoint", "stop_early"],
+    not_built: &[("average", "`average`"), ("ema", "`ema`")],
 };
 
 const CHECKPOINT: Known = Known { values: &["every", "keep"], blocks: &[], not_built: &[] };
 
-const PRECISIONS: &[Choice<Precision>] = &[("fp32", Precision::Fp32), ("fp64", Precision::Fp64)];
+const STOP_EARLY: Known = Known { values: &["on", "patience"], blocks: &[], not_built: &[] };
+
+const PRECISIONS: &[Choice<Precision>] = &[
+    ("fp32", Precision::Fp32),
+    ("fp64", Precision::Fp64),
+    ("bf16", Precision::Bf16),
+    ("fp16", Precision::Fp16),
+];
+const CLOCKS: &[Choice<Clock>] = &[("steps", Clock::Steps), ("updates", Clock::Updates)];
+const CRITERIA: &[Choice<Criterion>] =
+    &[("loss", Criterion::Loss), ("accuracy", Criterion::Accuracy)];
 const NORMALISE: &[Choice<Normalise>] =
     &[("tokens", Normalise::Tokens), ("lanes", Normalise::Lanes)];
 const STEPS: super::read::UnitRule = may_have(Dimension::Steps);
@@ -38,11 +55,16 @@ const STEPS: super::read::UnitRule = may_have(Dimension::Steps);
 /// Most steps, examples or lanes that make sense; bounds products in later stages.
 const MOST: u64 = 1_000_000_000_000;
 
-/// The training and its lanes; nothing when a fault was reported.
-pub(crate) fn resolve<'a>(
-    section: &Section<'a>,
-    reader: &mut Reader<'_, 'a>,
-) -> Option<(At<TrainingSpec>, Option<At<u32>>)> {
+/// What a `training` block says.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) spec: At<TrainingSpec>,
+    pub(crate) lanes: Option<At<u32>>,
+    pub(crate) freeze: Option<At<Selector>>,
+}
+
+/// The training, its lanes and what it leaves as it is; nothing when a fault was reported.
+pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<Resolved> {
     section.check(&KNOWN, reader.diagnostics);
     let steps = reader.required(section, "steps", "steps = 50k");
     let steps = steps.and_then(|value| reader.whole(value, "steps", STEPS, (1, MOST)));
@@ -50,35 +72,29 @@ pub(crate) fn resolve<'a>(
     let batch = batch.and_then(|value| reader.small(value, "batch", needs(Dimension::Tokens), 1));
     let accumulate = small(section, "accumulate", PLAIN, 1, reader);
     let shuffle = small(section, "shuffle", may_have(Dimension::Sentences), 10_000, reader);
-    let lanes = section.value("lanes").map(|value| {
-        let lanes = reader.whole(value, "lanes", PLAIN, (1, 1_000_000))?;
-        Some(At { value: u32::try_from(lanes).ok()?, span: value.span })
-    });
+    let lanes = lanes(section, reader);
     let optimizer = reader.required(section, "optimizer", "optimizer = adamw(lr = 3e-4)");
-    let optimizer = optimizer.and_then(|value| self::optimizer(value, reader));
+    let optimizer = optimizer.and_then(|value| optimizers::optimizer(value, reader));
     let schedule = reader.required(section, "schedule", "schedule = inverse_sqrt(warmup = 4k)");
-    let schedule = schedule.and_then(|value| self::schedule(value, reader));
-    let precision = section.value("precision").map_or(Some(Precision::Fp32), |value| {
-        reader.choice(value, "precision", PRECISIONS, &["bf16", "fp16"])
-    });
-    let (clip, clip_faulty) = clip(section, reader);
+    let schedule = schedule.and_then(|value| optimizers::schedule(value, reader));
+    let clock = choice(section, "clock", CLOCKS, Clock::Steps, reader);
+    let precision = choice(section, "precision", PRECISIONS, Precision::Fp32, reader);
+    let clip = clip(section, reader);
     let label_smoothing = section
         .value("label_smoothing")
         .map_or(Some(0.0), |value| reader.real(value, "label_smoothing", PLAIN, Bounds::FRACTION));
-    let normalise = section
-        .value("normalise")
-        .map_or(Some(Normalise::Tokens), |value| reader.choice(value, "normalise", NORMALISE, &[]));
+    let normalise = choice(section, "normalise", NORMALISE, Normalise::Tokens, reader);
     let validate_every = section
         .value("validate")
         .map_or(Some(None), |value| every(value, "validate", reader).map(Some));
+    let stop_early =
+        section.block("stop_early").map_or(Some(None), |block| stop_early(block, reader).map(Some));
     let checkpoint = checkpoint(section, reader);
-    let lanes = match lanes {
-        None => None,
-        Some(lanes) => Some(lanes?),
-    };
-    if clip_faulty {
-        return None;
-    }
+    let freeze = section.value("freeze").map_or(Some(None), |value| {
+        let selector = freeze::selector(value, reader)?;
+        Some(Some(At { value: selector, span: value.span }))
+    });
+    let (clip, clip_scope) = clip?;
     let spec = TrainingSpec {
         steps: steps?,
         batch_tokens: batch?,
@@ -86,14 +102,48 @@ pub(crate) fn resolve<'a>(
         shuffle: shuffle?,
         optimizer: optimizer?,
         schedule: schedule?,
+        clock: clock?,
         precision: precision?,
         clip,
+        clip_scope,
         label_smoothing: label_smoothing?,
         normalise: normalise?,
         validate_every: validate_every?,
+        stop_early: stop_early?,
         checkpoint: checkpoint?,
     };
-    Some((At { value: spec, span: section.span }, lanes))
+    let spec = At { value: spec, span: section.span };
+    Some(Resolved { spec, lanes: lanes.ok()?, freeze: freeze? })
+}
+
+/// The number of lanes, when one is asked for.
+fn lanes<'a>(
+    section: &Section<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Result<Option<At<u32>>, Faulty> {
+    let Some(value) = section.value("lanes") else { return Ok(None) };
+    let lanes = reader.whole(value, "lanes", PLAIN, (1, 1_000_000)).ok_or(Faulty)?;
+    let lanes = u32::try_from(lanes).map_err(|_| Faulty)?;
+    Ok(Some(At { value: lanes, span: value.span }))
+}
+
+fn choice<'a, T: Copy>(
+    section: &Section<'a>,
+    field: &'static str,
+    choices: &[Choice<T>],
+    default: T,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<T> {
+    section.value(field).map_or(Some(default), |value| reader.choice(value, field, choices, &[]))
+}
+
+/// `stop_early { patience = 5  on = loss }`.
+fn stop_early<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<StopEarly> {
+    section.check(&STOP_EARLY, reader.diagnostics);
+    let patience = reader.required(section, "patience", "patience = 5");
+    let patience = patience.and_then(|value| reader.small(value, "patience", PLAIN, 1));
+    let on = choice(section, "on", CRITERIA, Criterion::Loss, reader);
+    Some(StopEarly { patience: patience?, on: on? })
 }
 
 fn small<'a>(
@@ -106,15 +156,23 @@ fn small<'a>(
     section.value(field).map_or(Some(default), |value| reader.small(value, field, rule, 1))
 }
 
-/// The bound, and whether it is faulty.
-fn clip<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> (Option<f64>, bool) {
-    let Some(value) = section.value("clip") else { return (None, false) };
-    let word = reader.follow(value).map(|value| &value.kind);
-    if matches!(word, Some(ExprKind::Name(word)) if word == "none") {
-        return (None, false);
+/// `1.0`, of the norm of everything; `module(1.0)`, of every module's own; `none`. Nothing when it is faulty.
+fn clip<'a>(
+    section: &Section<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<(Option<f64>, ClipScope)> {
+    let Some(value) = section.value("clip") else { return Some((None, ClipScope::Global)) };
+    let value = reader.follow(value)?;
+    match head(value) {
+        Some(("none", _)) => Some((None, ClipScope::Global)),
+        Some(("module", span)) => {
+            let args = reader.args("module", arguments(value), &["norm"]);
+            let norm = reader.argument(("module", span), &args, "norm", "clip = module(1.0)")?;
+            let norm = reader.real(norm, "clip", PLAIN, Bounds::POSITIVE)?;
+            Some((Some(norm), ClipScope::Module))
+        }
+        _ => Some((Some(reader.real(value, "clip", PLAIN, Bounds::POSITIVE)?), ClipScope::Global)),
     }
-    let clip = reader.real(value, "clip", PLAIN, Bounds::POSITIVE);
-    (clip, clip.is_none())
 }
 
 /// `every 1k steps`; in blocks whose key says so, `1k steps`.
@@ -142,79 +200,11 @@ fn checkpoint<'a>(training: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option
     Some(CheckpointSpec { every: every?, keep: keep? })
 }
 
-fn optimizer<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Optimizer> {
-    let value = reader.follow(value)?;
-    let Some((word, span)) = head(value) else {
-        reader.wrong_type("optimizer", "`adamw(lr = ...)`", value);
-        return None;
-    };
-    if word != "adamw" {
-        let known = ["adafactor", "adam", "lamb", "muon", "sgd"];
-        reader.unknown_choice(word, span, "optimizer", &["adamw"], &known);
-        return None;
-    }
-    let args = reader.args("adamw", arguments(value), &["lr", "betas", "eps", "weight_decay"]);
-    let lr = reader.argument(("adamw", span), &args, "lr", "adamw(lr = 3e-4)");
-    let lr = lr.and_then(|value| reader.real(value, "lr", PLAIN, Bounds::POSITIVE));
-    // Vaswani et al. 2017, section 5.3; the decay is torch's default.
-    let moments = optional(&args, "betas").map_or(Some((0.9, 0.98)), |value| betas(value, reader));
-    let mut real = |name, default, bounds| {
-        optional(&args, name).map_or(Some(default), |value| reader.real(value, name, PLAIN, bounds))
-    };
-    let eps = real("eps", 1e-9, Bounds::POSITIVE);
-    let weight_decay = real("weight_decay", 0.01, Bounds::NOT_NEGATIVE);
-    let (beta1, beta2) = moments?;
-    Some(Optimizer::Adamw { lr: lr?, beta1, beta2, eps: eps?, weight_decay: weight_decay? })
-}
-
-fn betas<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<(f64, f64)> {
-    let value = reader.follow(value)?;
-    let ExprKind::Tuple(items) = &value.kind else {
-        reader.wrong_type("betas", "two numbers, `(0.9, 0.98)`", value);
-        return None;
-    };
-    let [first, second] = items.as_slice() else {
-        reader.wrong_type("betas", "two numbers, `(0.9, 0.98)`", value);
-        return None;
-    };
-    let first = reader.real(first, "betas", PLAIN, Bounds::FRACTION);
-    let second = reader.real(second, "betas", PLAIN, Bounds::FRACTION);
-    Some((first?, second?))
-}
-
-fn schedule<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Schedule> {
-    const BUILT: &[&str] = &["constant", "inverse_sqrt", "linear"];
-    let value = reader.follow(value)?;
-    let Some((word, span)) = head(value) else {
-        reader.wrong_type(
-            "schedule",
-            "`inverse_sqrt(warmup = ...)`, `linear(warmup = ...)` or `constant`",
-            value,
-        );
-        return None;
-    };
-    if !BUILT.contains(&word) {
-        reader.unknown_choice(word, span, "schedule", BUILT, &["cosine", "noam"]);
-        return None;
-    }
-    if word == "constant" {
-        reader.args("constant", arguments(value), &[]);
-        return Some(Schedule::Constant);
-    }
-    let args = reader.args(word, arguments(value), &["warmup"]);
-    let example = format!("{word}(warmup = 4k)");
-    let warmup = reader.argument((word, span), &args, "warmup", &example)?;
-    let warmup = reader.whole(warmup, "warmup", STEPS, (1, MOST))?;
-    Some(if word == "linear" {
-        Schedule::Linear { warmup }
-    } else {
-        Schedule::InverseSqrt { warmup }
-    })
-}
-
 /// A linear schedule that has not ended its warm-up when training ends.
 pub(crate) fn check(spec: &TrainingSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
-    let Schedule::Linear { warmup } = spec.schedule else { return };
+    let (Schedule::Linear { warmup, .. } | Schedule::Cosine { warmup, .. }) = spec.schedule else {
+        return;
+    };
     if warmup > spec.steps {
         let place = |field| section.value(field).map_or(section.span, |value: &Expr| value.span);
         reader.report(ResolveError::Conflict {
@@ -223,7 +213,7 @@ pub(crate) fn check(spec: &TrainingSpec, section: &Section<'_>, reader: &mut Rea
             here: "warm-up",
             other: place("steps"),
             there: "steps in all",
-            help: "a linear schedule rises to its peak and falls to 0 within `steps`".to_owned(),
+            help: "the learning rate rises to its peak and falls again within `steps`".to_owned(),
         });
     }
 }

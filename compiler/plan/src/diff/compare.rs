@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{Change, Subject, Value, What, curriculum, parts};
 use crate::plan::{
-    CheckpointSpec, ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, LinkSpec, Optimizer,
-    Plan, RankSpec, TrainingSpec,
+    ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, LinkSpec, Plan, RankSpec,
 };
+use crate::training::{CheckpointSpec, TrainingSpec};
 
 /// Whose field is compared.
 #[derive(Debug, Clone, Copy)]
@@ -156,11 +156,14 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
         shuffle,
         optimizer,
         schedule,
+        clock,
         precision,
         clip,
+        clip_scope,
         label_smoothing,
         normalise,
         validate_every,
+        stop_early,
         checkpoint,
     } = before;
     let owner = Owner::mathematics(Subject::Training, "");
@@ -168,27 +171,19 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
     found.field(owner, "batch_tokens", *batch_tokens, after.batch_tokens);
     found.field(owner, "accumulate", *accumulate, after.accumulate);
     found.field(owner, "shuffle", *shuffle, after.shuffle);
-    let Optimizer::Adamw { lr, beta1, beta2, eps, weight_decay } = *optimizer;
-    let Optimizer::Adamw {
-        lr: after_lr,
-        beta1: after_beta1,
-        beta2: after_beta2,
-        eps: after_eps,
-        weight_decay: after_decay,
-    } = after.optimizer;
-    found.field(owner, "optimizer.lr", lr, after_lr);
-    found.field(owner, "optimizer.beta1", beta1, after_beta1);
-    found.field(owner, "optimizer.beta2", beta2, after_beta2);
-    found.field(owner, "optimizer.eps", eps, after_eps);
-    found.field(owner, "optimizer.weight_decay", weight_decay, after_decay);
+    found.field(owner, "optimizer", parts::word(optimizer), parts::word(&after.optimizer));
     found.field(owner, "schedule", parts::word(schedule), parts::word(&after.schedule));
+    found.field(owner, "clock", parts::word(clock), parts::word(&after.clock));
     found.field(owner, "precision", parts::word(precision), parts::word(&after.precision));
     found.field(owner, "clip", *clip, after.clip);
+    found.field(owner, "clip_scope", parts::word(clip_scope), parts::word(&after.clip_scope));
     found.field(owner, "label_smoothing", *label_smoothing, after.label_smoothing);
     found.field(owner, "normalise", parts::word(normalise), parts::word(&after.normalise));
     let CheckpointSpec { every, keep } = *checkpoint;
     let owner = Owner::other(Subject::Training, "");
     found.field(owner, "validate_every", *validate_every, after.validate_every);
+    let after_stop = after.stop_early.as_ref().map(parts::word);
+    found.field(owner, "stop_early", stop_early.as_ref().map(parts::word), after_stop);
     found.field(owner, "checkpoint.every", every, after.checkpoint.every);
     found.field(owner, "checkpoint.keep", keep, after.checkpoint.keep);
 }

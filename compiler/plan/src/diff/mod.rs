@@ -57,6 +57,8 @@ pub enum Subject {
     Vocabulary,
     /// The model's choices.
     Model,
+    /// An adapter.
+    Adapter,
     /// A module.
     Module,
     /// A task.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::attachment::AdapterSpec;
 use crate::diff::compare::{Found, Owner};
 use crate::diff::{Subject, Value};
 use crate::model::{Embeddings, ModelSpec, ModuleKind, ModuleSpec, StackOverride, StackPattern};
@@ -66,18 +67,38 @@ impl From<&Vec<u32>> for Value {
     }
 }
 
-/// A choice as it stands in the plan: `adamw`, `kind=linear warmup=100`.
+/// A choice as it stands in the plan: `relu`, `linear(warmup=100)`.
 pub(super) fn word<T: Serialize>(value: &T) -> Value {
-    let plain =
-        |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::Object(fields)) => {
-            let words: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
-            Value::Text(words.join(" "))
+    serde_json::to_value(value)
+        .map_or_else(|fault| Value::Text(fault.to_string()), |value| Value::Text(written(&value)))
+}
+
+/// JSON without its quotes and colons; a map of one name to a map is a call.
+fn written(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", "))
         }
-        Ok(value) => Value::Text(plain(&value)),
-        Err(fault) => Value::Text(fault.to_string()),
+        serde_json::Value::Object(fields) => {
+            let words = |fields: &serde_json::Map<String, serde_json::Value>| {
+                let words: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", written(value)))
+                    .collect();
+                words.join(" ")
+            };
+            let mut only = fields.iter();
+            match (only.next(), only.next()) {
+                (Some((name, serde_json::Value::Object(inner))), None) => {
+                    format!("{name}({})", words(inner))
+                }
+                _ => words(fields),
+            }
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -120,7 +141,19 @@ pub(super) fn vocabularies(
 ) {
     let facts = |spec: &VocabularySpec| format!("{} ids", units::count(spec.size().into()));
     for (name, first, second) in found.pairs(Subject::Vocabulary, true, (before, after), facts) {
-        let VocabularySpec { kind, file, sha256, pieces, added, unk, bos, eos, pad } = first;
+        let VocabularySpec {
+            kind,
+            file,
+            sha256,
+            pieces,
+            added,
+            unk,
+            bos,
+            eos,
+            pad,
+            mask,
+            sampling,
+        } = first;
         found.field(Owner::other(Subject::Vocabulary, name), "file", file, &second.file);
         let owner = Owner::mathematics(Subject::Vocabulary, name);
         found.field(owner, "kind", word(kind), word(&second.kind));
@@ -131,6 +164,9 @@ pub(super) fn vocabularies(
         found.field(owner, "bos", *bos, second.bos);
         found.field(owner, "eos", *eos, second.eos);
         found.field(owner, "pad", *pad, second.pad);
+        found.field(owner, "mask", *mask, second.mask);
+        let after = second.sampling.as_ref().map(word);
+        found.field(owner, "sampling", sampling.as_ref().map(word), after);
     }
 }
 
@@ -138,45 +174,65 @@ pub(super) fn model(found: &mut Found, before: &ModelSpec, after: &ModelSpec) {
     let ModelSpec {
         dim,
         heads,
+        head_dim,
         ffn,
+        attention_bias,
+        ffn_bias,
         dropout,
+        ffn_dropout,
         attention_dropout,
         norm,
+        normalisation,
+        closing_norm,
         activation,
         positions,
+        init,
         encoder,
         decoder,
         overrides,
         embeddings,
+        bridge,
+        adapters,
     } = before;
     let owner = Owner::mathematics(Subject::Model, "");
     found.field(owner, "dim", *dim, after.dim);
     found.field(owner, "heads", *heads, after.heads);
+    found.field(owner, "head_dim", *head_dim, after.head_dim);
     found.field(owner, "ffn", *ffn, after.ffn);
+    found.field(owner, "attention_bias", word(attention_bias), word(&after.attention_bias));
+    found.field(owner, "ffn_bias", word(ffn_bias), word(&after.ffn_bias));
     found.field(owner, "dropout", *dropout, after.dropout);
+    found.field(owner, "ffn_dropout", *ffn_dropout, after.ffn_dropout);
     found.field(owner, "attention_dropout", *attention_dropout, after.attention_dropout);
     found.field(owner, "norm", word(norm), word(&after.norm));
+    found.field(owner, "normalisation", word(normalisation), word(&after.normalisation));
+    found.field(owner, "closing_norm", word(closing_norm), word(&after.closing_norm));
     found.field(owner, "activation", word(activation), word(&after.activation));
     found.field(owner, "positions", word(positions), word(&after.positions));
+    found.field(owner, "init", word(init), word(&after.init));
     found.field(owner, "encoder", &stacks(encoder), &stacks(&after.encoder));
     found.field(owner, "decoder", &stacks(decoder), &stacks(&after.decoder));
     found.field(owner, "overrides", own_stacks(overrides), own_stacks(&after.overrides));
-    let Embeddings { source, target, tie_source, tie_output } = embeddings;
-    let embeddings = &after.embeddings;
-    found.field(owner, "embeddings.source", source.to_string(), embeddings.source.to_string());
-    found.field(owner, "embeddings.target", target.to_string(), embeddings.target.to_string());
-    found.field(
-        owner,
-        "embeddings.tie_source",
-        tie_source.to_string(),
-        embeddings.tie_source.to_string(),
-    );
-    found.field(
-        owner,
-        "embeddings.tie_output",
-        tie_output.to_string(),
-        embeddings.tie_output.to_string(),
-    );
+    found.field(owner, "bridge", bridge.as_ref().map(word), after.bridge.as_ref().map(word));
+    compare_embeddings(found, embeddings, &after.embeddings);
+    let by_name = |specs: &[AdapterSpec]| -> BTreeMap<String, AdapterSpec> {
+        specs.iter().map(|spec| (spec.name.clone(), spec.clone())).collect()
+    };
+    let maps = (&by_name(adapters), &by_name(&after.adapters));
+    for (name, first, second) in found.pairs(Subject::Adapter, true, maps, words) {
+        let owner = Owner::mathematics(Subject::Adapter, name);
+        found.field(owner, "adapter", word(first), word(second));
+    }
+}
+
+fn compare_embeddings(found: &mut Found, before: &Embeddings, after: &Embeddings) {
+    let owner = Owner::mathematics(Subject::Model, "");
+    let Embeddings { source, target, tie_source, tie_output, scale } = before;
+    found.field(owner, "embeddings.source", source.to_string(), after.source.to_string());
+    found.field(owner, "embeddings.target", target.to_string(), after.target.to_string());
+    found.field(owner, "embeddings.tie_source", word(tie_source), word(&after.tie_source));
+    found.field(owner, "embeddings.tie_output", word(tie_output), word(&after.tie_output));
+    found.field(owner, "embeddings.scale", word(scale), word(&after.scale));
 }
 
 /// `de -> en: encoder [6 x FULL]`, one an override.
@@ -202,10 +258,11 @@ pub(super) fn modules(
 ) {
     let facts = |spec: &ModuleSpec| format!("{} parameters", units::count(spec.parameters));
     for (name, first, second) in found.pairs(Subject::Module, true, maps, facts) {
-        let ModuleSpec { kind, parameters } = first;
+        let ModuleSpec { kind, parameters, frozen } = first;
         let owner = Owner::mathematics(Subject::Module, name);
         found.field(owner, "kind", module_kind(kind), module_kind(&second.kind));
         found.field(owner, "parameters", *parameters, second.parameters);
+        found.field(owner, "frozen", word(frozen), word(&second.frozen));
     }
     let held = |rank: &RankSpec| rank.modules.clone();
     let owned = |rank: &RankSpec| rank.owns.clone();
@@ -218,9 +275,19 @@ fn module_kind(kind: &ModuleKind) -> String {
     match kind {
         ModuleKind::Embedding { vocabulary } => format!("embedding of `{vocabulary}`"),
         ModuleKind::Head { vocabulary } => format!("head of `{vocabulary}`"),
-        ModuleKind::EncoderStack { layers } => format!("encoder stack of {layers} layers"),
-        ModuleKind::DecoderStack { layers } => format!("decoder stack of {layers} layers"),
+        ModuleKind::EncoderStack { layers, closed } => {
+            format!("encoder stack of {layers} layers{}", closing(*closed))
+        }
+        ModuleKind::DecoderStack { layers, closed } => {
+            format!("decoder stack of {layers} layers{}", closing(*closed))
+        }
+        ModuleKind::Adapter { adapter } => format!("layers of adapter `{adapter}`"),
+        ModuleKind::Bridge => "bridge".to_owned(),
     }
+}
+
+fn closing(closed: bool) -> &'static str {
+    if closed { " and a norm" } else { "" }
 }
 
 /// Compares which ranks list a name that both plans have.
@@ -274,7 +341,9 @@ pub(super) fn tasks(
             source_vocabulary,
             target_vocabulary,
             encoder,
+            bridge,
             decoder,
+            adapters,
         } = first;
         let owner = Owner::mathematics(Subject::Task, name);
         found.field(owner, "kind", word(kind), word(&second.kind));
@@ -288,7 +357,9 @@ pub(super) fn tasks(
         found.field(owner, "source_vocabulary", source_vocabulary, &second.source_vocabulary);
         found.field(owner, "target_vocabulary", target_vocabulary, &second.target_vocabulary);
         found.field(owner, "encoder", encoder, &second.encoder);
+        found.field(owner, "bridge", bridge.as_ref(), second.bridge.as_ref());
         found.field(owner, "decoder", decoder, &second.decoder);
+        found.field(owner, "adapters", word(adapters), word(&second.adapters));
         compare_corpus(found, name, corpus, &second.corpus);
     }
     compare_task_lanes(found, plans);

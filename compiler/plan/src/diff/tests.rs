@@ -64,7 +64,7 @@ fn tasks_modules_and_training_read_well() {
         "different mathematics\n\nmathematics\n  languages\n    + fr: g\n",
         "    + t.de-fr: share 16.7 %, 1 000 lines\n",
         "    ~ t.de-en: share 50.0 % -> 16.7 %\n",
-        "    ~ encoder.1.full: kind encoder stack of 1 layers -> encoder stack of 3 layers\n",
+        "    ~ encoder.1.full: kind encoder stack of 1 layers and a norm -> encoder stack of 3 layers and a norm\n",
         "    ~ encoder.1.full: parameters 2 256 -> 6 704\n",
         "    ~ encoder [1 x SRC_LANGUAGE, 1 x FULL] -> [1 x SRC_LANGUAGE, 3 x FULL]\n",
         "    ~ steps 20 -> 30\n",

@@ -119,6 +119,7 @@ fn title(subject: Subject) -> &'static str {
         Subject::Language => "languages",
         Subject::Vocabulary => "vocabularies",
         Subject::Model => "model",
+        Subject::Adapter => "adapters",
         Subject::Module => "modules",
         Subject::Task => "tasks",
         Subject::Training => "training",

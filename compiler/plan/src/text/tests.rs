@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
+use crate::model::{Activation, ClosingNorm, Normalisation, Positions};
 use crate::model::{Sharing, StackOverride, StackPattern};
-use crate::plan::{Optimizer, Schedule, Transform};
 use crate::sample::{self, Sample};
+use crate::training::{Criterion, Optimizer, Schedule, StopEarly};
+use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
 /// Names that YAML 1.1 or 1.2 reads as something else, or that need quotes.
 const AWKWARD: [&str; 20] = [
@@ -85,13 +88,135 @@ fn every_kind_reads_back() {
         decoder: Some(Vec::new()),
     }];
     sample.model.embeddings.tie_output = false;
-    for schedule in
-        [Schedule::Constant, Schedule::Linear { warmup: 0 }, Schedule::InverseSqrt { warmup: 1 }]
-    {
+    for schedule in [
+        Schedule::Constant,
+        Schedule::Linear { warmup: 0, floor: 0.0 },
+        Schedule::InverseSqrt { warmup: 1 },
+    ] {
         sample.training.schedule = schedule;
         let plan = sample.plan();
         assert_eq!(reread(&plan), plan);
     }
+}
+
+/// A sample with everything of the model, the transforms and the training that the plain one lacks; it verifies.
+fn broad() -> Sample {
+    let mut sample = Sample::new(&["de", "en"], 2, &[&[0], &[1]]);
+    let noise = Denoise {
+        objective: Objective::Bart,
+        ratio: 0.3,
+        unit: MaskUnit::SpanPoisson(3.5),
+        replace: Replace::One,
+        random: 0.1,
+        insert: 0.0,
+        rotate: 0.0,
+        permute: 1.0,
+    };
+    sample.transforms = vec![
+        Transform::FilterWordRatio { most: 3.0 },
+        Transform::FilterRepetitions { most: 2, shortest: 3, longest: 100 },
+        Transform::FilterTerminalPunctuation { least: -2.0 },
+        Transform::FilterNumerals { least: 0.5 },
+        Transform::FilterScript { source: "Latn".into(), target: "Latn".into(), least: 0.5 },
+        Transform::Tokenize,
+        Transform::Denoise(noise),
+        Transform::Denoise(Denoise { unit: MaskUnit::Word, objective: Objective::Mass, ..noise }),
+        Transform::Switchout { temperature: 1.0 },
+        Transform::TokenDrop { temperature: 1.0 },
+        Transform::TokenMask { temperature: 0.5 },
+    ];
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    joint.added.push("<mask>".to_owned());
+    joint.mask = Some(101);
+    joint.sampling = Some(Sampling { nbest: Some(5), alpha: 0.1 });
+    let model = &mut sample.model;
+    model.normalisation = Normalisation::Rms;
+    model.closing_norm = ClosingNorm::LastStack;
+    model.activation = Activation::Geglu;
+    model.positions = Positions::Rotary { dims: 4, base: 10_000 };
+    (model.head_dim, model.attention_bias) = (6, false);
+    model.encoder.push(StackPattern { layers: 3, sharing: Sharing::None });
+    model.bridge = Some(BridgeSpec {
+        layers: vec![BridgeLayer::Lin, BridgeLayer::Perceiver, BridgeLayer::FeedForward],
+        hidden: 24,
+        fixed: 5,
+        normalisation: Some(Normalisation::LayerNorm),
+        sharing: Sharing::Full,
+    });
+    let adapter = |name: &str, side, kind, sharing| AdapterSpec {
+        name: name.to_owned(),
+        side,
+        stack: 0,
+        layers: vec![0],
+        kind,
+        sharing,
+    };
+    let lora = AdapterKind::Lora { rank: 2, alpha: 4.0, on: LoraPlace::FeedForward };
+    model.adapters = vec![
+        adapter("a", StackSide::Encoder, lora, Sharing::TargetLanguage),
+        adapter("b", StackSide::Encoder, AdapterKind::Ff { hidden: 8 }, Sharing::Full),
+        adapter("c", StackSide::Decoder, AdapterKind::Houlsby { hidden: 4 }, Sharing::Task),
+        adapter("d", StackSide::Decoder, AdapterKind::Prefix { length: 4 }, Sharing::Full),
+    ];
+    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Accuracy });
+    sample
+}
+
+#[test]
+fn everything_verifies_and_reads_back() {
+    let sample = broad();
+    let plan = sample.plan();
+    assert_eq!(crate::verify(&plan), Ok(()));
+    assert!(crate::replay(&plan, 5).is_ok());
+    assert_eq!(reread(&plan), plan);
+    let text = plan.to_yaml();
+    for part in [
+        "    - switchout:\n        temperature: 1.0\n",
+        "        unit:\n          span_poisson: 3.5\n",
+        "    bridge: bridge.full\n",
+        "      encoder.0.lang.de:\n      - adapter.a.lang.en\n      - adapter.b.full\n",
+        "  adapter.c.task.de-en:\n    kind: adapter\n    adapter: c\n    parameters: 296\n",
+    ] {
+        assert!(text.contains(part), "{part}\nis not in\n{text}");
+    }
+    let optimizers = [
+        Optimizer::Adam { lr: 1.0, beta1: 0.9, beta2: 0.98, eps: 1e-9, weight_decay: 0.0 },
+        Optimizer::Adafactor {
+            lr: 0.01,
+            beta2_decay: -0.8,
+            eps1: 1e-30,
+            eps2: 1e-3,
+            threshold: 1.0,
+            weight_decay: 0.0,
+        },
+        Optimizer::Sgd { lr: 1.0, momentum: 0.9, weight_decay: 0.0 },
+        Optimizer::Adagrad { lr: 0.1, initial: 0.0, eps: 1e-10, weight_decay: 0.0 },
+    ];
+    let schedules = [
+        Schedule::Linear { warmup: 3, floor: 0.1 },
+        Schedule::Cosine { warmup: 3, floor: 0.0 },
+        Schedule::Noam { warmup: 3 },
+        Schedule::Rsqrt { warmup: 3 },
+        Schedule::Decay { from: 5, every: 2, factor: 0.5 },
+    ];
+    for (optimizer, schedule) in optimizers.into_iter().cycle().zip(schedules) {
+        let mut sample = broad();
+        (sample.training.optimizer, sample.training.schedule) = (optimizer, schedule);
+        let plan = sample.plan();
+        assert_eq!(crate::verify(&plan), Ok(()));
+        assert_eq!(reread(&plan), plan);
+    }
+}
+
+#[test]
+fn frozen_modules_are_in_no_communicator() {
+    let mut plan = broad().plan();
+    plan.modules.get_mut("encoder.1.full").expect("a shared stack").frozen = true;
+    plan.digest = plan.mathematics_digest();
+    let rules: Vec<crate::Rule> =
+        crate::verify(&plan).expect_err("it is in one").iter().map(|v| v.rule).collect();
+    assert!(rules.contains(&crate::Rule::Communicator), "{rules:?}");
+    assert!(!plan.trained_in(1).contains("encoder.1.full"));
 }
 
 #[test]
@@ -123,7 +248,7 @@ fn looks_as_documented() {
         "lanes:\n- tasks:\n    t.en-no: {parts: 1000000, lines: [0, 1000000]}\n",
         "  lanes: [1]\n  modules:\n  - decoder.0.lang.en\n",
         "- name: world\n  ranks: [0, 1]\n  modules:\n  - embed.full\n",
-        "  encoder.1.full:\n    kind: encoder_stack\n    layers: 1\n    parameters: 2256\n",
+        "  encoder.1.full:\n    kind: encoder_stack\n    layers: 1\n    closed: true\n    parameters: 2256\n",
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
     }
@@ -153,26 +278,29 @@ fn faults_name_place_and_expectation() {
     let twice = spoilt("  seed: 1\n", "  seed: 1\n  seed: 1\n");
     assert!(twice.contains("duplicate"), "{twice}");
 
-    let foreign = spoilt("    kind: inverse_sqrt\n", "    kind: constant\n");
-    assert!(foreign.contains("unknown field `warmup` of kind `constant`"), "{foreign}");
+    let foreign = spoilt("    inverse_sqrt:\n", "    noam:\n      every: 3\n");
+    assert!(foreign.contains("unknown field `every`"), "{foreign}");
 
-    let missing = spoilt("    warmup: 10\n", "");
-    assert!(missing.contains("missing field `warmup` of kind `inverse_sqrt`"), "{missing}");
+    let missing = spoilt("      warmup: 10\n", "      floor: 10\n");
+    assert!(missing.contains("unknown field `floor`"), "{missing}");
 
-    let kind = spoilt("    kind: adamw\n", "    kind: adam\n");
-    assert!(kind.contains("`adam`") && kind.contains("adamw"), "{kind}");
-    assert!(kind.contains(&place("kind: adamw")), "{kind}");
+    let kind = spoilt("    adamw:\n", "    adamv:\n");
+    assert!(kind.contains("`adamv`") && kind.contains("adamw"), "{kind}");
+    assert!(kind.contains(&place("adamw:")), "{kind}");
+
+    let module = spoilt("    closed: true\n", "");
+    assert!(module.contains("missing field `closed` of kind `"), "{module}");
 }
 
 #[test]
 fn other_version_is_named() {
     let text = sample::plan(&["de", "en"], 1, &[&[0]]).to_yaml();
-    let other = text.replacen("format: 1\n", "format: 2\nnovelty: 1\n", 1);
+    let other = text.replacen("format: 2\n", "format: 1\nnovelty: 1\n", 1);
     assert!(matches!(
         Plan::from_yaml(&other),
-        Err(PlanError::Version { found: 2, expected: FORMAT, .. })
+        Err(PlanError::Version { found: 1, expected: FORMAT, .. })
     ));
-    let same = text.replacen("format: 1\n", "format: 7\n", 1);
+    let same = text.replacen("format: 2\n", "format: 7\n", 1);
     assert!(matches!(Plan::from_yaml(&same), Err(PlanError::Version { found: 7, .. })));
 }
 
@@ -200,7 +328,7 @@ fn bytes_that_are_no_text_are_refused() {
     let path = folder.path().join("plan.yaml");
     std::fs::write(&path, [0xff, 0xfe, 0, 1]).expect("written");
     assert!(matches!(Plan::from_path(&path), Err(PlanError::Unreadable { .. })));
-    std::fs::write(&path, "format: 1\n").expect("written");
+    std::fs::write(&path, "format: 2\n").expect("written");
     let fault = Plan::from_path(&path).expect_err("fields are missing").to_string();
     assert!(fault.contains(&path.display().to_string()), "{fault}");
     assert!(matches!(

@@ -25,10 +25,12 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     }
     for (module, holders) in &index.holders {
         let homes = homes.get(module).copied().unwrap_or(0);
-        let wanted = u32::from(holders.len() > 1);
+        let frozen = plan.modules.get(*module).is_some_and(|module| module.frozen);
+        let wanted = u32::from(holders.len() > 1 && !frozen);
         findings.expect(homes == wanted, Rule::Communicator, || {
-            let held = holders.len();
-            let message = format!("{held} ranks hold it, but it is in {homes} communicators");
+            let (held, state) = (holders.len(), if frozen { "frozen" } else { "trained" });
+            let message =
+                format!("{held} ranks hold it, {state}, but it is in {homes} communicators");
             (format!("module `{module}`"), message)
         });
     }

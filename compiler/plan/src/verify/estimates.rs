@@ -1,8 +1,8 @@
 //! Estimates: sums over modules, tasks and ranks by the formulas of docs/plan-format.md, and memory within the device.
 
-use crate::model::ModuleKind;
-use crate::plan::{Estimate, Plan, Precision, RankSpec, TaskSpec};
+use crate::plan::{Estimate, Plan, RankSpec, TaskSpec};
 use crate::schedule::LANE_PARTS;
+use crate::verify::formulas::{state_bytes, token_flops, token_numbers};
 use crate::verify::{Findings, Rule};
 
 pub(super) fn check(plan: &Plan, findings: &mut Findings) {
@@ -14,22 +14,20 @@ pub(super) fn check(plan: &Plan, findings: &mut Findings) {
 
 fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings) {
     let place = || format!("rank {number}");
-    let specs = rank.modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters: u128 = specs.map(|module| u128::from(module.parameters)).sum();
-    let Estimate { parameters: told, state_bytes, activation_bytes, step_flops, .. } =
-        rank.estimate;
+    let specs = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters: u128 = specs().map(|module| u128::from(module.parameters)).sum();
+    let Estimate {
+        parameters: told, state_bytes: told_state, activation_bytes, step_flops, ..
+    } = rank.estimate;
     findings.expect(u128::from(told) == parameters, Rule::Estimate, || {
         (place(), format!("{told} parameters, but its modules have {parameters}"))
     });
-    let width = match plan.training.precision {
-        Precision::Fp32 => 4,
-        Precision::Fp64 => 8,
-    };
-    // The parameter, its gradient, two moments, and the wider sum of gradients over lanes.
-    let state = parameters * 6 * width;
-    findings.expect(u128::from(state_bytes) == state, Rule::Estimate, || {
-        (place(), format!("{state_bytes} bytes of state, but its modules have {state}"))
+    let state: u128 =
+        specs().map(|module| state_bytes(plan, module.parameters.into(), module.frozen)).sum();
+    findings.expect(u128::from(told_state) == state, Rule::Estimate, || {
+        (place(), format!("{told_state} bytes of state, but its modules have {state}"))
     });
+    let width = u128::from(plan.training.precision.activation_bytes());
     let activations =
         drawn(plan, rank).map(|(task, _)| kept_numbers(plan, task).saturating_mul(width)).max();
     let activations = activations.unwrap_or(0);
@@ -48,7 +46,7 @@ fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings
         let expected = flops / u128::from(LANE_PARTS);
         (place(), format!("{step_flops} operations a step, but its lanes expect {expected}"))
     });
-    let memory = u128::from(state_bytes) + u128::from(activation_bytes);
+    let memory = u128::from(told_state) + u128::from(activation_bytes);
     let limit = plan.cluster.device_memory;
     findings.expect(memory <= u128::from(limit), Rule::Memory, || {
         (place(), format!("{memory} bytes on a device of {limit}"))
@@ -62,42 +60,15 @@ fn drawn<'a>(plan: &'a Plan, rank: &'a RankSpec) -> impl Iterator<Item = (&'a Ta
     tasks.filter_map(|(name, task)| Some((plan.tasks.get(name)?, task.parts)))
 }
 
-/// What the formulas take of a task: encoder layers, decoder layers, target vocabulary.
-fn sizes(plan: &Plan, task: &TaskSpec) -> [u128; 3] {
-    let depth = |names: &[String]| -> u128 {
-        let modules = names.iter().filter_map(|name| plan.modules.get(name));
-        modules
-            .map(|module| match module.kind {
-                ModuleKind::EncoderStack { layers } | ModuleKind::DecoderStack { layers } => {
-                    u128::from(layers)
-                }
-                ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
-            })
-            .sum()
-    };
-    let vocabulary = plan.vocabularies.get(&task.target_vocabulary);
-    let vocabulary = vocabulary.map_or(0, |spec| u128::from(spec.size()));
-    [depth(&task.encoder), depth(&task.decoder), vocabulary]
-}
-
 /// Numbers kept for the backward pass of one batch.
 fn kept_numbers(plan: &Plan, task: &TaskSpec) -> u128 {
-    let [encoder, decoder, vocabulary] = sizes(plan, task);
-    let (dim, ffn) = (u128::from(plan.model.dim), u128::from(plan.model.ffn));
-    let layers = encoder * (10 * dim + 4 * ffn) + decoder * (14 * dim + 4 * ffn);
-    u128::from(plan.training.batch_tokens).saturating_mul(layers + 2 * dim + 3 * vocabulary)
+    u128::from(plan.training.batch_tokens).saturating_mul(token_numbers(plan, task))
 }
 
-/// Operations of a lane's batches in a step: two a weight and token forward, four backward.
+/// Operations of a lane's batches in a step.
 fn operations(plan: &Plan, task: &TaskSpec) -> u128 {
-    let [encoder, decoder, vocabulary] = sizes(plan, task);
-    let (dim, ffn) = (u128::from(plan.model.dim), u128::from(plan.model.ffn));
-    let feed_forward = 2 * dim * ffn;
-    let weights = encoder * (4 * dim * dim + feed_forward)
-        + decoder * (8 * dim * dim + feed_forward)
-        + dim * vocabulary;
-    let tokens = u128::from(plan.training.batch_tokens) * u128::from(plan.training.accumulate) * 6;
-    tokens.saturating_mul(weights)
+    let tokens = u128::from(plan.training.batch_tokens) * u128::from(plan.training.accumulate);
+    tokens.saturating_mul(token_flops(plan, task))
 }
 
 /// Totals are sums, but a step lasts as long as on the slowest rank.

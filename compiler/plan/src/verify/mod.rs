@@ -12,9 +12,11 @@ use thiserror::Error;
 
 use crate::plan::{FORMAT, Plan};
 
+mod attachments;
 mod communicators;
 mod curriculum;
 mod estimates;
+pub(crate) mod formulas;
 mod lanes;
 mod modules;
 mod numbers;
@@ -103,6 +105,7 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     numbers::check(plan, &mut findings);
     tasks::check(plan, &mut findings);
     modules::check(plan, &mut findings);
+    attachments::check(plan, &mut findings);
     lanes::check(plan, &mut findings);
     curriculum::check(plan, &mut findings);
     ranks::check(plan, &index, &mut findings);
@@ -160,9 +163,7 @@ impl<'a> Index<'a> {
                 let lane = usize::try_from(*lane).ok().and_then(|lane| plan.lanes.get(lane));
                 for name in lane.iter().flat_map(|lane| lane.tasks.keys()) {
                     let task = plan.tasks.get(name);
-                    let path =
-                        task.iter().flat_map(|task| task.encoder.iter().chain(&task.decoder));
-                    modules.extend(path.map(String::as_str));
+                    modules.extend(task.iter().flat_map(|task| task.modules()));
                 }
             }
             needed.push(modules);

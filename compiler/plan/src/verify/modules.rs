@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ModelSpec, ModuleKind, Norm, StackPattern};
+use crate::model::{ClosingNorm, ModelSpec, ModuleKind, Norm, Sharing, StackPattern};
 use crate::plan::{Plan, TaskSpec};
+use crate::verify::formulas::parameters;
 use crate::verify::{Findings, Rule};
 
 pub(super) fn check(plan: &Plan, findings: &mut Findings) {
@@ -47,42 +48,37 @@ fn places<'a>(model: &ModelSpec, task: &'a TaskSpec) -> Vec<(&'a str, ModuleKind
     let encoder = own.and_then(|own| own.encoder.as_ref()).unwrap_or(&model.encoder);
     let decoder = own.and_then(|own| own.decoder.as_ref()).unwrap_or(&model.decoder);
     let embedding = |vocabulary: &String| ModuleKind::Embedding { vocabulary: vocabulary.clone() };
-    let encoder_stack =
-        |pattern: &StackPattern| ModuleKind::EncoderStack { layers: pattern.layers };
-    let decoder_stack =
-        |pattern: &StackPattern| ModuleKind::DecoderStack { layers: pattern.layers };
-    let head = ModuleKind::Head { vocabulary: task.target_vocabulary.clone() };
-    let encoder_kinds =
-        [embedding(&task.source_vocabulary)].into_iter().chain(encoder.iter().map(encoder_stack));
-    let decoder_kinds = [embedding(&task.target_vocabulary)]
+    let closed = |at: usize, stacks: &[StackPattern]| {
+        model.norm == Norm::Pre
+            && (model.closing_norm == ClosingNorm::EveryStack || at + 1 == stacks.len())
+    };
+    let present = |stacks: &[StackPattern]| {
+        let places: Vec<(u32, bool)> = stacks
+            .iter()
+            .enumerate()
+            .filter(|(_, stack)| stack.sharing != Sharing::None)
+            .map(|(at, stack)| (stack.layers, closed(at, stacks)))
+            .collect();
+        places
+    };
+    let encoder_stacks = present(encoder)
         .into_iter()
-        .chain(decoder.iter().map(decoder_stack))
-        .chain([head]);
+        .map(|(layers, closed)| ModuleKind::EncoderStack { layers, closed });
+    let decoder_stacks = present(decoder)
+        .into_iter()
+        .map(|(layers, closed)| ModuleKind::DecoderStack { layers, closed });
+    let head = ModuleKind::Head { vocabulary: task.target_vocabulary.clone() };
+    let encoder_kinds = [embedding(&task.source_vocabulary)].into_iter().chain(encoder_stacks);
+    let decoder_kinds =
+        [embedding(&task.target_vocabulary)].into_iter().chain(decoder_stacks).chain([head]);
+    let adapters = task.adapters.values().flatten().map(|name| {
+        let adapter = name.split('.').nth(1).unwrap_or_default().to_owned();
+        (name.as_str(), ModuleKind::Adapter { adapter })
+    });
+    let bridge = task.bridge.iter().map(|name| (name.as_str(), ModuleKind::Bridge));
     // Paths of a wrong length are reported by the check of paths.
     let names = |names: &'a [String]| names.iter().map(String::as_str);
-    names(&task.encoder).zip(encoder_kinds).chain(names(&task.decoder).zip(decoder_kinds)).collect()
-}
-
-/// Parameters by the formulas at [`crate::ModuleSpec::parameters`]; none when the vocabulary does not exist.
-fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
-    let (dim, ffn) = (u128::from(plan.model.dim), u128::from(plan.model.ffn));
-    // Weights and biases of a square projection, of the feed-forward sublayer; scale and shift of a norm.
-    let projection = dim * dim + dim;
-    let feed_forward = dim * ffn + ffn + ffn * dim + dim;
-    let norm = 2 * dim;
-    let closing = match plan.model.norm {
-        Norm::Pre => norm,
-        Norm::Post => 0,
-    };
-    Some(match kind {
-        ModuleKind::Embedding { vocabulary } | ModuleKind::Head { vocabulary } => {
-            u128::from(plan.vocabularies.get(vocabulary)?.size()) * dim
-        }
-        ModuleKind::EncoderStack { layers } => {
-            u128::from(*layers) * (4 * projection + feed_forward + 2 * norm) + closing
-        }
-        ModuleKind::DecoderStack { layers } => {
-            u128::from(*layers) * (8 * projection + feed_forward + 3 * norm) + closing
-        }
-    })
+    let sides =
+        names(&task.encoder).zip(encoder_kinds).chain(names(&task.decoder).zip(decoder_kinds));
+    sides.chain(adapters).chain(bridge).collect()
 }

@@ -1,7 +1,8 @@
 //! Ranges of the numbers of model, training, vocabularies and cluster.
 
 use crate::model::{Positions, StackPattern};
-use crate::plan::{Optimizer, Plan, Schedule, TrainingSpec, VocabularySpec};
+use crate::plan::{Plan, VocabularySpec};
+use crate::training::{Optimizer, Schedule, TrainingSpec};
 use crate::verify::{Findings, Rule};
 
 /// One number with its name and range; reports it when it is outside (or no number at all).
@@ -57,12 +58,20 @@ fn model(plan: &Plan, findings: &mut Findings) {
     let mut range = Range { findings, place: "model" };
     range.counts("dim", model.dim.into());
     range.counts("heads", model.heads.into());
+    range.counts("head_dim", model.head_dim.into());
     range.counts("ffn", model.ffn.into());
     range.half_open("dropout", model.dropout, 0.0, 1.0);
+    range.half_open("ffn_dropout", model.ffn_dropout, 0.0, 1.0);
     range.half_open("attention_dropout", model.attention_dropout, 0.0, 1.0);
-    let divides = model.dim.checked_rem(model.heads) == Some(0);
-    findings.expect(divides, Rule::Number, || {
-        ("model.heads", format!("{} heads do not divide dim {}", model.heads, model.dim))
+    let fits = match model.positions {
+        Positions::Rotary { dims, base } => {
+            dims > 0 && dims.is_multiple_of(2) && dims <= model.head_dim && base > 1
+        }
+        Positions::Learned { length } => length > 0,
+        Positions::Sinusoidal | Positions::None => true,
+    };
+    findings.expect(fits, Rule::Number, || {
+        ("model.positions", format!("{:?} does not fit", model.positions))
     });
     let halves = model.positions != Positions::Sinusoidal || model.dim.is_multiple_of(2);
     findings.expect(halves, Rule::Number, || {
@@ -83,22 +92,61 @@ fn training(training: &TrainingSpec, findings: &mut Findings) {
     range.counts("batch_tokens", training.batch_tokens.into());
     range.counts("accumulate", training.accumulate.into());
     range.counts("shuffle", training.shuffle.into());
-    let Optimizer::Adamw { lr, beta1, beta2, eps, weight_decay } = training.optimizer;
-    range.not_negative("optimizer.lr", lr);
-    range.half_open("optimizer.beta1", beta1, 0.0, 1.0);
-    range.half_open("optimizer.beta2", beta2, 0.0, 1.0);
-    range.positive("optimizer.eps", eps);
-    range.not_negative("optimizer.weight_decay", weight_decay);
-    if let Schedule::InverseSqrt { warmup } = training.schedule {
-        range.counts("schedule.warmup", warmup);
-    }
+    optimizer(&training.optimizer, &mut range);
+    schedule(&training.schedule, &mut range);
     if let Some(clip) = training.clip {
         range.positive("clip", clip);
     }
     range.half_open("label_smoothing", training.label_smoothing, 0.0, 1.0);
     range.counts("validate_every", training.validate_every.unwrap_or(1));
+    range.counts("stop_early.patience", training.stop_early.map_or(1, |s| s.patience.into()));
     range.counts("checkpoint.every", training.checkpoint.every.unwrap_or(1));
     range.counts("checkpoint.keep", training.checkpoint.keep.into());
+}
+
+fn optimizer(optimizer: &Optimizer, range: &mut Range<'_>) {
+    range.not_negative("optimizer.lr", optimizer.lr());
+    match *optimizer {
+        Optimizer::Adamw { beta1, beta2, eps, weight_decay, .. }
+        | Optimizer::Adam { beta1, beta2, eps, weight_decay, .. } => {
+            range.half_open("optimizer.beta1", beta1, 0.0, 1.0);
+            range.half_open("optimizer.beta2", beta2, 0.0, 1.0);
+            range.positive("optimizer.eps", eps);
+            range.not_negative("optimizer.weight_decay", weight_decay);
+        }
+        Optimizer::Adafactor { beta2_decay, eps1, eps2, threshold, weight_decay, .. } => {
+            range.positive("optimizer.beta2_decay", -beta2_decay);
+            range.positive("optimizer.eps1", eps1);
+            range.positive("optimizer.eps2", eps2);
+            range.positive("optimizer.threshold", threshold);
+            range.not_negative("optimizer.weight_decay", weight_decay);
+        }
+        Optimizer::Sgd { momentum, weight_decay, .. } => {
+            range.half_open("optimizer.momentum", momentum, 0.0, 1.0);
+            range.not_negative("optimizer.weight_decay", weight_decay);
+        }
+        Optimizer::Adagrad { initial, eps, weight_decay, .. } => {
+            range.not_negative("optimizer.initial", initial);
+            range.positive("optimizer.eps", eps);
+            range.not_negative("optimizer.weight_decay", weight_decay);
+        }
+    }
+}
+
+fn schedule(schedule: &Schedule, range: &mut Range<'_>) {
+    match *schedule {
+        Schedule::Constant => {}
+        Schedule::InverseSqrt { warmup }
+        | Schedule::Noam { warmup }
+        | Schedule::Rsqrt { warmup } => range.counts("schedule.warmup", warmup),
+        Schedule::Linear { floor, .. } | Schedule::Cosine { floor, .. } => {
+            range.half_open("schedule.floor", floor, 0.0, 1.0);
+        }
+        Schedule::Decay { every, factor, .. } => {
+            range.counts("schedule.every", every);
+            range.positive("schedule.factor", factor);
+        }
+    }
 }
 
 fn cluster(plan: &Plan, findings: &mut Findings) {
@@ -137,6 +185,14 @@ fn vocabulary(name: &str, spec: &VocabularySpec, findings: &mut Findings) {
             add(id != same, &|| format!("`{what}` and `{other}` are both {id}"));
         }
     }
+    let mask = spec
+        .mask
+        .is_none_or(|mask| u64::from(mask) < size && ids.iter().all(|(_, id)| *id != mask));
+    add(mask, &|| format!("`mask` is {:?}: no id of its own", spec.mask));
+    let sampled = spec.sampling.is_none_or(|sampling| {
+        sampling.alpha.is_finite() && sampling.alpha >= 0.0 && sampling.nbest != Some(0)
+    });
+    add(sampled, &|| format!("{:?} is out of range", spec.sampling));
     let mut added: Vec<&String> = spec.added.iter().collect();
     added.sort_unstable();
     for pair in added.windows(2) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::curriculum::{Coupling, Synchronised};
-use crate::plan::{Plan, Precision};
+use crate::plan::Plan;
 use crate::schedule::LANE_PARTS;
 use crate::verify::{Findings, Rule};
 
@@ -27,10 +27,7 @@ fn float(number: u64) -> f64 {
 }
 
 fn expected(plan: &Plan) -> f64 {
-    let width = match plan.training.precision {
-        Precision::Fp32 => 8.0,
-        Precision::Fp64 => 16.0,
-    };
+    let width = float(2 * plan.training.precision.parameter_bytes());
     let mut sizes: BTreeMap<&str, f64> = BTreeMap::new();
     for name in plan.communicators.iter().flat_map(|spec| &spec.modules) {
         let parameters = plan.modules.get(name).map_or(0, |module| module.parameters);

@@ -1,6 +1,7 @@
 //! Tasks: names, languages, files, vocabularies, and the way through the modules.
 
-use crate::plan::{ParallelFiles, Plan, TaskSpec, Transform};
+use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec};
+use crate::transform::{MaskUnit, Transform};
 use crate::verify::{Findings, Rule};
 
 pub(super) fn check(plan: &Plan, findings: &mut Findings) {
@@ -54,7 +55,7 @@ fn references(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings)
     for vocabulary in [&task.source_vocabulary, &task.target_vocabulary] {
         exists("vocabulary", vocabulary, plan.vocabularies.contains_key(vocabulary));
     }
-    for module in task.encoder.iter().chain(&task.decoder) {
+    for module in task.path() {
         exists("module", module, plan.modules.contains_key(module));
     }
     let direction = format!(".{}-{}", task.source, task.target);
@@ -98,13 +99,56 @@ fn transforms(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings)
         }
     };
     for transform in &task.transforms {
-        match transform {
-            Transform::Prefix { source, target } => {
-                prefixed(&task.source_vocabulary, source);
-                prefixed(&task.target_vocabulary, target);
-            }
-            Transform::Tokenize | Transform::FilterTooLong { .. } => {}
+        if let Transform::Prefix { source, target } = transform {
+            prefixed(&task.source_vocabulary, source);
+            prefixed(&task.target_vocabulary, target);
         }
+    }
+    if task.transforms.iter().any(Transform::masks) {
+        for vocabulary in [&task.source_vocabulary, &task.target_vocabulary] {
+            let spec = plan.vocabularies.get(vocabulary);
+            findings.expect(spec.is_none_or(|spec| spec.mask.is_some()), Rule::Vocabulary, || {
+                (place(), format!("a transform masks, but vocabulary `{vocabulary}` has no mask"))
+            });
+        }
+    }
+    for transform in &task.transforms {
+        findings.expect(in_range(transform), Rule::Number, || {
+            (place(), format!("{transform:?} has a number out of range"))
+        });
+    }
+    let same = task.source == task.target && task.corpus.train.source == task.corpus.train.target;
+    findings.expect(task.kind == TaskKind::Translate || same, Rule::Corpus, || {
+        (place(), "it denoises, but its sides are not the same text")
+    });
+}
+
+/// Whether the numbers of a transform are in the ranges that its fields declare.
+fn in_range(transform: &Transform) -> bool {
+    let part = |value: f64| (0.0..=1.0).contains(&value);
+    match transform {
+        Transform::Tokenize | Transform::Prefix { .. } => true,
+        Transform::FilterTooLong { source, target } => *source > 0 && *target > 0,
+        Transform::FilterWordRatio { most } => most.is_finite() && *most > 1.0,
+        Transform::FilterRepetitions { most, shortest, longest } => {
+            *most > 1 && *shortest > 0 && shortest <= longest
+        }
+        Transform::FilterTerminalPunctuation { least } => least.is_finite() && *least <= 0.0,
+        Transform::FilterNumerals { least } => part(*least),
+        Transform::FilterScript { source, target, least } => {
+            part(*least) && !source.is_empty() && !target.is_empty()
+        }
+        Transform::Denoise(noise) => {
+            let mean = match noise.unit {
+                MaskUnit::SpanPoisson(mean) => mean,
+                MaskUnit::Subword | MaskUnit::Word => 1.0,
+            };
+            let parts = [noise.ratio, noise.random, noise.insert, noise.rotate, noise.permute];
+            mean.is_finite() && mean > 0.0 && parts.into_iter().all(part)
+        }
+        Transform::Switchout { temperature }
+        | Transform::TokenDrop { temperature }
+        | Transform::TokenMask { temperature } => temperature.is_finite() && *temperature > 0.0,
     }
 }
 
@@ -123,4 +167,10 @@ fn path(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings) {
             (place(), format!("{side} [{found}], but the model makes [{}]", made.join(", ")))
         });
     }
+    findings.expect(task.bridge == path.bridge, Rule::Path, || {
+        (place(), format!("bridge {:?}, but the model makes {:?}", task.bridge, path.bridge))
+    });
+    findings.expect(task.adapters == path.adapters, Rule::Path, || {
+        (place(), format!("adapters {:?}, but the model makes {:?}", task.adapters, path.adapters))
+    });
 }

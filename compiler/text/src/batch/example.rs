@@ -102,6 +102,17 @@ impl Examples {
                     source_prefix.extend(source.iter().cloned());
                     target_prefix.extend(target.iter().cloned());
                 }
+                Transform::FilterWordRatio { .. }
+                | Transform::FilterRepetitions { .. }
+                | Transform::FilterTerminalPunctuation { .. }
+                | Transform::FilterNumerals { .. }
+                | Transform::FilterScript { .. }
+                | Transform::Denoise(_)
+                | Transform::Switchout { .. }
+                | Transform::TokenDrop { .. }
+                | Transform::TokenMask { .. } => {
+                    return Err(StreamError::NotBuilt(format!("{transform:?}")));
+                }
                 Transform::FilterTooLong { source, target } => {
                     source_most = source_most.min(*source as usize);
                     target_most = target_most.min(*target as usize);

@@ -26,6 +26,9 @@ pub enum StreamError {
         /// The lane.
         lane: u32,
     },
+    /// A transform that this reader can't do.
+    #[error("the plan needs a transform that can't be done yet: {0}")]
+    NotBuilt(String),
     /// The plan has no such vocabulary.
     #[error("the plan has no vocabulary `{0}`")]
     UnknownVocabulary(String),

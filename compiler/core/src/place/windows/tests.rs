@@ -9,6 +9,7 @@ use crate::parts::apportion;
 fn row(name: String, share: u64, copies: u32) -> TaskRow {
     TaskRow {
         name,
+        kind: mmc_plan::TaskKind::Translate,
         source: "a".to_owned(),
         target: "b".to_owned(),
         share,

@@ -1,0 +1,298 @@
+//! The list of transforms of a `tasks` block: one tokenizer, and what stands before and behind it.
+
+use mmc_plan::{Denoise, MaskUnit, Objective, Replace};
+use mmc_syntax::ast::{Expr, ExprKind};
+use mmc_syntax::source::Span;
+
+use super::error::ResolveError;
+use super::program::Program;
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, optional};
+use super::tasks::find;
+use super::units::Dimension;
+use super::values::describe;
+use crate::ir::experiment::{At, TransformWish};
+use crate::suggest;
+
+/// The words of all transforms.
+const WORDS: &[&str] = &[
+    "denoise",
+    "filter_numerals",
+    "filter_repetitions",
+    "filter_script",
+    "filter_terminal_punctuation",
+    "filter_too_long",
+    "filter_word_ratio",
+    "prefix",
+    "switchout",
+    "token_drop",
+    "token_mask",
+];
+
+const OBJECTIVES: &[Choice<Objective>] = &[("bart", Objective::Bart), ("mass", Objective::Mass)];
+
+type Transforms = (At<usize>, Vec<At<TransformWish>>);
+type Args<'a> = Vec<(&'static str, &'a Expr)>;
+
+/// The tokenizer and all transforms of the block of a name, in order.
+pub(crate) fn resolve<'a>(
+    expr: &'a Expr,
+    block: &str,
+    program: &Program<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Transforms> {
+    let expr = reader.follow(expr)?;
+    let ExprKind::List(items) = &expr.kind else {
+        reader.wrong_type("transforms", "a list", expr);
+        return None;
+    };
+    let mut tokenizers = Vec::new();
+    let mut wishes = Vec::new();
+    let mut faulty = false;
+    for item in items {
+        match transform(item, program, reader) {
+            Some(Transform::Tokenizer(tokenizer)) => {
+                tokenizers.push(tokenizer);
+                wishes.push(At { value: TransformWish::Tokenize, span: item.span });
+            }
+            Some(Transform::Wish(value)) => wishes.push(At { value, span: item.span }),
+            None => faulty = true,
+        }
+    }
+    if faulty {
+        return None;
+    }
+    if let [tokenizer] = tokenizers.as_slice() {
+        in_order(&wishes, reader);
+        return Some((tokenizer.clone(), wishes));
+    }
+    reader.report(ResolveError::TokenizerCount {
+        name: format!("tasks {block}"),
+        count: if tokenizers.is_empty() { "no".to_owned() } else { tokenizers.len().to_string() },
+        span: expr.span,
+        help: "name one tokenizer: `transforms = [pieces, ...]` after `tokenizer pieces { ... }`"
+            .to_owned(),
+    });
+    None
+}
+
+/// Noise works on pieces: it stands behind the tokenizer.
+fn in_order(wishes: &[At<TransformWish>], reader: &mut Reader<'_, '_>) {
+    let Some(at) = wishes.iter().position(|wish| wish.value == TransformWish::Tokenize) else {
+        return;
+    };
+    let there = wishes.get(at).map_or(Span::default(), |wish| wish.span);
+    for wish in wishes.iter().take(at).filter(|wish| wish.value.is_noise()) {
+        reader.report(ResolveError::Conflict {
+            fault: "noise needs pieces, and there are none before the tokenizer".to_owned(),
+            span: wish.span,
+            here: "changes pieces",
+            other: there,
+            there: "makes them",
+            help: "put it behind the tokenizer".to_owned(),
+        });
+    }
+}
+
+enum Transform {
+    Tokenizer(At<usize>),
+    Wish(TransformWish),
+}
+
+fn transform<'a>(
+    item: &'a Expr,
+    program: &Program<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Transform> {
+    let item = reader.follow(item)?;
+    let Some((word, span)) = head(item) else {
+        reader.wrong_type("transforms", "a tokenizer or a transform", item);
+        return None;
+    };
+    if let Some(word) = WORDS.iter().find(|known| **known == word) {
+        return wish(word, item, span, reader).map(Transform::Wish);
+    }
+    if program.declared("tokenizer").iter().any(|declared| declared.name == word) {
+        if !matches!(item.kind, ExprKind::Name(_)) {
+            reader.wrong_type("transforms", "a tokenizer without arguments", item);
+            return None;
+        }
+        return find("tokenizer", word, span, program, reader).map(Transform::Tokenizer);
+    }
+    let names = program.declared("tokenizer").iter().map(|declared| declared.name);
+    let words = names.chain(WORDS.iter().copied());
+    let help = suggest::nearest(word, words.clone()).map_or_else(
+        || format!("there is {}", suggest::listed(&words.collect::<Vec<_>>(), "and")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let kind = "tokenizer or transform";
+    reader.report(ResolveError::UnknownName { kind, word: word.to_owned(), span, help });
+    None
+}
+
+fn wish<'a>(
+    word: &'static str,
+    item: &'a Expr,
+    span: Span,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<TransformWish> {
+    match word {
+        "prefix" => return prefix(item, span, reader),
+        "denoise" => return denoise(item, span, reader).map(TransformWish::Denoise),
+        "filter_too_long" => return filter_too_long(item, span, reader),
+        "filter_repetitions" => return repetitions(item, reader),
+        _ => {}
+    }
+    let (name, default, bounds): (&'static str, f64, Bounds) = match word {
+        "filter_word_ratio" => ("most", 3.0, Bounds { low: 1.0, ..Bounds::POSITIVE }),
+        "filter_terminal_punctuation" => {
+            ("least", -2.0, Bounds { low: f64::MIN, low_open: false, high: 0.0, high_open: false })
+        }
+        "filter_numerals" | "filter_script" => ("least", 0.5, Bounds::PART),
+        _ => ("temperature", 1.0, Bounds::POSITIVE),
+    };
+    let args = reader.args(word, arguments(item), &[name]);
+    let value = real(&args, name, default, bounds, reader)?;
+    Some(match word {
+        "filter_word_ratio" => TransformWish::FilterWordRatio { most: value },
+        "filter_terminal_punctuation" => TransformWish::FilterTerminalPunctuation { least: value },
+        "filter_numerals" => TransformWish::FilterNumerals { least: value },
+        "filter_script" => TransformWish::FilterScript { least: value },
+        "switchout" => TransformWish::Switchout { temperature: value },
+        "token_drop" => TransformWish::TokenDrop { temperature: value },
+        _ => TransformWish::TokenMask { temperature: value },
+    })
+}
+
+fn real<'a>(
+    args: &Args<'a>,
+    name: &'static str,
+    default: f64,
+    bounds: Bounds,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<f64> {
+    optional(args, name).map_or(Some(default), |value| reader.real(value, name, PLAIN, bounds))
+}
+
+/// `prefix(target)`, `prefix(source, target)`.
+fn prefix(item: &Expr, span: Span, reader: &mut Reader<'_, '_>) -> Option<TransformWish> {
+    let (mut source, mut target) = (false, false);
+    for arg in arguments(item) {
+        match &arg.value.kind {
+            ExprKind::Name(word) if arg.name.is_none() && word == "source" => source = true,
+            ExprKind::Name(word) if arg.name.is_none() && word == "target" => target = true,
+            _ => {
+                reader.report(ResolveError::WrongType {
+                    field: "prefix".to_owned(),
+                    expected: "`source` and `target`".to_owned(),
+                    found: describe(&arg.value),
+                    span: arg.value.span,
+                    help: Some("write `prefix(target)` or `prefix(source, target)`".to_owned()),
+                });
+                return None;
+            }
+        }
+    }
+    if !(source || target) {
+        reader.report(ResolveError::MissingField {
+            block: "prefix".to_owned(),
+            field: "target",
+            span,
+            help: "write `prefix(target)` or `prefix(source, target)`".to_owned(),
+        });
+        return None;
+    }
+    Some(TransformWish::Prefix { source, target })
+}
+
+fn filter_too_long<'a>(
+    item: &'a Expr,
+    span: Span,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<TransformWish> {
+    let rule = may_have(Dimension::Tokens);
+    let call = ("filter_too_long", span);
+    let example = "filter_too_long(src = 200, tgt = 200)";
+    let args = reader.args(call.0, arguments(item), &["src", "tgt"]);
+    let source = reader
+        .argument(call, &args, "src", example)
+        .and_then(|value| reader.small(value, "src", rule, 1));
+    let target = reader
+        .argument(call, &args, "tgt", example)
+        .and_then(|value| reader.small(value, "tgt", rule, 1));
+    Some(TransformWish::FilterTooLong { source: source?, target: target? })
+}
+
+fn repetitions<'a>(item: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<TransformWish> {
+    let args = reader.args("filter_repetitions", arguments(item), &["most", "shortest", "longest"]);
+    let mut whole = |name, default, low| {
+        optional(&args, name).map_or(Some(default), |value| reader.small(value, name, PLAIN, low))
+    };
+    let (most, shortest) = (whole("most", 2, 2), whole("shortest", 3, 1));
+    let longest = whole("longest", 100.max(shortest.unwrap_or(3)), shortest.unwrap_or(1));
+    Some(TransformWish::FilterRepetitions { most: most?, shortest: shortest?, longest: longest? })
+}
+
+/// `denoise(bart, ratio = 0.2, mask = span_poisson(3.0), replace = 1)`.
+fn denoise<'a>(item: &'a Expr, span: Span, reader: &mut Reader<'_, 'a>) -> Option<Denoise> {
+    const ARGS: &[&str] =
+        &["objective", "ratio", "mask", "replace", "random", "insert", "rotate", "permute"];
+    let args = reader.args("denoise", arguments(item), ARGS);
+    let call = ("denoise", span);
+    let example = "denoise(bart, ratio = 0.2, mask = span_poisson(3.0), replace = 1)";
+    let objective = reader
+        .argument(call, &args, "objective", example)
+        .and_then(|value| reader.choice(value, "objective", OBJECTIVES, &[]));
+    let ratio = reader
+        .argument(call, &args, "ratio", example)
+        .and_then(|value| reader.real(value, "ratio", PLAIN, Bounds::PART));
+    let unit = optional(&args, "mask").map_or(Some(MaskUnit::Subword), |value| mask(value, reader));
+    let replace =
+        optional(&args, "replace").map_or(Some(Replace::One), |value| replacement(value, reader));
+    let mut part = |name| real(&args, name, 0.0, Bounds::PART, reader);
+    let (random, insert) = (part("random"), part("insert"));
+    let (rotate, permute) = (part("rotate"), part("permute"));
+    Some(Denoise {
+        objective: objective?,
+        ratio: ratio?,
+        unit: unit?,
+        replace: replace?,
+        random: random?,
+        insert: insert?,
+        rotate: rotate?,
+        permute: permute?,
+    })
+}
+
+/// `subword`, `word` or `span_poisson(3.0)`.
+fn mask<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<MaskUnit> {
+    let value = reader.follow(value)?;
+    match head(value) {
+        Some(("subword", _)) => Some(MaskUnit::Subword),
+        Some(("word", _)) => Some(MaskUnit::Word),
+        Some(("span_poisson", span)) => {
+            let args = reader.args("span_poisson", arguments(value), &["mean"]);
+            let call = ("span_poisson", span);
+            let mean = reader.argument(call, &args, "mean", "span_poisson(3.0)")?;
+            let bounds = Bounds { high: 1_000.0, ..Bounds::POSITIVE };
+            reader.real(mean, "mean", PLAIN, bounds).map(MaskUnit::SpanPoisson)
+        }
+        Some((word, span)) => {
+            reader.unknown_choice(word, span, "mask", &["subword", "word", "span_poisson"], &[]);
+            None
+        }
+        None => {
+            reader.wrong_type("mask", "`subword`, `word` or `span_poisson(3.0)`", value);
+            None
+        }
+    }
+}
+
+/// `0`, `1` or `each`.
+fn replacement<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Replace> {
+    let value = reader.follow(value)?;
+    if matches!(head(value), Some(("each", _))) {
+        return Some(Replace::Each);
+    }
+    let masks = reader.whole(value, "replace", PLAIN, (0, 1))?;
+    Some(if masks == 0 { Replace::Nothing } else { Replace::One })
+}

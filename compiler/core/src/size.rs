@@ -1,0 +1,181 @@
+//! Sizes of what modules are made of: weights, biases and norms of layers, adapters and bridges.
+//!
+//! The formulas stand at [`mmc_plan::ModuleSpec::parameters`], [`AdapterSpec`] and [`BridgeSpec`].
+
+use mmc_plan::{
+    AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, ModelSpec, ModuleKind, Positions,
+    StackSide,
+};
+
+/// What a module or a part of one consists of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Elements of the matrices that every token is multiplied with.
+    pub weights: u64,
+    /// Everything else: biases, norms, tables.
+    pub rest: u64,
+}
+
+impl Size {
+    const fn new(weights: u64, rest: u64) -> Self {
+        Self { weights, rest }
+    }
+
+    /// All parameters.
+    pub fn parameters(self) -> u64 {
+        self.weights + self.rest
+    }
+
+    fn times(self, count: u64) -> Self {
+        Self::new(count * self.weights, count * self.rest)
+    }
+}
+
+impl std::ops::Add for Size {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self::new(self.weights + other.weights, self.rest + other.rest)
+    }
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), std::ops::Add::add)
+    }
+}
+
+/// The size of a module; `rows` answers the size of a vocabulary.
+pub fn module(model: &ModelSpec, kind: &ModuleKind, rows: &dyn Fn(&str) -> u64) -> Size {
+    let d = u64::from(model.dim);
+    let closing = |closed: bool| if closed { norm(model) } else { Size::default() };
+    match kind {
+        ModuleKind::Embedding { vocabulary } => {
+            let positions = match model.positions {
+                Positions::Learned { length } => u64::from(length),
+                Positions::Sinusoidal | Positions::Rotary { .. } | Positions::None => 0,
+            };
+            Size::new(0, (rows(vocabulary) + positions) * d)
+        }
+        ModuleKind::Head { vocabulary } => Size::new(0, rows(vocabulary) * d),
+        ModuleKind::EncoderStack { layers, closed } => {
+            encoder_layer(model).times(u64::from(*layers)) + closing(*closed)
+        }
+        ModuleKind::DecoderStack { layers, closed } => {
+            decoder_layer(model).times(u64::from(*layers)) + closing(*closed)
+        }
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            spec.map(|spec| self::adapter(model, spec)).unwrap_or_default()
+        }
+        ModuleKind::Bridge => {
+            model.bridge.as_ref().map(|spec| bridge(model, spec)).unwrap_or_default()
+        }
+    }
+}
+
+/// Queries, keys, values and output.
+fn attention(model: &ModelSpec) -> Size {
+    let (d, q) = (u64::from(model.dim), model.attention_dim());
+    Size::new(4 * d * q, if model.attention_bias { 3 * q + d } else { 0 })
+}
+
+/// A feed-forward sublayer of inner width `f`; gated ones have a second inner map.
+fn feed_forward(model: &ModelSpec, f: u64) -> Size {
+    let d = u64::from(model.dim);
+    let inner = if model.activation.is_gated() { 2 } else { 1 };
+    Size::new((inner + 1) * d * f, if model.ffn_bias { inner * f + d } else { 0 })
+}
+
+fn norm(model: &ModelSpec) -> Size {
+    Size::new(0, model.normalisation.parameters(model.dim.into()))
+}
+
+fn encoder_layer(model: &ModelSpec) -> Size {
+    attention(model) + feed_forward(model, model.ffn.into()) + norm(model).times(2)
+}
+
+fn decoder_layer(model: &ModelSpec) -> Size {
+    attention(model).times(2) + feed_forward(model, model.ffn.into()) + norm(model).times(3)
+}
+
+fn adapter(model: &ModelSpec, spec: &AdapterSpec) -> Size {
+    let (d, q) = (u64::from(model.dim), model.attention_dim());
+    let bottleneck = |b: u32| Size::new(2 * d * u64::from(b), u64::from(b) + d);
+    let layer = match spec.kind {
+        AdapterKind::Lora { rank, on, .. } => {
+            let (rank, maps) = match on {
+                LoraPlace::FeedForward => (u64::from(rank), 2 * d),
+                LoraPlace::Attention => (u64::from(rank), 2 * (d + q)),
+            };
+            Size::new(rank * maps, 0)
+        }
+        AdapterKind::Pfeiffer { hidden } => bottleneck(hidden),
+        AdapterKind::Houlsby { hidden } => bottleneck(hidden).times(2),
+        AdapterKind::Bapna { hidden } => bottleneck(hidden) + Size::new(0, 2 * d),
+        AdapterKind::Ff { hidden } => feed_forward(model, hidden.into()) + norm(model),
+        AdapterKind::Prefix { length } => {
+            let attentions = if spec.side == StackSide::Encoder { 1 } else { 2 };
+            Size::new(0, attentions * 2 * u64::from(length) * q)
+        }
+    };
+    layer.times(spec.layers.len() as u64)
+}
+
+fn bridge(model: &ModelSpec, spec: &BridgeSpec) -> Size {
+    let (d, u, r) = (u64::from(model.dim), u64::from(spec.hidden), u64::from(spec.fixed));
+    let parameters = spec.normalisation.map_or(0, |kind| kind.parameters(d));
+    let norm = Size::new(0, parameters);
+    let layer = |layer: &BridgeLayer| match layer {
+        BridgeLayer::Lin => Size::new(d * u + u * r, u + r) + norm,
+        BridgeLayer::Simple => Size::new(d * u + d * d, r * u + u + d) + norm,
+        BridgeLayer::Transformer => {
+            attention(model) + feed_forward(model, model.ffn.into()) + norm.times(2)
+        }
+        BridgeLayer::Perceiver => {
+            let half = attention(model) + feed_forward(model, model.ffn.into()) + norm.times(2);
+            half.times(2) + Size::new(0, r * d)
+        }
+        BridgeLayer::FeedForward => Size::new(2 * d * u, u + d) + norm,
+    };
+    spec.layers.iter().map(layer).sum()
+}
+
+/// Numbers that the backward pass needs of one token in a module: per layer inputs, normalised inputs, queries, keys, values,
+/// attention output and dropout (`6d + 4q`, with cross-attention `8d + 6q`) and the inner feed-forward activations (`4f`, gated
+/// `6f`); of bottlenecks their input, output and twice their inside.
+pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
+    let (d, q, f) = (u64::from(model.dim), model.attention_dim(), u64::from(model.ffn));
+    let inner = |f: u64| (if model.activation.is_gated() { 6 } else { 4 }) * f;
+    let encoder_layer = 6 * d + 4 * q + inner(f);
+    match kind {
+        ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * encoder_layer,
+        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (8 * d + 6 * q + inner(f)),
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            let Some(spec) = spec else { return 0 };
+            let bottleneck = |b: u32| 2 * d + 2 * u64::from(b);
+            let layer = match spec.kind {
+                AdapterKind::Lora { rank: b, .. }
+                | AdapterKind::Pfeiffer { hidden: b }
+                | AdapterKind::Bapna { hidden: b } => bottleneck(b),
+                AdapterKind::Houlsby { hidden } => 2 * bottleneck(hidden),
+                AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
+                AdapterKind::Prefix { .. } => 0,
+            };
+            spec.layers.len() as u64 * layer
+        }
+        ModuleKind::Bridge => {
+            let Some(spec) = &model.bridge else { return 0 };
+            let layer = |layer: &BridgeLayer| match layer {
+                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => {
+                    2 * d + 2 * u64::from(spec.hidden)
+                }
+                BridgeLayer::Transformer => encoder_layer,
+                BridgeLayer::Perceiver => 2 * encoder_layer,
+            };
+            spec.layers.iter().map(layer).sum()
+        }
+    }
+}

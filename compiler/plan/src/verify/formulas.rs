@@ -1,0 +1,220 @@
+//! Sizes and costs of modules by the formulas of docs/plan-format.md, written down a second time: the planner has its own.
+
+use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
+use crate::model::{ModelSpec, ModuleKind, Normalisation, Positions};
+use crate::plan::{Plan, TaskSpec};
+
+/// Widths that the formulas need.
+#[derive(Clone, Copy)]
+struct Widths<'a> {
+    model: &'a ModelSpec,
+    d: u128,
+    q: u128,
+}
+
+impl<'a> Widths<'a> {
+    fn new(model: &'a ModelSpec) -> Self {
+        Self { model, d: model.dim.into(), q: u128::from(model.heads) * u128::from(model.head_dim) }
+    }
+
+    fn attention_bias(self) -> u128 {
+        if self.model.attention_bias { 3 * self.q + self.d } else { 0 }
+    }
+
+    /// Weights of the maps of a feed-forward sublayer of inner width `f`.
+    fn feed_forward(self, f: u128) -> u128 {
+        (if self.model.activation.is_gated() { 3 } else { 2 }) * self.d * f
+    }
+
+    fn feed_forward_bias(self, f: u128) -> u128 {
+        let inner = if self.model.activation.is_gated() { 2 * f } else { f };
+        if self.model.ffn_bias { inner + self.d } else { 0 }
+    }
+
+    fn norm(self, kind: Normalisation) -> u128 {
+        match kind {
+            Normalisation::LayerNorm => 2 * self.d,
+            Normalisation::Rms => self.d,
+            Normalisation::RmsPlain => 0,
+        }
+    }
+
+    /// Weights and all parameters of a layer with so many attentions.
+    fn layer(self, attentions: u128) -> (u128, u128) {
+        let f = u128::from(self.model.ffn);
+        let weights = attentions * 4 * self.d * self.q + self.feed_forward(f);
+        let norms = (attentions + 1) * self.norm(self.model.normalisation);
+        let biases = attentions * self.attention_bias() + self.feed_forward_bias(f);
+        (weights, weights + biases + norms)
+    }
+
+    /// Weights and all parameters of one adapted layer.
+    fn adapter(self, spec: &AdapterSpec) -> (u128, u128) {
+        let (d, q) = (self.d, self.q);
+        let bottleneck = |b: u32| (2 * d * u128::from(b), u128::from(b) + d);
+        match spec.kind {
+            AdapterKind::Lora { rank, on: LoraPlace::FeedForward, .. } => {
+                let weights = 2 * d * u128::from(rank);
+                (weights, weights)
+            }
+            AdapterKind::Lora { rank, on: LoraPlace::Attention, .. } => {
+                let weights = 2 * u128::from(rank) * (d + q);
+                (weights, weights)
+            }
+            AdapterKind::Pfeiffer { hidden } => {
+                let (weights, biases) = bottleneck(hidden);
+                (weights, weights + biases)
+            }
+            AdapterKind::Houlsby { hidden } => {
+                let (weights, biases) = bottleneck(hidden);
+                (2 * weights, 2 * (weights + biases))
+            }
+            AdapterKind::Bapna { hidden } => {
+                let (weights, biases) = bottleneck(hidden);
+                (weights, weights + biases + 2 * d)
+            }
+            AdapterKind::Ff { hidden } => {
+                let f = u128::from(hidden);
+                let weights = self.feed_forward(f);
+                let norm = self.norm(self.model.normalisation);
+                (weights, weights + self.feed_forward_bias(f) + norm)
+            }
+            AdapterKind::Prefix { length } => {
+                let attentions = match spec.side {
+                    StackSide::Encoder => 1,
+                    StackSide::Decoder => 2,
+                };
+                (0, attentions * 2 * u128::from(length) * q)
+            }
+        }
+    }
+
+    /// Weights and all parameters of a bridge.
+    fn bridge(self, spec: &BridgeSpec) -> (u128, u128) {
+        let (d, u, r) = (self.d, u128::from(spec.hidden), u128::from(spec.fixed));
+        let norm = spec.normalisation.map_or(0, |kind| self.norm(kind));
+        let f = u128::from(self.model.ffn);
+        let attention = (4 * d * self.q, self.attention_bias());
+        let feed_forward = (self.feed_forward(f), self.feed_forward_bias(f));
+        spec.layers.iter().fold((0, 0), |(weights, all), layer| {
+            let (own, more) = match layer {
+                BridgeLayer::Lin => (d * u + u * r, u + r + norm),
+                BridgeLayer::Simple => (d * u + d * d, r * u + u + d + norm),
+                BridgeLayer::Transformer => {
+                    (attention.0 + feed_forward.0, attention.1 + feed_forward.1 + 2 * norm)
+                }
+                BridgeLayer::Perceiver => (
+                    2 * (attention.0 + feed_forward.0),
+                    r * d + 2 * (attention.1 + feed_forward.1) + 4 * norm,
+                ),
+                BridgeLayer::FeedForward => (2 * d * u, u + d + norm),
+            };
+            (weights + own, all + own + more)
+        })
+    }
+}
+
+/// Weights that every token meets, and all parameters; none when the vocabulary or the adapter does not exist.
+fn sizes(plan: &Plan, kind: &ModuleKind) -> Option<(u128, u128)> {
+    let widths = Widths::new(&plan.model);
+    let rows = |vocabulary: &str| plan.vocabularies.get(vocabulary).map(|v| u128::from(v.size()));
+    let closing = |closed: bool| if closed { widths.norm(plan.model.normalisation) } else { 0 };
+    Some(match kind {
+        ModuleKind::Embedding { vocabulary } => {
+            let positions = match plan.model.positions {
+                Positions::Learned { length } => u128::from(length),
+                Positions::Sinusoidal | Positions::Rotary { .. } | Positions::None => 0,
+            };
+            (0, (rows(vocabulary)? + positions) * widths.d)
+        }
+        ModuleKind::Head { vocabulary } => (0, rows(vocabulary)? * widths.d),
+        ModuleKind::EncoderStack { layers, closed } => {
+            let (weights, all) = widths.layer(1);
+            (u128::from(*layers) * weights, u128::from(*layers) * all + closing(*closed))
+        }
+        ModuleKind::DecoderStack { layers, closed } => {
+            let (weights, all) = widths.layer(2);
+            (u128::from(*layers) * weights, u128::from(*layers) * all + closing(*closed))
+        }
+        ModuleKind::Adapter { adapter } => {
+            let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter)?;
+            let (weights, all) = widths.adapter(spec);
+            let layers = spec.layers.len() as u128;
+            (layers * weights, layers * all)
+        }
+        ModuleKind::Bridge => widths.bridge(plan.model.bridge.as_ref()?),
+    })
+}
+
+/// All parameters of a module; none when its vocabulary or adapter does not exist.
+pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
+    sizes(plan, kind).map(|(_, all)| all)
+}
+
+/// Operations of training on one token of each side: two a weight forward, two for the gradient of what came in, and two
+/// for the weight's own unless it is frozen. The output's matrix counts as trained.
+pub(crate) fn token_flops(plan: &Plan, task: &TaskSpec) -> u128 {
+    let specs = task.path().filter_map(|name| plan.modules.get(name));
+    let modules: u128 = specs
+        .map(|spec| {
+            let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
+            weights * if spec.frozen { 4 } else { 6 }
+        })
+        .sum();
+    modules + 6 * u128::from(plan.model.dim) * target_vocabulary(plan, task)
+}
+
+/// Numbers that the backward pass needs of one token of each side.
+pub(crate) fn token_numbers(plan: &Plan, task: &TaskSpec) -> u128 {
+    let Widths { d, q, .. } = Widths::new(&plan.model);
+    let inner = |f: u128| (if plan.model.activation.is_gated() { 6 } else { 4 }) * f;
+    let f = u128::from(plan.model.ffn);
+    let (encoder_layer, decoder_layer) = (6 * d + 4 * q + inner(f), 8 * d + 6 * q + inner(f));
+    let specs = task.path().filter_map(|name| plan.modules.get(name));
+    let modules: u128 = specs
+        .map(|spec| match &spec.kind {
+            ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
+            ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
+            ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * decoder_layer,
+            ModuleKind::Adapter { adapter } => {
+                let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter);
+                spec.map_or(0, |spec| {
+                    let layer = match spec.kind {
+                        AdapterKind::Lora { rank, .. } => 2 * d + 2 * u128::from(rank),
+                        AdapterKind::Pfeiffer { hidden } | AdapterKind::Bapna { hidden } => {
+                            2 * d + 2 * u128::from(hidden)
+                        }
+                        AdapterKind::Houlsby { hidden } => 4 * d + 4 * u128::from(hidden),
+                        AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
+                        AdapterKind::Prefix { .. } => 0,
+                    };
+                    spec.layers.len() as u128 * layer
+                })
+            }
+            ModuleKind::Bridge => plan.model.bridge.as_ref().map_or(0, |bridge| {
+                let u = u128::from(bridge.hidden);
+                let layers = bridge.layers.iter().map(|layer| match layer {
+                    BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => {
+                        2 * d + 2 * u
+                    }
+                    BridgeLayer::Transformer => encoder_layer,
+                    BridgeLayer::Perceiver => 2 * encoder_layer,
+                });
+                layers.sum()
+            }),
+        })
+        .sum();
+    modules + 2 * d + 3 * target_vocabulary(plan, task)
+}
+
+fn target_vocabulary(plan: &Plan, task: &TaskSpec) -> u128 {
+    let spec = plan.vocabularies.get(&task.target_vocabulary);
+    spec.map_or(0, |spec| u128::from(spec.size()))
+}
+
+/// Bytes of state of a module with so many parameters: the parameter; unless it is frozen its gradient, the optimiser's
+/// numbers, and the sum of gradients over lanes, which is twice as wide.
+pub(crate) fn state_bytes(plan: &Plan, parameters: u128, frozen: bool) -> u128 {
+    let numbers = if frozen { 1 } else { 4 + u128::from(plan.training.optimizer.moments()) };
+    parameters * numbers * u128::from(plan.training.precision.parameter_bytes())
+}
