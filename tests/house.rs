@@ -108,8 +108,11 @@ fn crates_depend_as_drawn() {
         ("compiler/text/Cargo.toml", &["mmc-plan"][..]),
         ("compiler/place/Cargo.toml", &[][..]),
         ("compiler/core/Cargo.toml", &["mmc-plan", "mmc-syntax"][..]),
-        ("compiler/mammoth/Cargo.toml", &["mmc-syntax"][..]),
-        ("compiler/cli/Cargo.toml", &["mmc-core", "mmc-plan", "mmc-syntax", "mmc-text"][..]),
+        ("compiler/mammoth/Cargo.toml", &["mmc-core", "mmc-place", "mmc-syntax"][..]),
+        (
+            "compiler/cli/Cargo.toml",
+            &["mmc-core", "mmc-mammoth", "mmc-plan", "mmc-syntax", "mmc-text"][..],
+        ),
         ("compiler/xtask/Cargo.toml", &[][..]),
         ("runtime/Cargo.toml", &["mmc-plan", "mmc-text", "tch"][..]),
     ]);

@@ -7,6 +7,7 @@ mod golden;
 mod groups;
 mod house;
 mod laws;
+mod mammoth;
 mod oracle;
 mod registry;
 mod support;

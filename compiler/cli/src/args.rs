@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, curriculum, diff, emit, eval, explain, fmt, groups, index, passes, plan, run, synth,
-    tokenizer, translate,
+    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, plan, run,
+    synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Index(index::Arguments),
     /// Write a plan for another program: a batch script, a graph
     Emit(emit::Arguments),
+    /// Run a stage of MAMMOTH's configuration compiler, in its place
+    Mammoth(Box<mammoth::Arguments>),
     /// Write parallel corpora of artificial languages in families
     Synth(synth::Arguments),
     /// Make tokenizers
@@ -67,6 +69,7 @@ impl Command {
             Self::Groups(arguments) => groups::run(&arguments),
             Self::Index(arguments) => index::run(&arguments),
             Self::Emit(arguments) => emit::run(&arguments),
+            Self::Mammoth(arguments) => mammoth::run(*arguments),
             Self::Synth(arguments) => synth::run(&arguments),
             Self::Tokenizer(command) => tokenizer::run(&command),
             Self::Run(arguments) => run::run(&arguments),

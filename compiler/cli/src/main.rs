@@ -18,6 +18,7 @@ mod fmt;
 mod groups;
 mod index;
 mod launch;
+mod mammoth;
 mod output;
 mod passes;
 mod plan;

@@ -4,6 +4,7 @@ mod cli;
 mod corpus;
 mod emit;
 mod lint;
+mod mammoth;
 mod model;
 mod place;
 mod plan;
@@ -56,6 +57,7 @@ const STAGES: &[(&str, &[Row])] = &[
     ("emit", emit::ROWS),
     ("text", text::ROWS),
     ("yaml", yaml::ROWS),
+    ("mammoth", mammoth::ROWS),
     ("cli", cli::CLI),
     ("run", cli::RUN),
 ];

@@ -1,6 +1,21 @@
 //! MAMMOTH's configurations, read, changed and written as its own tools do.
 //!
-//! [`yaml`] reads YAML 1.1 with the place of every key and value and writes the bytes that PyYAML's `safe_dump` writes;
-//! see `docs/decisions/0005-mammoth-crate.md`.
+//! [`yaml`] reads YAML 1.1 with the place of every key and value and writes the bytes that PyYAML's `safe_dump` writes.
+//! [`Stage`] is a stage of MAMMOTH's configuration compiler: the same keys from the same files, byte for byte; where the peer is
+//! wrong, what its documentation says, with a warning, unless [`Flags::bug_for_bug`]. Files are seen through [`Files`] alone.
+//! See `docs/decisions/0005-mammoth-crate.md` and `docs/mammoth.md`.
 
+mod error;
+mod files;
+mod flags;
+mod job;
+mod stage;
+mod template;
+mod warning;
 pub mod yaml;
+
+pub use error::MammothError;
+pub use files::{Addition, Files, Lines, Uncounted};
+pub use flags::Flags;
+pub use stage::{Outcome, Stage};
+pub use warning::MammothWarning;

@@ -13,6 +13,8 @@ pub struct Count {
     pub lines: u64,
     /// Bytes after decompression.
     pub bytes: u64,
+    /// Whether the last line has no line end.
+    pub ends_open: bool,
 }
 
 /// Counts the lines and the decompressed bytes of a plain, gzip or zstd file.
@@ -36,6 +38,7 @@ pub fn count(path: impl AsRef<Path>) -> Result<Count, TextError> {
         let used = available.len();
         bytes.consume(used);
     }
+    total.ends_open = open_line;
     total.lines += u64::from(open_line);
     Ok(total)
 }
@@ -53,7 +56,11 @@ mod tests {
             let path = folder.path().join("x");
             std::fs::write(&path, text).unwrap();
             let bytes = text.len() as u64;
-            assert_eq!(count(&path).unwrap(), Count { lines, bytes }, "{text:?}");
+            assert_eq!(
+                count(&path).unwrap(),
+                Count { lines, bytes, ends_open: text.ends_with('a') || text.ends_with('b') },
+                "{text:?}"
+            );
         }
     }
 
@@ -66,7 +73,7 @@ mod tests {
         gz.write_all("a line\n".repeat(900).as_bytes()).unwrap();
         let whole = gz.finish().unwrap();
         std::fs::write(&path, &whole).unwrap();
-        assert_eq!(count(&path).unwrap(), Count { lines: 900, bytes: 6300 });
+        assert_eq!(count(&path).unwrap(), Count { lines: 900, bytes: 6300, ends_open: false });
         std::fs::write(&path, &whole[..whole.len() - 4]).unwrap();
         assert!(matches!(count(&path), Err(TextError::Damaged { .. })));
     }

@@ -1,6 +1,7 @@
 //! The tree of a YAML document: nodes by id, with their places.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mmc_syntax::Span;
@@ -219,6 +220,57 @@ impl Tree {
             entries.sort_by(|(a, _), (b, _)| compare(self.value(*a), self.value(*b)));
         }
         entries
+    }
+
+    /// A copy of a node and of all below it, as Python's `deepcopy` makes it: what is shared below it is shared in the copy.
+    pub fn deep_copy(&mut self, id: Id) -> Id {
+        self.copy_node(id, &mut BTreeMap::new())
+    }
+
+    fn copy_node(&mut self, id: Id, made: &mut BTreeMap<Id, Id>) -> Id {
+        if let Some(copy) = made.get(&id) {
+            return *copy;
+        }
+        let value = match self.value(id).clone() {
+            Value::List(items) => {
+                Value::List(items.into_iter().map(|item| self.copy_node(item, made)).collect())
+            }
+            Value::Map(entries) => {
+                let pair = |(key, value)| (self.copy_node(key, made), self.copy_node(value, made));
+                Value::Map(entries.into_iter().map(pair).collect())
+            }
+            scalar @ (Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Time(_)) => scalar,
+        };
+        let copy = self.add(value, self.span(id));
+        made.insert(id, copy);
+        copy
+    }
+
+    /// A copy of a node of another tree, without places there.
+    pub fn copy_from(&mut self, other: &Self, id: Id) -> Id {
+        let value = match other.value(id) {
+            Value::List(items) => {
+                Value::List(items.iter().map(|item| self.copy_from(other, *item)).collect())
+            }
+            Value::Map(entries) => {
+                let pair = |(key, value): &(Id, Id)| {
+                    (self.copy_from(other, *key), self.copy_from(other, *value))
+                };
+                Value::Map(entries.iter().map(pair).collect())
+            }
+            scalar @ (Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Time(_)) => scalar.clone(),
+        };
+        self.add(value, Span::default())
     }
 
     fn node(&self, id: Id) -> &Node {
