@@ -88,6 +88,21 @@ fn machine_formats_go_to_standard_output_alone() {
 }
 
 #[test]
+fn levels_of_lints_have_one_word_and_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.mmc"), "experiment a { }\n").unwrap();
+    for (flags, says) in [
+        (["--deny", "idle_rnk"].as_slice(), "did you mean `mmc::lint::idle_rank`?"),
+        (&["--deny", "idle_rank", "--allow", "mmc::lint::idle_rank"], "two levels"),
+        (&["--allow", "mmc::resolve::unknown_name"], "there is no such lint"),
+    ] {
+        let (status, _, err) = run(folder.path(), &[&["check", "a.mmc"], flags].concat());
+        assert_eq!(status, 2, "{err}");
+        assert!(err.contains(says), "{err}");
+    }
+}
+
+#[test]
 fn nothing_of_torch_is_linked() {
     let listed = Command::new("ldd").arg(env!("CARGO_BIN_EXE_mmc")).output();
     let Ok(listed) = listed else { return };

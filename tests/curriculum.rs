@@ -140,7 +140,7 @@ fn eu37(schedule: &str) -> Plan {
     let index = fs::read_to_string(root().join("golden/eu37/index.yaml")).unwrap();
     let index = CorpusIndex::from_yaml(&index).unwrap();
     let world = Indexed { sources: &sources, index: &index };
-    compile("main.mmc", &[], &world, Options::default()).plan.unwrap()
+    compile("main.mmc", &[], &world, &Options::default()).plan.unwrap()
 }
 
 /// Bytes of gradients that a step sums, the mean over some steps.

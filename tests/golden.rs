@@ -27,7 +27,12 @@ fn examples() -> Vec<String> {
 }
 
 fn compiled(name: &str, world: &dyn World) -> Compilation {
-    compile(&format!("examples/{name}.mmc"), &[], world, Options { trace: true })
+    compile(
+        &format!("examples/{name}.mmc"),
+        &[],
+        world,
+        &Options { trace: true, ..Options::default() },
+    )
 }
 
 fn blesses() -> bool {

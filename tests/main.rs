@@ -10,5 +10,6 @@ mod laws;
 mod mammoth;
 mod oracle;
 mod registry;
+mod sarif;
 mod support;
 mod ui;

@@ -51,6 +51,6 @@ pub(crate) fn resolved(world: &TestWorld, entry: &str, params: &[(String, String
 /// Compiles `entry` of a world.
 pub(crate) fn planned(world: &TestWorld, entry: &str, params: &[(String, String)]) -> Outcome {
     let Compilation { plan, findings, sources, .. } =
-        compile(entry, params, world, Options::default());
+        compile(entry, params, world, &Options::default());
     Outcome { experiment: None, plan, findings, sources }
 }

@@ -1,9 +1,10 @@
 //! Findings of a compilation, in the order in which they are shown: by file, place, code; the same once.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use miette::{Diagnostic, LabeledSpan, Severity, SourceCode};
 use mmc_core::diagnostics::Finding;
+use mmc_core::registry;
 use mmc_syntax::{SourceMap, Span};
 use serde_json::{Value, json};
 
@@ -166,7 +167,7 @@ impl Findings {
             self.found.iter().map(|finding| code(finding.as_ref())).collect();
         rules.sort_unstable();
         rules.dedup();
-        let rules: Vec<Value> = rules.into_iter().map(|rule| json!({ "id": rule })).collect();
+        let rules: Vec<Value> = rules.into_iter().map(|rule| sarif_rule(&rule)).collect();
         let results: Vec<Value> =
             self.found.iter().map(|finding| self.sarif_result(finding.as_ref())).collect();
         json!({
@@ -189,7 +190,7 @@ impl Findings {
         }
         let location = |place: &Place| {
             json!({ "physicalLocation": {
-                "artifactLocation": { "uri": place.file },
+                "artifactLocation": { "uri": uri(&place.file) },
                 "region": {
                     "startLine": place.start.0, "startColumn": place.start.1,
                     "endLine": place.end.0, "endColumn": place.end.1,
@@ -204,6 +205,34 @@ impl Findings {
             "locations": first, "relatedLocations": others,
         })
     }
+}
+
+/// A code with what the registry says of it.
+fn sarif_rule(code: &str) -> Value {
+    registry::find(code).map_or_else(
+        || json!({ "id": code }),
+        |row| {
+            json!({
+                "id": code,
+                "shortDescription": { "text": row.title },
+                "fullDescription": { "text": row.meaning },
+                "help": { "text": registry::explain(row) },
+            })
+        },
+    )
+}
+
+/// A path as a relative reference: bytes that it may not hold are escaped.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~:+@,".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
 }
 
 /// A finding together with its sources.

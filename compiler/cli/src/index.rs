@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let disk = Disk::new();
     let recorder = Recorder::new(&disk);
     let options = Options::default();
-    let done = program::compile(&arguments.file, &arguments.params, &recorder, &disk, options)?;
+    let done = program::compile(&arguments.file, &arguments.params, &recorder, &disk, &options)?;
     let index = recorder.into_index();
     let findings = Findings::new(done.findings, done.sources);
     if done.plan.is_none() {

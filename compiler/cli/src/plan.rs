@@ -83,7 +83,8 @@ fn stages(arguments: &Arguments) -> Result<Exit, Stop> {
         }
         .into());
     }
-    let compiled = arguments.program.source.compile(file, Options { trace: true })?;
+    let compiled =
+        arguments.program.source.compile(file, &Options { trace: true, ..Options::default() })?;
     compiled.findings.show();
     let mut before = "";
     for StageText { name, why, text } in &compiled.stages {

@@ -62,13 +62,13 @@ impl ProgramArguments {
             }
             return read_plan(&self.file);
         }
-        self.source.compile(&self.file, Options::default())?.shown()
+        self.source.compile(&self.file, &Options::default())?.shown()
     }
 }
 
 impl SourceArguments {
     /// Compiles a source.
-    pub(crate) fn compile(&self, file: &Path, options: Options) -> Result<Compiled, Stop> {
+    pub(crate) fn compile(&self, file: &Path, options: &Options) -> Result<Compiled, Stop> {
         let (disk, index) = (Disk::new(), self.read_index()?);
         let indexed = index.as_ref().map(|index| Indexed { sources: &disk, index });
         let world = indexed.as_ref().map_or(&disk as &dyn World, |world| world);
@@ -120,7 +120,7 @@ pub(crate) fn compile(
     params: &[(String, String)],
     world: &dyn World,
     disk: &Disk,
-    options: Options,
+    options: &Options,
 ) -> Result<Compilation, Stop> {
     let entry = readable(file)?;
     let mut compilation = mmc_core::compile(entry, params, world, options);

@@ -66,7 +66,7 @@ fn train_all(arguments: &Arguments) -> Result<Exit, Stop> {
     let experiment = resolve(arguments, &disk)?;
     let world = Untrained { disk: &disk, experiment: &experiment };
     let done =
-        program::compile(&arguments.file, &arguments.params, &world, &disk, Options::default())?;
+        program::compile(&arguments.file, &arguments.params, &world, &disk, &Options::default())?;
     let Some(plan) = done.plan else {
         Findings::new(done.findings, done.sources).show();
         return Ok(Exit::FINDINGS);

@@ -1,12 +1,14 @@
 //! The pipeline: all stages in order, what they reported, and on request what each made.
 
+use std::collections::BTreeMap;
+
 use mmc_plan::Plan;
 use mmc_plan::replay::replay;
 use mmc_plan::verify::verify;
 use mmc_syntax::source::SourceMap;
 
 use crate::diagnostics::{Diagnostics, Finding, Halt};
-use crate::ir::experiment::Experiment;
+use crate::ir::experiment::{Experiment, LintLevel};
 use crate::ir::module::Program;
 use crate::ir::print;
 use crate::world::World;
@@ -36,11 +38,13 @@ pub static STAGES: &[Stage] = &[
     Stage { name: "lower", why: "placement to plan: ranks, communicators, estimates, digest" },
 ];
 
-/// What to keep besides the plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What to keep besides the plan, and what the command line says of lints.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Keep the text of every stage and pass.
     pub trace: bool,
+    /// Levels of lints by code, over those of the file.
+    pub levels: BTreeMap<String, LintLevel>,
 }
 
 /// What a stage or pass made.
@@ -74,12 +78,16 @@ pub fn compile(
     entry: &str,
     params: &[(String, String)],
     world: &dyn World,
-    options: Options,
+    options: &Options,
 ) -> Compilation {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
     let mut trace = Trace { on: options.trace, stages: Vec::new() };
-    let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics)
-        .and_then(|experiment| plan(&experiment, world, &mut diagnostics, &mut trace));
+    let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics).and_then(
+        |mut experiment| {
+            experiment.lints.extend(options.levels.clone());
+            plan(&experiment, world, &mut diagnostics, &mut trace)
+        },
+    );
     let findings = diagnostics.into_findings();
     Compilation { plan: plan.ok(), findings, sources, stages: trace.stages }
 }

@@ -2,10 +2,31 @@
 //!
 //! Each has a level of its own that the file may change: `lint { deny = [...] warn = [...] allow = [...] }`.
 
-mod corpora;
-mod curriculum;
-mod modules;
+mod batch_below_longest;
+mod corpus_repeated;
+mod group_named_like_language;
+mod idle_rank;
+mod learning_rate;
+mod macro_language;
+mod memory_tight;
+mod never_validated;
+mod retired_code;
+mod script_mismatch;
+mod single_task_module;
+mod target_untold;
+mod temperature_above_one;
+mod test_leak;
+mod thin_support;
+mod transform_order;
+mod unsampled_task;
+mod unused_corpus;
+mod unused_group;
+mod unused_language;
+mod unused_tokenizer;
+mod warmup_longer_than_training;
+mod zero_shot_unconnected;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, Severity};
@@ -56,43 +77,35 @@ const fn warning(
     Lint { code, level: LintLevel::Warn, is_note: false, docs, run }
 }
 
+const fn note(code: &'static str, docs: &'static str, run: fn(&Subject<'_>) -> Vec<Found>) -> Lint {
+    Lint { code, level: LintLevel::Warn, is_note: true, docs, run }
+}
+
 /// All lints, in order of code.
 pub static LINTS: &[Lint] = &[
-    warning(
-        "mmc::lint::corpus_repeated",
-        "a corpus is read more often than text can teach",
-        curriculum::corpus_repeated,
-    ),
-    warning("mmc::lint::idle_rank", "a device has nothing to do", curriculum::idle_rank),
-    warning(
-        "mmc::lint::single_task_module",
-        "a shared module is used by one task alone",
-        modules::single_task_module,
-    ),
-    warning(
-        "mmc::lint::unsampled_task",
-        "a task is so rare that it may never run",
-        curriculum::unsampled_task,
-    ),
-    warning("mmc::lint::unused_corpus", "no task reads a corpus", corpora::unused_corpus),
-    warning(
-        "mmc::lint::unused_group",
-        "no language of a group is in a task",
-        corpora::unused_group,
-    ),
-    warning("mmc::lint::unused_tokenizer", "no task uses a tokenizer", corpora::unused_tokenizer),
-    warning(
-        "mmc::lint::warmup_longer_than_training",
-        "the learning rate never reaches its peak",
-        curriculum::warmup_longer_than_training,
-    ),
-    Lint {
-        code: "mmc::lint::zero_shot_unconnected",
-        level: LintLevel::Warn,
-        is_note: true,
-        docs: "the modules of a direction exist, but were never trained together",
-        run: modules::zero_shot_unconnected,
-    },
+    batch_below_longest::LINT,
+    corpus_repeated::LINT,
+    group_named_like_language::LINT,
+    idle_rank::LINT,
+    learning_rate::LINT,
+    macro_language::LINT,
+    memory_tight::LINT,
+    never_validated::LINT,
+    retired_code::LINT,
+    script_mismatch::LINT,
+    single_task_module::LINT,
+    target_untold::LINT,
+    temperature_above_one::LINT,
+    test_leak::LINT,
+    thin_support::LINT,
+    transform_order::LINT,
+    unsampled_task::LINT,
+    unused_corpus::LINT,
+    unused_group::LINT,
+    unused_language::LINT,
+    unused_tokenizer::LINT,
+    warmup_longer_than_training::LINT,
+    zero_shot_unconnected::LINT,
 ];
 
 /// What a lint found, before its level makes it a finding.
@@ -101,7 +114,7 @@ pub(crate) struct Found {
     message: String,
     label: &'static str,
     span: Span,
-    help: &'static str,
+    help: Cow<'static, str>,
 }
 
 /// Runs all lints that the file does not allow.
@@ -146,7 +159,7 @@ impl Diagnostic for LintFinding {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.found.help))
+        Some(Box::new(&self.found.help))
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -1,46 +1,21 @@
-//! Sharing that does not share, and paths that were never trained as a whole.
+//! The modules of a direction exist, but were never trained together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use mmc_plan::{ModuleKind, Sharing};
-use mmc_syntax::source::Span;
+use mmc_plan::Sharing;
 
-use super::{Found, Subject, counted, listed};
+use super::{Found, Lint, Subject, counted, listed, note};
 
 /// Directions that are looked at, at most: the rest of a very large matrix is left out.
 const MOST_DIRECTIONS: usize = 40_000;
 
-pub(super) fn single_task_module(subject: &Subject<'_>) -> Vec<Found> {
-    if subject.table.tasks.len() < 2 {
-        return Vec::new();
-    }
-    let mut lonely: BTreeMap<Span, Vec<&str>> = BTreeMap::new();
-    for (module, users) in subject.graph.modules.iter().zip(subject.graph.users()) {
-        let is_stack = match module.kind {
-            ModuleKind::EncoderStack { .. } | ModuleKind::DecoderStack { .. } => true,
-            ModuleKind::Embedding { .. }
-            | ModuleKind::Head { .. }
-            | ModuleKind::Adapter { .. }
-            | ModuleKind::Bridge => false,
-        };
-        // A module of one direction is alone on purpose.
-        let is_shared = ![".task.", ".pair."].iter().any(|id| module.name.contains(id));
-        if is_stack && is_shared && users.len() == 1 {
-            lonely.entry(module.span).or_default().push(&module.name);
-        }
-    }
-    lonely
-        .into_iter()
-        .map(|(span, names)| Found {
-            message: format!("{} used by one task alone: {}", counted(names.len(), "module"), listed(&names)),
-            label: "this pattern makes them",
-            span,
-            help: "nothing is transferred through them; share them by a larger group, or write `TASK`",
-        })
-        .collect()
-}
+pub(super) const LINT: Lint = note(
+    "mmc::lint::zero_shot_unconnected",
+    "the modules of a direction exist, but were never trained together",
+    run,
+);
 
-pub(super) fn zero_shot_unconnected(subject: &Subject<'_>) -> Vec<Found> {
+fn run(subject: &Subject<'_>) -> Vec<Found> {
     let (plan, table) = (subject.plan, subject.table);
     let trained: BTreeSet<(&str, &str)> =
         table.tasks.iter().map(|task| (task.source.as_str(), task.target.as_str())).collect();
@@ -77,9 +52,9 @@ pub(super) fn zero_shot_unconnected(subject: &Subject<'_>) -> Vec<Found> {
         label: "not among these pairs",
         span: block.span,
         help: if fully_shared {
-            "they are zero-shot directions: check them before relying on them"
+            "they are zero-shot directions: check them before relying on them".into()
         } else {
-            "they are zero-shot directions without any layers that all languages share: expect little of them"
+            "they are zero-shot directions without any layers that all languages share: expect little of them".into()
         },
     }]
 }
