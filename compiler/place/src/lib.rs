@@ -19,6 +19,7 @@ mod check;
 mod cost;
 mod counts;
 mod infeasible;
+pub mod exact;
 mod instance;
 pub mod mammoth;
 mod objective;

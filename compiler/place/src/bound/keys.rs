@@ -8,18 +8,20 @@ const MOST_KEYS: usize = 18;
 /// Tasks as sets of keys. A module that is in every task of another one is implied by it; every module of a task is one of
 /// its keys or implied by one.
 #[derive(Debug, Clone)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// Per key: its weight, and the modules that it implies.
-    pub(super) implied: Vec<Vec<usize>>,
-    pub(super) weight: Vec<u64>,
+    pub(crate) implied: Vec<Vec<usize>>,
+    pub(crate) weight: Vec<u64>,
+    /// Per key: its module.
+    pub(crate) module: Vec<usize>,
     /// Per task: its keys, ascending.
-    pub(super) of_task: Vec<Vec<usize>>,
+    pub(crate) of_task: Vec<Vec<usize>>,
     /// Per module: its weight.
-    pub(super) module_weight: Vec<u64>,
+    pub(crate) module_weight: Vec<u64>,
 }
 
 impl Keys {
-    pub(super) fn of(instance: &Instance) -> Self {
+    pub(crate) fn of(instance: &Instance) -> Self {
         let (modules, tasks) = (instance.modules(), instance.tasks());
         let mut implied: Vec<Vec<usize>> =
             (0..modules).map(|module| implied(instance, module)).collect();
@@ -51,6 +53,7 @@ impl Keys {
                 .collect(),
             implied: keys.iter().map(|&module| implied[module].clone()).collect(),
             module_weight: instance.weight.clone(),
+            module: keys,
         }
     }
 

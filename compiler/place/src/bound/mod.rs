@@ -12,6 +12,7 @@ mod share;
 mod tests;
 
 pub use cover::Cover;
+pub(crate) use keys::Keys;
 
 use crate::instance::Instance;
 use crate::objective::{Objective, Spread};
@@ -68,6 +69,11 @@ fn by_room(instance: &Instance, places: &[(usize, usize)]) -> u64 {
     let fewest = fewest_places(places);
     let copies = |module| (fewest(instance.tasks_of.of(module).len()).max(1) - 1) as u64;
     (0..instance.modules()).map(|module| instance.weight[module] * copies(module)).sum()
+}
+
+/// What copies on devices cost at least because no device has room for all tasks of a module, without what is fixed.
+pub(crate) fn room_bound(instance: &Instance, spread: &Spread) -> u64 {
+    spread.intra * by_room(instance, &seats(instance).0)
 }
 
 /// How many places a number of tasks needs, the roomiest first.

@@ -1,0 +1,162 @@
+//! Nodes first: the tree places tasks on nodes, and every node whose tasks are known is a problem of its own.
+
+use std::collections::HashMap;
+
+use super::search::{self, Found};
+use crate::bound::{Cover, room_bound};
+use crate::instance::{Instance, narrow};
+use crate::objective::{Objective, Spread};
+use crate::problem::{Balance, Limits, Machine, Module, Problem, Task};
+
+/// What is known of a set of tasks on one node, as weights of all copies on its devices.
+#[derive(Debug, Clone)]
+struct Known {
+    /// No assignment has less.
+    least: u64,
+    /// The assignment that has as much, if found.
+    homes: Option<Vec<u32>>,
+}
+
+/// The problems of nodes.
+pub(super) struct Levels<'a> {
+    instance: &'a Instance,
+    spread: Spread,
+    /// The least that devices pay, wherever tasks are.
+    devices: u64,
+    known: HashMap<Vec<u32>, Known>,
+}
+
+impl<'a> Levels<'a> {
+    /// None when one level is all there is, or limits tie tasks to devices.
+    pub(super) fn new(instance: &'a Instance, spread: Spread) -> Option<Self> {
+        let machine = instance.machine;
+        let is_bound = instance.pinned.iter().any(Option::is_some) || instance.apart_sets > 0;
+        if machine.nodes < 2 || machine.devices_per_node < 2 || is_bound {
+            return None;
+        }
+        let seats: Vec<(usize, usize)> =
+            instance.seats.iter().map(|&(least, most)| (least as usize, most as usize)).collect();
+        let room = seats.iter().map(|&(_, most)| most).max().unwrap_or(0);
+        let cover = Cover::new(instance, room);
+        let devices = spread.intra * cover.over(instance.tasks(), &seats);
+        Some(Self { instance, spread, devices, known: HashMap::new() })
+    }
+
+    /// What devices pay at least.
+    pub(super) fn devices(&self) -> u64 {
+        self.devices
+    }
+
+    /// What nodes and devices may pay to cost less than `known`, first copies included.
+    pub(super) fn limit(&self, known: u64) -> u64 {
+        let held: u64 = self.instance.weight.iter().sum();
+        (known + held * (self.spread.inter + self.spread.intra)).saturating_sub(self.instance.fixed)
+    }
+
+    /// The tables of the upper level: nodes as devices.
+    pub(super) fn upper(&self) -> Instance {
+        let machine = self.instance.machine;
+        let seats = self
+            .instance
+            .seats
+            .chunks(machine.devices_per_node)
+            .map(|node| node.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)));
+        Instance {
+            machine: Machine { nodes: machine.nodes, devices_per_node: 1 },
+            objective: Objective::Spread(Spread { intra: 0, ..self.spread }),
+            seats: seats.collect(),
+            ..self.instance.clone()
+        }
+    }
+
+    /// The cheapest devices of tasks whose nodes are known, if they pay less than `limit`; none when the steps ran out.
+    pub(super) fn place(&mut self, nodes: &[u32], limit: u64, steps: &mut u64) -> Option<Found> {
+        let machine = self.instance.machine;
+        let mut tasks = vec![Vec::new(); machine.nodes];
+        for (task, &node) in nodes.iter().enumerate() {
+            tasks[node as usize].push(narrow(task));
+        }
+        let problems: Vec<Problem> =
+            tasks.iter().enumerate().map(|(node, tasks)| self.problem(node, tasks)).collect();
+        let tables: Vec<Instance> = problems.iter().map(Instance::new).collect();
+        for (tasks, instance) in tasks.iter().zip(&tables) {
+            if !self.known.contains_key(tasks) {
+                let least = instance.fixed + room_bound(instance, &self.spread) + self.once(tasks);
+                self.known.insert(tasks.clone(), Known { least, homes: None });
+            }
+        }
+        let mut homes = vec![0; nodes.len()];
+        let mut sum: u64 = tasks.iter().map(|tasks| self.known[tasks].least).sum();
+        for (node, (tasks, instance)) in tasks.iter().zip(&tables).enumerate() {
+            let before = self.known[tasks].least;
+            if sum >= limit {
+                return Some(Found::Nothing);
+            }
+            if self.known[tasks].homes.is_none() {
+                let once = self.once(tasks);
+                // It may pay what the others leave.
+                let most = limit - (sum - before) - once;
+                let found = search::run(instance, most, *steps);
+                *steps = steps.saturating_sub(found.nodes);
+                if !found.is_proved {
+                    return None;
+                }
+                let least = match &found.homes {
+                    Some(homes) => cost(instance, homes) + once,
+                    None => most + once,
+                };
+                self.known.insert(tasks.clone(), Known { least, homes: found.homes });
+            }
+            let known = &self.known[tasks];
+            sum = sum - before + known.least;
+            let first = narrow(node * machine.devices_per_node);
+            for (&task, &home) in tasks.iter().zip(known.homes.iter().flatten()) {
+                homes[task as usize] = first + home;
+            }
+        }
+        Some(if sum < limit { Found::Better(sum, homes) } else { Found::Nothing })
+    }
+
+    /// What a node pays for the first copy of each of its modules.
+    fn once(&self, tasks: &[u32]) -> u64 {
+        let mut modules: Vec<u32> = tasks
+            .iter()
+            .flat_map(|&task| self.instance.modules_of.of(task as usize))
+            .copied()
+            .collect();
+        modules.sort_unstable();
+        modules.dedup();
+        self.spread.intra
+            * modules.iter().map(|&module| self.instance.weight[module as usize]).sum::<u64>()
+    }
+
+    fn problem(&self, node: usize, tasks: &[u32]) -> Problem {
+        let per_node = self.instance.machine.devices_per_node;
+        let seats = &self.instance.seats[node * per_node..(node + 1) * per_node];
+        let modules = |&task: &u32| {
+            self.instance.modules_of.of(task as usize).iter().map(|&at| at as usize).collect()
+        };
+        Problem {
+            machine: Machine { nodes: 1, devices_per_node: per_node },
+            tasks: tasks.iter().map(modules).map(Task::of).collect(),
+            modules: self
+                .instance
+                .weight
+                .iter()
+                .map(|&weight| Module { weight, memory: 0 })
+                .collect(),
+            limits: Limits {
+                balance: Balance::Within(
+                    seats.iter().map(|&(least, most)| (least as usize, most as usize)).collect(),
+                ),
+                ..Limits::default()
+            },
+            objective: Objective::Spread(Spread { inter: 0, ..self.spread }),
+        }
+    }
+}
+
+/// The cost of an assignment of tables.
+fn cost(instance: &Instance, homes: &[u32]) -> u64 {
+    crate::state::State::of(instance, homes).cost()
+}

@@ -1,0 +1,79 @@
+//! A search that leaves nothing out: the cheapest assignment of a small problem, proved.
+//!
+//! Branch and bound over tasks. The bound of a partial assignment is the cover bound under what is placed: a device that holds
+//! some keys and must reach so many tasks pays at least for the lightest set of keys that has room for as many
+//! ([`completion`]); nodes alike. A task whose every device but one would cost too much is placed at once, one with none ends
+//! the branch. Of devices, and nodes, that are alike and still empty only the first is tried; and a device that was tried for
+//! a task is not tried again for tasks of the same modules.
+
+mod completion;
+mod domain;
+mod levels;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use crate::instance::Instance;
+use crate::objective::Objective;
+
+/// The most devices: sets of them are words.
+const MOST_DEVICES: usize = 64;
+
+/// How a search ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    /// Per task its device, if something cheaper than what was known was found.
+    pub homes: Option<Vec<u32>>,
+    /// What it costs.
+    pub cost: Option<u64>,
+    /// Whether nothing is cheaper than that, or than what was known.
+    pub is_proved: bool,
+    /// Nodes of the tree.
+    pub nodes: u64,
+}
+
+impl Exact {
+    /// Not searched.
+    const NOTHING: Self = Self { homes: None, cost: None, is_proved: false, nodes: 0 };
+
+    /// With what a second search found that knew what this one had found.
+    fn then(self, second: Self) -> Self {
+        Self {
+            homes: second.homes.or(self.homes),
+            cost: second.cost.or(self.cost),
+            is_proved: second.is_proved,
+            nodes: self.nodes + second.nodes,
+        }
+    }
+}
+
+/// Whether the search knows the objective and the limits of a problem.
+pub fn is_solvable(instance: &Instance) -> bool {
+    let Objective::Spread(spread) = &instance.objective else { return false };
+    let has_few = instance.devices() <= MOST_DEVICES && instance.tasks() > 0;
+    let is_plain = spread.tasks.is_free() && spread.ready.is_free() && !instance.ready_everywhere;
+    has_few && is_plain && instance.most_memory.is_none() && instance.most_load.is_none()
+}
+
+/// Searches for an assignment that costs less than `known`, through at most so many nodes.
+///
+/// The problem is one that [`is_solvable`].
+pub fn search(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
+    let Objective::Spread(spread) = instance.objective else {
+        return Exact::NOTHING;
+    };
+    let Some(levels) = levels::Levels::new(instance, spread) else {
+        return search::run(instance, known, most_nodes);
+    };
+    // Most small problems are soon done either way; of others, those whose nodes matter are done nodes first.
+    let mut found = search::run(instance, known, most_nodes / 20);
+    if !found.is_proved {
+        let known = found.cost.unwrap_or(known);
+        found = found.then(search::run_levels(levels, known, most_nodes / 2));
+    }
+    if !found.is_proved {
+        let known = found.cost.unwrap_or(known);
+        found = found.then(search::run(instance, known, most_nodes - most_nodes / 2));
+    }
+    found
+}

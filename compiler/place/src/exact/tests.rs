@@ -1,0 +1,101 @@
+//! The search beside all assignments, and on instances that it proves.
+
+use proptest::prelude::*;
+
+use super::{is_solvable, search};
+use crate::cost::{broken, cost};
+use crate::instance::Instance;
+use crate::objective::Objective;
+use crate::problem::{Balance, Limits, Machine, Module, Problem, Task};
+
+fn cheapest(problem: &Problem) -> Option<u64> {
+    let (tasks, devices) = (problem.tasks.len(), problem.machine.devices());
+    let count = devices.pow(u32::try_from(tasks).expect("few tasks"));
+    let digits = |mut code: usize| -> Vec<usize> {
+        (0..tasks)
+            .map(|_| {
+                let device = code % devices;
+                code /= devices;
+                device
+            })
+            .collect()
+    };
+    let assignments = (0..count).map(digits);
+    assignments
+        .filter(|homes| broken(problem, homes).is_empty())
+        .map(|homes| cost(problem, &homes))
+        .min()
+}
+
+prop_compose! {
+    fn problems()(
+        nodes in 1..4_usize, devices_per_node in 1..4_usize, modules in 1..9_usize,
+    )(
+        tasks in prop::collection::vec(
+            prop::collection::vec(0..modules, 0..4), 1..(if nodes * devices_per_node > 4 { 6 } else { 8 }),
+        ),
+        machine in Just(Machine { nodes, devices_per_node }),
+        modules in prop::collection::vec((0..4_u64).prop_map(|weight| Module { weight, memory: 0 }), modules),
+        balance in prop_oneof![Just(Balance::Even), Just(Balance::Free)],
+        prices in (0..7_u64, 0..3_u64),
+        pin in prop::option::of(0..nodes * devices_per_node),
+        apart in prop::collection::vec(0..8_usize, 0..4),
+    ) -> Problem {
+        let apart = apart.into_iter().filter(|&task| task < tasks.len()).collect();
+        let pins = pin.map(|device| (0, device)).into_iter().collect();
+        Problem {
+            machine,
+            tasks: tasks.into_iter().map(Task::of).collect(),
+            modules,
+            limits: Limits { balance, pins, apart: vec![apart], ..Limits::default() },
+            objective: Objective::spread(prices.0, prices.1),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_proved_is_the_cheapest_of_all(problem in problems(), slack in 0..3_u64) {
+        let instance = Instance::new(&problem);
+        prop_assert!(is_solvable(&instance));
+        let least = cheapest(&problem);
+        let known = least.map_or(1000, |least| least + slack);
+        let found = search(&instance, known, 1_000_000);
+        prop_assert!(found.is_proved);
+        let devices = found.homes.map(|homes| homes.iter().map(|&home| home as usize).collect::<Vec<_>>());
+        let cost = devices.as_ref().map(|devices| cost(&problem, devices));
+        prop_assert_eq!(cost, found.cost);
+        prop_assert_eq!(cost, least.filter(|_| slack > 0 || least.is_none()));
+        if let Some(devices) = devices {
+            prop_assert!(broken(&problem, &devices).is_empty());
+        }
+    }
+}
+
+/// Every ordered pair of some languages.
+fn pairs(languages: usize, nodes: usize, devices_per_node: usize) -> Problem {
+    let pair = |source| (0..languages).map(move |target| (source, target));
+    let tasks = (0..languages).flat_map(pair).filter(|(source, target)| source != target);
+    let tasks = tasks.map(|(source, target)| vec![source, languages + target]).collect();
+    Problem::of(Machine { nodes, devices_per_node }, tasks)
+}
+
+#[test]
+fn tables_of_languages_are_proved() {
+    // The costs that constraint programming proves, or for 6 languages on 2 x 4 finds and can't prove in a minute.
+    for (languages, nodes, per_node, least) in
+        [(4, 2, 2, 28), (5, 2, 2, 40), (6, 2, 2, 42), (6, 2, 4, 52)]
+    {
+        let instance = Instance::new(&pairs(languages, nodes, per_node));
+        let found = search(&instance, least + 1, 1_000_000);
+        assert_eq!((found.is_proved, found.cost), (true, Some(least)), "{languages} languages");
+        let none = search(&instance, least, 1_000_000);
+        assert_eq!((none.is_proved, none.cost), (true, None), "{languages} languages");
+    }
+}
+
+#[test]
+fn a_search_that_runs_out_of_nodes_says_so() {
+    let instance = Instance::new(&pairs(6, 2, 4));
+    assert!(!search(&instance, 52, 50).is_proved);
+}
