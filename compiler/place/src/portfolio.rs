@@ -4,6 +4,7 @@ use crate::anneal::{Schedule, anneal};
 use crate::answer::{Algorithm, Answer, Effort, Infeasible};
 use crate::bound::bound;
 use crate::cost::{broken, cost};
+use crate::exact;
 use crate::infeasible;
 use crate::instance::{Instance, narrow};
 use crate::problem::Problem;
@@ -15,6 +16,9 @@ use crate::window;
 
 /// Steps that even the smallest problem gets.
 const FEWEST_STEPS: u64 = 300_000;
+/// Tasks times devices up to which an answer is proved, and steps that a node of that search counts as.
+const PROVED_SEATS: usize = 240;
+const STEPS_A_NODE: u64 = 50;
 /// Steps for a module of a task from which on all devices are annealed together.
 const ANNEALED_LOOKS: u64 = 6_000;
 
@@ -53,14 +57,35 @@ fn search(problem: &Problem, effort: Effort) -> Option<Answer> {
     let Search { state, algorithm, .. } = search;
     let devices: Vec<usize> = state.homes().iter().map(|&device| device as usize).collect();
     let keeps = broken(problem, &devices).is_empty();
-    keeps.then(|| Answer {
+    let mut answer = keeps.then(|| Answer {
         assignment: devices.iter().map(|&device| problem.machine.place(device)).collect(),
         cost: cost(problem, &devices),
         bound,
         algorithm,
         work: seeding + state.work(),
         seed_cost,
-    })
+    })?;
+    prove(&instance, effort, &mut answer);
+    Some(answer)
+}
+
+/// Proves a small answer the cheapest, or finds a cheaper one.
+fn prove(instance: &Instance, effort: Effort, answer: &mut Answer) {
+    let is_small = instance.tasks() * instance.devices() <= PROVED_SEATS;
+    if answer.is_optimal() || !is_small || !exact::is_solvable(instance) {
+        return;
+    }
+    let found = exact::search(instance, answer.cost, effort.steps() / STEPS_A_NODE);
+    answer.work += found.nodes * STEPS_A_NODE;
+    if let (Some(homes), Some(cost)) = (found.homes, found.cost) {
+        let place = |&device: &u32| instance.machine.place(device as usize);
+        answer.assignment = homes.iter().map(place).collect();
+        answer.cost = cost;
+        answer.algorithm = Algorithm::Exact;
+    }
+    if found.is_proved {
+        answer.bound = answer.cost;
+    }
 }
 
 /// Steps of search: those of the effort, but fewer for a problem so small that they would find nothing more.

@@ -99,3 +99,12 @@ fn a_search_that_runs_out_of_nodes_says_so() {
     let instance = Instance::new(&pairs(6, 2, 4));
     assert!(!search(&instance, 52, 50).is_proved);
 }
+
+#[test]
+fn answers_to_small_problems_are_proved() {
+    for problem in [pairs(4, 2, 4), pairs(5, 2, 3), pairs(6, 2, 2)] {
+        let answer =
+            crate::solve(&problem, crate::Effort::default()).expect("no limits but evenness");
+        assert!(answer.is_optimal(), "{} above {}", answer.cost, answer.bound);
+    }
+}
