@@ -2,26 +2,48 @@
 
 use std::fs;
 
-use mmc_core::registry::{self, Example};
+use mmc_core::registry::{self, Example, Row};
 
 use crate::support::world::TestWorld;
-use crate::support::{compare, planned, resolved, root};
+use crate::support::{Outcome, compare, planned, rendered, resolved, root, staged};
 
-/// Codes of what the compiler says of an example: the resolver alone, or all stages.
-fn codes(code: &str, example: &str, kind: Example) -> Vec<String> {
+/// The fewest distinct faults of which the page shows what is printed.
+const LEAST_PRINTED: usize = 60;
+
+/// What the compiler says of an example: the resolver alone, or all stages.
+fn outcome(code: &str, example: &str, kind: Example) -> Outcome {
     let early = ["mmc::syntax::", "mmc::resolve::"].iter().any(|stage| code.starts_with(stage));
     let text = match kind {
         Example::Over => format!("import \"whole.mmc\"\n{example}\n"),
+        Example::Bare => format!("import \"frame.mmc\"\n{example}\n"),
         Example::Alone | Example::Told => example.to_owned(),
     };
-    let world = TestWorld::with_main(&root().join("tests/ui"), &text);
+    let mut world = TestWorld::with_main(&root().join("tests/ui"), &text);
+    let params = staged(&mut world, &text);
     let compiled = if early { resolved } else { planned };
-    let outcome = compiled(&world, "main.mmc", &[]);
+    compiled(&world, "main.mmc", &params)
+}
+
+fn codes(code: &str, example: &str, kind: Example) -> Vec<String> {
+    let outcome = outcome(code, example, kind);
     outcome
         .findings
         .iter()
         .filter_map(|finding| finding.code().map(|code| code.to_string()))
         .collect()
+}
+
+/// The first finding of the row's code that its wrong example yields, as it is printed.
+fn printed(row: &Row) -> Option<String> {
+    if row.example == Example::Told {
+        return None;
+    }
+    let mut found = outcome(row.code, row.wrong, row.example);
+    found
+        .findings
+        .retain(|finding| finding.code().is_some_and(|code| code.to_string() == row.code));
+    found.findings.truncate(1);
+    Some(rendered(found))
 }
 
 #[test]
@@ -42,7 +64,10 @@ fn wrong_examples_yield_their_code_and_right_ones_are_clean() {
 
 #[test]
 fn the_documentation_is_that_of_the_registry() {
-    compare(&root().join("docs/diagnostics.md"), &registry::markdown()).unwrap();
+    let page = registry::markdown(printed);
+    compare(&root().join("docs/diagnostics.md"), &page).unwrap();
+    let shown = page.matches("\nPrinted:\n").count();
+    assert!(shown >= LEAST_PRINTED, "{shown}");
 }
 
 #[test]

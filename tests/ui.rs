@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, Report};
-use mmc_syntax::{SourceMap, Span};
+use mmc_syntax::Span;
 
 use crate::support::world::TestWorld;
-use crate::support::{Outcome, compare, planned, resolved, root};
+use crate::support::{Outcome, compare, planned, rendered, resolved, root, staged};
 
 /// (file, line from 1 or 0 for no place, code)
 type Notes = Vec<(String, usize, String)>;
@@ -40,20 +39,7 @@ fn compiled(path: &Path, text: &str) -> Outcome {
         folder: Some(path.parent().expect("in a folder").to_owned()),
         ..TestWorld::default()
     };
-    let mut params = Vec::new();
-    for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
-        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-            ["param", given] => {
-                let (name, value) = given.split_once('=').expect("NAME=VALUE");
-                params.push((name.to_owned(), value.to_owned()));
-            }
-            ["missing", file] => drop(world.missing.insert((*file).to_owned())),
-            ["lines", file, count] => {
-                world.lines.insert((*file).to_owned(), count.parse().expect("a count"));
-            }
-            other => assert!(other.is_empty(), "{}: `#@ {line}`", path.display()),
-        }
-    }
+    let params = staged(&mut world, text);
     let stage = path.parent().and_then(Path::file_name);
     let is_resolved_alone = ["resolve", "syntax"].iter().any(|name| stage == Some(name.as_ref()));
     let compiled = if is_resolved_alone { resolved } else { planned };
@@ -88,19 +74,6 @@ fn found(outcome: &Outcome, entry: &str) -> Notes {
     let mut rows: Notes = outcome.findings.iter().map(row).collect();
     rows.sort();
     rows
-}
-
-fn rendered(outcome: Outcome) -> String {
-    let handler =
-        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
-    let sources: SourceMap = outcome.sources;
-    let mut text = String::new();
-    for finding in outcome.findings {
-        let report = Report::new_boxed(finding).with_source_code(sources.clone());
-        handler.render_report(&mut text, report.as_ref()).expect("text takes all");
-        text.push('\n');
-    }
-    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// The notes of a fixture and of the files beside it that it imports.

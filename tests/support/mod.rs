@@ -5,6 +5,7 @@ pub(crate) mod world;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use miette::{GraphicalReportHandler, GraphicalTheme, Report};
 use mmc_core::diagnostics::{Diagnostics, Finding};
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
@@ -53,4 +54,37 @@ pub(crate) fn planned(world: &TestWorld, entry: &str, params: &[(String, String)
     let Compilation { plan, findings, sources, .. } =
         compile(entry, params, world, &Options::default());
     Outcome { experiment: None, plan, findings, sources }
+}
+
+/// Sets the stage that the comments `#@` of a source tell: `param NAME=VALUE` (given back), `missing FILE`, `lines FILE COUNT`.
+pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)> {
+    let mut params = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
+        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["param", given] => {
+                let (name, value) = given.split_once('=').expect("NAME=VALUE");
+                params.push((name.to_owned(), value.to_owned()));
+            }
+            ["missing", file] => drop(world.missing.insert((*file).to_owned())),
+            ["lines", file, count] => {
+                world.lines.insert((*file).to_owned(), count.parse().expect("a count"));
+            }
+            other => assert!(other.is_empty(), "`#@ {line}`"),
+        }
+    }
+    params
+}
+
+/// Findings as a terminal without colour shows them.
+pub(crate) fn rendered(outcome: Outcome) -> String {
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+    let sources: SourceMap = outcome.sources;
+    let mut text = String::new();
+    for finding in outcome.findings {
+        let report = Report::new_boxed(finding).with_source_code(sources.clone());
+        handler.render_report(&mut text, report.as_ref()).expect("text takes all");
+        text.push('\n');
+    }
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

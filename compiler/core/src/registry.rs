@@ -21,6 +21,8 @@ use std::fmt::Write as _;
 pub enum Example {
     /// Entries of a file that imports a complete experiment, whose fields they override.
     Over,
+    /// The same over an experiment that lacks tasks.
+    Bare,
     /// A whole file.
     Alone,
     /// A command or a situation; not run.
@@ -77,25 +79,30 @@ pub fn lints() -> impl Iterator<Item = &'static str> {
     rows().map(|row| row.code).filter(|code| code.starts_with("mmc::lint::"))
 }
 
-/// The registry as a page of documentation.
-pub fn markdown() -> String {
+/// The registry as a page of documentation; `printed` knows what wrong examples print, of those that are run.
+pub fn markdown(printed: impl Fn(&Row) -> Option<String>) -> String {
     let mut page = String::from(
-        "# Diagnostics\n\nEvery message of `mmc` has a code; `mmc explain CODE` shows what stands here. \
-         Examples are checked by tests: the wrong one yields its code, the right one is clean.\n\
-         Most are fragments: think of the rest of the experiment around them.\n",
+        "# Diagnostics\n\nEvery message of `mmc` has a code; `mmc explain CODE` says what stands here. What is printed is what a test got: \
+         there the wrong example yields its code, and the right one nothing.\n\
+         Most examples are fragments over an experiment with the languages `cs`, `de`, `en` and `fr`, text of 1000 lines in `train.LANG` and a \
+         tokenizer; a comment `#@` sets the stage: a file that is missing, the lines of a file, a `-p` of the command line.\n",
     );
     for (stage, rows) in STAGES {
         let _ = write!(page, "\n## Stage `{stage}`\n");
         for row in *rows {
             let _ = write!(
                 page,
-                "\n### `{}`\n\n{}. {}\n\nWrong:\n\n```text\n{}\n```\n\nRight:\n\n```text\n{}\n```\n",
+                "\n### `{}`\n\n{}. {}\n\nWrong:\n\n```text\n{}\n```\n",
                 row.code,
                 capitalised(row.title),
                 row.meaning,
                 row.wrong.trim_matches('\n'),
-                row.right.trim_matches('\n'),
             );
+            if let Some(printed) = printed(row) {
+                let _ =
+                    write!(page, "\nPrinted:\n\n```text\n{}\n```\n", printed.trim_matches('\n'));
+            }
+            let _ = write!(page, "\nRight:\n\n```text\n{}\n```\n", row.right.trim_matches('\n'));
         }
     }
     page

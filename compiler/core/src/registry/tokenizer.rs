@@ -8,9 +8,9 @@ pub(super) const ROWS: &[Row] = &[
         code: "mmc::tokenizer::missing",
         title: "a tokenizer file that is not there",
         meaning: "The `file` (or `model`) of the tokenizer, filled for a language in use. `mmc tokenizer train FILE.mmc` makes the files of tokenizers with `train`.",
-        wrong: "model = \"spm/{lang}.model\"    # and spm/de.model is missing",
-        right: "file = \"tok/{lang}.json\"  train = bpe(pieces = 8k)   # then mmc tokenizer train FILE.mmc",
-        example: Example::Told,
+        wrong: "languages pl\n#@ missing spm/pl.model",
+        right: "languages pl",
+        example: Example::Over,
     },
     Row {
         code: "mmc::tokenizer::unreadable",
