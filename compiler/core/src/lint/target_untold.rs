@@ -13,7 +13,7 @@ pub(super) const LINT: Lint =
     warning("mmc::lint::target_untold", "nothing tells the model which language to write", run);
 
 /// Source language, encoder, decoder.
-type Way<'a> = (&'a str, Vec<ModuleId>, Vec<ModuleId>);
+type Way<'a> = (&'a str, &'a [ModuleId], &'a [ModuleId]);
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     // Tasks of one source language and one way through the modules that are told no target must have one target.
@@ -23,7 +23,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
             matches!(transform, Transform::Prefix { source, target } if !source.is_empty() || !target.is_empty())
         });
         if !is_told {
-            let way = (task.source.as_str(), path.encoder.clone(), path.decoder.clone());
+            let way = (task.source.as_str(), path.encoder.as_slice(), path.decoder.as_slice());
             ways.entry(way).or_default().push(task);
         }
     }
