@@ -142,25 +142,32 @@ fn window_weights(run: &Run<'_>, spans: &[(&WeightPiece, [u64; 2])], window: [u6
 
 /// The roots of the relative weights: a task of relative weight r gets weight `sqrt r` for the last `sqrt r` of the run, so that
 /// both together give it r (MAMMOTH's config-config, `corpora_schedule` with weights and curriculum).
-#[expect(clippy::cast_precision_loss, reason = "line counts are far below 2^53")]
 fn by_weight(rule: &CurriculumRule, sizes: &[Size]) -> Vec<f64> {
     let power = match rule.pieces.first().map(|piece| &piece.rule) {
         Some(WeightRule::Temperature(power)) => *power,
         _ => 1.0,
     };
+    relative(sizes, power).into_iter().map(libm::sqrt).collect()
+}
+
+/// Parts of all lines, to a power; not made to sum to one.
+#[expect(clippy::cast_precision_loss, reason = "line counts are far below 2^53")]
+fn relative(sizes: &[Size], power: f64) -> Vec<f64> {
     let all: f64 = sizes.iter().map(|size| size.lines as f64).sum();
-    let root = |size: &Size| libm::sqrt(libm::pow(size.lines as f64 / all, power));
-    sizes.iter().map(root).collect()
+    sizes.iter().map(|size| libm::pow(size.lines as f64 / all, power)).collect()
 }
 
 /// Steps before each task takes part; the first one takes part at once.
 fn starts(run: &Run<'_>) -> Vec<u64> {
     let mut starts: Vec<u64> = match &run.rule.introduce {
         Introduction::AtOnce => return vec![0; run.sizes.len()],
-        Introduction::ByWeight => by_weight(run.rule, run.sizes)
-            .into_iter()
-            .map(|root| if root > 0.75 { 0 } else { late(run.steps, root) })
-            .collect(),
+        Introduction::ByWeight => {
+            by_weight(run.rule, run.sizes).into_iter().map(|root| late(run.steps, root)).collect()
+        }
+        Introduction::BySize(power) => {
+            let sizes = relative(run.sizes, *power);
+            sizes.into_iter().map(|size| late(run.steps, size)).collect()
+        }
         Introduction::Given(given) => {
             let key = |size: &Size| (size.source.clone(), size.target.clone());
             run.sizes.iter().map(|size| given.get(&key(size)).copied().unwrap_or(0)).collect()
@@ -180,15 +187,18 @@ fn starts(run: &Run<'_>) -> Vec<u64> {
     starts
 }
 
-/// `steps (1 - root)`, halves to even.
+/// `steps (1 - weight)`, halves to even; at once above three quarters.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "steps are far below 2^53, and the root lies between 0 and 1"
+    reason = "steps are far below 2^53, and the weight lies between 0 and 1"
 )]
-fn late(steps: u64, root: f64) -> u64 {
-    libm::rint((steps as f64 * (1.0 - root)).max(0.0)) as u64
+fn late(steps: u64, weight: f64) -> u64 {
+    if weight > 0.75 {
+        return 0;
+    }
+    libm::rint((steps as f64 * (1.0 - weight)).max(0.0)) as u64
 }
 
 #[cfg(test)]

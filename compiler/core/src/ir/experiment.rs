@@ -402,8 +402,12 @@ pub struct Anneal {
 pub enum Introduction {
     /// All at the first step.
     AtOnce,
-    /// Small ones later (MAMMOTH's curriculum): a task of relative weight r after `steps (1 - sqrt r)` steps.
+    /// Small ones later (MAMMOTH's curriculum with weights): a task of relative weight r has the weight `sqrt r` and takes part
+    /// after `steps (1 - sqrt r)` steps.
     ByWeight,
+    /// Small ones later (MAMMOTH's curriculum without weights): a task of relative size r to this power after
+    /// `steps (1 - r)` steps.
+    BySize(f64),
     /// `(source, target)` -> steps before it takes part; others take part at once.
     Given(BTreeMap<(String, String), u64>),
 }

@@ -18,6 +18,7 @@ mod temperature_above_one;
 mod test_leak;
 mod thin_support;
 mod transform_order;
+mod unimax_budget;
 mod unsampled_task;
 mod unused_corpus;
 mod unused_group;
@@ -99,6 +100,7 @@ pub static LINTS: &[Lint] = &[
     test_leak::LINT,
     thin_support::LINT,
     transform_order::LINT,
+    unimax_budget::LINT,
     unsampled_task::LINT,
     unused_corpus::LINT,
     unused_group::LINT,

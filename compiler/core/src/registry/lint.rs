@@ -133,6 +133,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::lint::unimax_budget",
+        title: "too little text for UniMax",
+        meaning: "The training reads more than `epochs` times all text there is, so every text is read more often than `unimax` allows.",
+        wrong: "training { steps = 1M  batch = 4096 tokens }\ncurriculum { weight = unimax(epochs = 1) }",
+        right: "training { steps = 10 }\ncurriculum { weight = unimax(epochs = 1) }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::lint::unsampled_task",
         title: "a task that may never run",
         meaning: "Its share of the batches is less than one in the whole training.",

@@ -11,7 +11,7 @@ use super::pairs::{Algebra, Directions};
 use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs, optional};
 use super::section::{Known as Fields, Section};
 use super::units::Dimension;
-use super::weights::{Known, pieces, steps};
+use super::weights::{EXPONENT, Known, pieces, steps};
 use crate::ir::experiment::{At, CurriculumRule, Introduction, WeightPiece, WeightRule};
 use crate::ir::task::SHARE_PARTS;
 
@@ -113,6 +113,12 @@ fn introduce<'a>(
     }
     match head(value) {
         Some(("none", _)) => Some(Introduction::AtOnce),
+        Some(("by_weight", _)) if matches!(value.kind, ExprKind::Call { .. }) => {
+            let args = reader.args("by_weight", arguments(value), &["exponent"]);
+            let place = ("by_weight", value.span);
+            let exponent = reader.argument(place, &args, "exponent", "by_weight(1.0)")?;
+            reader.real(exponent, "by_weight", PLAIN, EXPONENT).map(Introduction::BySize)
+        }
         Some(("by_weight", span)) => {
             let one = pieces.is_none_or(|pieces| {
                 matches!(pieces, [WeightPiece { rule: WeightRule::Temperature(_), .. }])
@@ -124,7 +130,8 @@ fn introduce<'a>(
                     here: "starts follow from weights",
                     other: pieces.and_then(<[_]>::first).map_or(span, |piece| piece.span),
                     there: "not `temperature(T)` alone",
-                    help: "write `weight = temperature(T)`, or the starts themselves".to_owned(),
+                    help: "write `weight = temperature(T)`, or `by_weight(1.0)`, which looks at sizes alone"
+                        .to_owned(),
                 });
                 return None;
             }

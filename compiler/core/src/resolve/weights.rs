@@ -15,7 +15,8 @@ use crate::suggest;
 const RULES: &[&str] = &["alpha", "anneal", "table", "temperature", "uniform", "unimax"];
 
 /// Exponents of sizes.
-const EXPONENT: Bounds = Bounds { low: 0.0, low_open: false, high: 10.0, high_open: false };
+pub(super) const EXPONENT: Bounds =
+    Bounds { low: 0.0, low_open: false, high: 10.0, high_open: false };
 
 /// Windows of an anneal when the file does not say: a sixteenth of the way each.
 const ANNEAL_WINDOWS: u32 = 16;

@@ -121,6 +121,34 @@ fn by_weight_is_mammoths() {
     assert_eq!(thousandths(&windows[2]), vec![703, 222, 74]);
 }
 
+/// `../shared/peer/mammoth_cases/p12_weight_and_curriculum`: temperature 0.3, 40 000 steps, each pair in both directions.
+#[test]
+fn by_weight_gives_the_peers_steps() {
+    let lines = [277, 252, 167, 121, 56, 37, 34, 26, 25, 20];
+    let sizes: Vec<Size> = lines
+        .iter()
+        .flat_map(|&lines| [size(&format!("t{lines}"), lines), size(&format!("u{lines}"), lines)])
+        .collect();
+    let rule = rule(vec![(WeightRule::Temperature(0.3), None)], Introduction::ByWeight);
+    let windows = windows(&Run { rule: &rule, sizes: &sizes, steps: 40_000, lines_per_step: 1.0 });
+    let starts: Vec<u64> = windows.iter().map(|window| window.first - 1).collect();
+    assert_eq!(starts, vec![0, 418, 2168, 3466, 6326, 7733, 8009, 8863, 8985, 9666]);
+    // Weights 0.741733 of en-et and 0.500069 of de-fi.
+    let last = &windows[9].shares;
+    assert!((last[0] as f64 / last[18] as f64 - 0.741_732_9 / 0.500_069_2).abs() < 1e-6);
+}
+
+/// `../shared/peer/mammoth_cases/p13_curriculum_dominant_pair`: lines 900, 30, 60 (and an empty corpus, which we refuse), temperature
+/// 1, 50 000 steps: introduced at 0, 48485 and 46970, with equal weights.
+#[test]
+fn by_size_is_mammoths_curriculum_without_weights() {
+    let rule = rule(vec![(WeightRule::Uniform, None)], Introduction::BySize(1.0));
+    let windows = made(&rule, &[900, 30, 60], 50_000);
+    assert_eq!(windows.iter().map(|w| w.first).collect::<Vec<_>>(), vec![1, 46_971, 48_486]);
+    assert_eq!(thousandths(&windows[1]), vec![500, 0, 500]);
+    assert_eq!(thousandths(&windows[2]), vec![333, 333, 333]);
+}
+
 /// Nobody is above 0.75: the largest, introduced after 1000 (1 - sqrt 0.5) = 293 steps, starts at once and the others 293 earlier.
 #[test]
 fn by_weight_begins_with_the_first() {
