@@ -107,11 +107,11 @@ fn crates_depend_as_drawn() {
         ("compiler/plan/Cargo.toml", &[][..]),
         ("compiler/text/Cargo.toml", &["mmc-plan"][..]),
         ("compiler/place/Cargo.toml", &[][..]),
-        ("compiler/core/Cargo.toml", &["mmc-plan", "mmc-syntax"][..]),
+        ("compiler/core/Cargo.toml", &["mmc-place", "mmc-plan", "mmc-syntax"][..]),
         ("compiler/mammoth/Cargo.toml", &["mmc-core", "mmc-place", "mmc-syntax"][..]),
         (
             "compiler/cli/Cargo.toml",
-            &["mmc-core", "mmc-mammoth", "mmc-plan", "mmc-syntax", "mmc-text"][..],
+            &["mmc-core", "mmc-mammoth", "mmc-place", "mmc-plan", "mmc-syntax", "mmc-text"][..],
         ),
         ("compiler/xtask/Cargo.toml", &[][..]),
         ("runtime/Cargo.toml", &["mmc-plan", "mmc-text", "tch"][..]),

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, plan, run,
+    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, place, plan, run,
     synth, tokenizer, translate,
 };
 

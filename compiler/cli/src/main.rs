@@ -21,6 +21,7 @@ mod launch;
 mod mammoth;
 mod output;
 mod passes;
+mod place;
 mod plan;
 mod program;
 mod progress;

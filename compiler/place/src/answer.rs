@@ -86,7 +86,7 @@ impl Default for Effort {
 
 impl Effort {
     /// Seeds, and a short search.
-    pub(crate) const LEAST: Self = Self(1);
+    pub const LEAST: Self = Self(1);
     /// The highest level.
     pub const MOST: u8 = 6;
 

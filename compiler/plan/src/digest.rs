@@ -134,6 +134,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         ranks: _,
         communicators: _,
         synchronised: _,
+        placement: _,
         totals: _,
     } = plan;
     let ExperimentSpec { name: _, about: _, seed, output: _ } = experiment;

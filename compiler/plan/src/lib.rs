@@ -44,8 +44,8 @@ pub use model::{
     Normalisation, Positions, Sharing, StackOverride, StackPattern,
 };
 pub use plan::{
-    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, LaneSpec,
-    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, Plan, RankSpec, TaskKind, TaskSpec,
+    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FoundSpec, LaneSpec,
+    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind, TaskSpec,
     VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};

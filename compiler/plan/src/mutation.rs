@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 use crate::curriculum::Synchronised;
 use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
-use crate::plan::Plan;
+use crate::plan::{FoundSpec, PlacementSpec, Plan};
 use crate::sample::{self, Sample};
 use crate::training::{Criterion, StopEarly};
 use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
@@ -59,6 +59,8 @@ pub(crate) fn subject() -> Plan {
     plan.curriculum = sample::two_windows(&plan);
     plan.synchronised = Some(Synchronised { independent: 2, aligned: 1 });
     plan.experiment.about = vec!["one".to_owned(), "two".to_owned()];
+    let found = |cost| FoundSpec { cost, bound: cost, algorithm: "exact".to_owned() };
+    plan.placement = PlacementSpec { lanes: Some(found(7)), ranks: Some(found(8)) };
     plan.cluster.slurm.insert("account".to_owned(), "project".to_owned());
     plan
 }

@@ -44,6 +44,9 @@ pub struct Plan {
     pub lanes: Vec<LaneSpec>,
     /// The machine that the plan was made for.
     pub cluster: ClusterSpec,
+    /// How good the placement is. Left out when there was nothing to choose.
+    #[serde(default, skip_serializing_if = "PlacementSpec::is_empty")]
+    pub placement: PlacementSpec,
     /// The ranks, in order; rank `r` is `ranks[r]`. Not part of the mathematics.
     pub ranks: Vec<RankSpec>,
     /// Communicators in the global order of set-up and of use. Empty for one rank.
@@ -53,6 +56,37 @@ pub struct Plan {
     pub synchronised: Option<Synchronised>,
     /// Sums over all ranks; `step_seconds` is the slowest rank's.
     pub totals: Estimate,
+}
+
+/// What the placement costs, and what it would cost at least.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementSpec {
+    /// Tasks on lanes: parameters that lanes hold beyond one copy of each module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<FoundSpec>,
+    /// Lanes on ranks: nanoseconds of communication in a step, in expectation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<FoundSpec>,
+}
+
+impl PlacementSpec {
+    /// Whether there was nothing to choose.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The end of a search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundSpec {
+    /// What was found costs this.
+    pub cost: u64,
+    /// Nothing costs less.
+    pub bound: u64,
+    /// What found it: `exact`, `search`, `orders`, `all`, `exchanges`, `given`.
+    pub algorithm: String,
 }
 
 /// Name, seed and output folder.

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::plan::{
     ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FORMAT, LaneSpec,
-    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, Plan, RankSpec, TaskKind, TaskSpec,
+    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind, TaskSpec,
     VocabularyKind, VocabularySpec,
 };
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
@@ -268,6 +268,7 @@ impl Sample {
             ranks: Vec::new(),
             communicators: Vec::new(),
             synchronised: None,
+            placement: PlacementSpec::default(),
             totals: Estimate::default(),
         }
     }

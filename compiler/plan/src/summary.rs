@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::curriculum::{Coupling, Synchronised};
 use crate::diff::stacks;
-use crate::plan::{Estimate, Plan};
+use crate::plan::{Estimate, FoundSpec, PlacementSpec, Plan};
 use crate::units;
 
 /// Rows of a table that are written out; the rest is counted.
@@ -75,9 +75,12 @@ impl Plan {
                     self.ranks.len()
                 ),
             ),
+            ("placement", self.placement_words()),
+            ("calls", self.calls()),
             ("estimate", format!("{} a step, {} in all", self.step_time(), self.whole_time())),
         ];
-        for (name, fact) in facts.into_iter().chain(self.synchronised_fact()) {
+        let facts = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
+        for (name, fact) in facts.chain(self.synchronised_fact()) {
             let _ = writeln!(text, "  {name:<12} {fact}");
         }
         text
@@ -99,6 +102,38 @@ impl Plan {
             bytes(second.0)
         );
         Some(("synchronised", words))
+    }
+
+    /// Costs of the placement with their bounds; nothing where there was nothing to choose.
+    fn placement_words(&self) -> String {
+        let gap = |found: &FoundSpec| match found.cost - found.bound.min(found.cost) {
+            0 => "the least".to_owned(),
+            over if found.bound > 0 => {
+                format!("{} above a bound", units::share(parts(over, found.bound)))
+            }
+            _ => "no bound".to_owned(),
+        };
+        let words = |what: &str, cost: String, found: &FoundSpec| {
+            format!("{what} {cost} ({}, {})", gap(found), found.algorithm)
+        };
+        let PlacementSpec { lanes, ranks } = &self.placement;
+        let lanes = lanes.as_ref().map(|found| {
+            words("lanes copy", format!("{} parameters", units::count(found.cost)), found)
+        });
+        let ranks = ranks
+            .as_ref()
+            .map(|found| words("ranks talk", units::seconds(nanoseconds(found.cost)), found));
+        lanes.into_iter().chain(ranks).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What merging modules by their ranks saves: calls of a step, and the numbers that go with each.
+    fn calls(&self) -> String {
+        let merged = self.communicators.iter().filter(|spec| !spec.modules.is_empty()).count();
+        let modules: usize = self.communicators.iter().map(|spec| spec.modules.len()).sum();
+        if modules == 0 {
+            return String::new();
+        }
+        format!("{merged} all-reduces a step at most, where one for each module would be {modules}")
     }
 
     fn step_time(&self) -> String {
@@ -238,6 +273,17 @@ impl Plan {
         let ranks = self.ranks.iter().enumerate().map(row);
         ranks.chain([costs("all".to_owned(), String::new(), &self.totals)]).collect()
     }
+}
+
+/// A ratio in the parts of a share: thousands of millions.
+fn parts(over: u64, bound: u64) -> u64 {
+    let parts = u128::from(over) * 1_000_000_000 / u128::from(bound.max(1));
+    u64::try_from(parts).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
+fn nanoseconds(count: u64) -> f64 {
+    count as f64 / 1e9
 }
 
 type Columns<const N: usize> = [(&'static str, Side); N];

@@ -417,6 +417,20 @@ pub enum Introduction {
 pub struct PlacementWishes {
     /// `lanes = [0, 0, 1, 1]`: the rank of every lane; rank = node * devices per node + device.
     pub lanes: Option<At<Vec<u32>>>,
+    /// `effort = 3`: how long to search, 0 to 6; none: the default.
+    pub effort: Option<u8>,
+    /// `objective`: what lanes on ranks are judged by.
+    pub objective: MappingObjective,
+}
+
+/// What a mapping of lanes to ranks is judged by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MappingObjective {
+    /// Predicted nanoseconds of communication in a step.
+    #[default]
+    Time,
+    /// Copies of modules: five for every node beyond the first, one for every device beyond the first.
+    Mammoth,
 }
 
 /// Level of a lint.

@@ -1,6 +1,6 @@
 //! Where tasks and lanes live.
 
-use mmc_plan::{LaneCourse, LaneSpec};
+use mmc_plan::{LaneCourse, LaneSpec, PlacementSpec};
 
 /// Tasks on lanes (part of the mathematics) and lanes on ranks (not part of it).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,18 +13,6 @@ pub struct Placement {
     pub orders: Vec<Vec<usize>>,
     /// Rank of every lane; rank = node * devices per node + device.
     pub rank_of_lane: Vec<u32>,
-    /// How the tasks were spread.
-    pub method: Method,
-}
-
-/// How the tasks were spread over the lanes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Method {
-    /// There is one lane.
-    #[default]
-    Single,
-    /// A mixed-integer program, solved to the optimum.
-    Exact,
-    /// Orders of tasks, filled in turn, then exchanges.
-    Greedy,
+    /// How good both are.
+    pub quality: PlacementSpec,
 }

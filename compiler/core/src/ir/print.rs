@@ -100,7 +100,12 @@ pub fn modules(graph: &ModuleGraph, table: &TaskTable) -> String {
 /// One lane a line.
 pub fn placement(placement: &Placement) -> String {
     let mut text = String::new();
-    line!(text, "spread {:?}", placement.method);
+    let quality = &placement.quality;
+    for (name, found) in [("tasks on lanes", &quality.lanes), ("lanes on ranks", &quality.ranks)] {
+        if let Some(found) = found {
+            line!(text, "{name}: cost {}, bound {}, {}", found.cost, found.bound, found.algorithm);
+        }
+    }
     for (lane, (spec, rank)) in placement.lanes.iter().zip(&placement.rank_of_lane).enumerate() {
         let tasks: Vec<String> = spec
             .tasks

@@ -44,6 +44,7 @@ pub fn lower(
         cluster: experiment.cluster.value.clone(),
         ranks: Vec::new(),
         communicators: Vec::new(),
+        placement: placement.quality,
         totals: mmc_plan::Estimate::default(),
     };
     for (row, path) in table.tasks.iter().zip(&graph.paths) {

@@ -8,11 +8,14 @@ pub mod exchange;
 pub mod exhaustive;
 pub mod greedy;
 pub mod ilp;
+mod mapping;
+mod pieces;
 pub mod problem;
 mod ranks;
 mod windows;
 
-use mmc_plan::Coupling;
+use mmc_place::Effort;
+use mmc_plan::{Coupling, FoundSpec, PlacementSpec};
 use problem::{Problem, Spread};
 use ranks::Judge;
 
@@ -22,7 +25,7 @@ use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::{At, Experiment};
 use crate::ir::ids::ModuleId;
 use crate::ir::module::ModuleGraph;
-use crate::ir::placement::{Method, Placement};
+use crate::ir::placement::Placement;
 use crate::ir::task::TaskTable;
 
 /// Lanes that a plan may have.
@@ -31,6 +34,8 @@ pub const MOST_LANES: u32 = 4096;
 const ALIGN_WORK: u64 = 1_500_000;
 /// The same when it is only to be told what aligned lanes would save.
 const FORECAST_WORK: u64 = 200_000;
+/// Effort of searches when nothing else is asked for: a fraction of a second.
+const USUAL: Effort = Effort::LEAST;
 /// Contributors that a memory error names.
 const TOP: usize = 5;
 
@@ -52,46 +57,63 @@ pub fn place(
             help: "`lanes` in `training` is the number of parallel task streams; several devices' worth is enough",
         }));
     }
+    let wishes = &experiment.placement;
+    let effort = wishes.effort.and_then(Effort::new).unwrap_or(USUAL);
     // Lanes of a team are alike: one of them is placed for all.
     let team = experiment.curriculum.value.team.max(1) as usize;
     let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
-    let (spread, method) = spread(&problem, graph);
+    let (spread, found) = spread(&problem, graph, effort);
+    let quality = (problem.lanes > 1).then_some(found);
     let windows = windows::spreads(windows::teams(spread.lanes, team), table, graph);
     let steps = experiment.training.value.steps;
     let (lanes, courses) = apportion::lanes(&windows, table, steps);
-    let effort = match experiment.curriculum.value.schedule {
+    let aligning = match experiment.curriculum.value.schedule {
         Coupling::Independent => FORECAST_WORK,
         Coupling::Aligned => ALIGN_WORK,
     };
-    let limits = (table.window_lengths(steps), effort);
+    let limits = (table.window_lengths(steps), aligning);
     let orders = align::orders(&lanes, &courses, (table, graph), limits);
     let judge = Judge::new(experiment, table, graph, &lanes);
-    let rank_of_lane = match &experiment.placement.lanes {
+    let (rank_of_lane, found) = match &wishes.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
-        Some(wish) => wish.value.clone(),
-        None => ranks::map(&judge),
+        Some(wish) => (wish.value.clone(), "given"),
+        None => ranks::map(&judge, effort),
     };
+    let is_free = devices > 1 && lanes.len() > 1;
+    let quality =
+        PlacementSpec { lanes: quality, ranks: is_free.then(|| judge.found(&rank_of_lane, found)) };
     check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
     diagnostics.checkpoint()?;
-    Ok(Placement { lanes, courses, orders, rank_of_lane, method })
+    Ok(Placement { lanes, courses, orders, rank_of_lane, quality })
 }
 
-/// Spreads tasks over lanes.
-pub fn spread(problem: &Problem, graph: &ModuleGraph) -> (Spread, Method) {
+/// Spreads tasks over lanes: the cheapest of what a program solves, orders of tasks fill, and the engine finds.
+pub fn spread(problem: &Problem, graph: &ModuleGraph, effort: Effort) -> (Spread, FoundSpec) {
     let places: Vec<Vec<usize>> =
         graph.paths.iter().map(|path| path.steps().map(ModuleId::index).collect()).collect();
     let greedy = greedy::spread(problem, &places);
-    if problem.lanes == 1 {
-        return (greedy, Method::Single);
-    }
-    if ilp::is_small(problem)
+    let found = |spread: &Spread, algorithm: &str, is_optimal: bool| {
+        let cost = u64::try_from(problem.cost(spread).replicas).unwrap_or(u64::MAX);
+        let bound = if is_optimal { cost } else { problem.bound().min(cost) };
+        FoundSpec { cost, bound, algorithm: algorithm.to_owned() }
+    };
+    if problem.lanes > 1
+        && ilp::is_small(problem)
         && let Some((exact, is_optimal)) = ilp::spread(problem)
     {
         let (spread, is_exact) = exchange::cheaper(problem, exact, greedy);
-        let method = if is_exact && is_optimal { Method::Exact } else { Method::Greedy };
-        return (spread, method);
+        let algorithm = if is_exact { "exact" } else { "orders" };
+        let quality = found(&spread, algorithm, is_exact && is_optimal);
+        return (spread, quality);
     }
-    (greedy, Method::Greedy)
+    let enough = problem.lanes < 2 || problem.cost(&greedy).replicas <= problem.bound().into();
+    if !enough && let Some(searched) = pieces::spread(problem, effort) {
+        let (spread, is_greedy) = exchange::cheaper(problem, greedy, searched);
+        let quality = found(&spread, if is_greedy { "orders" } else { "search" }, false);
+        return (spread, quality);
+    }
+    let quality = found(&greedy, "orders", false);
+    (greedy, quality)
 }
 
 /// Reports the fullest rank that does not fit.

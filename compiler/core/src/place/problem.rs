@@ -105,6 +105,15 @@ impl Problem {
         Cost { replicas, pieces }
     }
 
+    /// Parameters that lanes must hold beyond one copy: an edge needs the lanes that its tasks fill.
+    pub fn bound(&self) -> u64 {
+        let lanes = |edge: &Edge| {
+            let demand: u64 = edge.tasks.iter().filter_map(|&task| self.demand.get(task)).sum();
+            demand.div_ceil(SHARE_PARTS + 2 * SLACK).max(1)
+        };
+        self.edges.iter().map(|edge| edge.parameters * (lanes(edge) - 1)).sum()
+    }
+
     /// Whether a spread gives every task its demand, and every lane its fair part but for [`SLACK`] (twice, for what other
     /// lanes' slack leaves).
     pub fn is_exact(&self, spread: &Spread) -> bool {

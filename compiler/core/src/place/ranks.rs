@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_plan::{ClusterSpec, LaneSpec};
+use mmc_place::{Effort, Objective};
+use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec};
 
+use super::mapping;
 use crate::cost::{all_reduce_seconds, node_count, summed_bytes, trained};
-use crate::ir::experiment::Experiment;
+use crate::ir::experiment::{Experiment, MappingObjective};
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, TaskPath};
 use crate::ir::task::TaskTable;
@@ -15,6 +17,11 @@ const MOST_MAPPINGS: usize = 4_000;
 /// Module sets times lanes looked at by local search, at most.
 const SEARCH_WORK: usize = 3_000_000;
 
+/// All mappings were looked at.
+const ALL: &str = "all";
+/// The fastest mapping did not fit.
+const FOR_MEMORY: &str = "memory";
+
 /// What a mapping is judged by.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
@@ -22,6 +29,9 @@ pub(super) struct Judge<'a> {
     lanes: usize,
     /// Lanes that hold the same modules, and the bytes that they exchange in a step, in expectation.
     shared: Vec<(Vec<usize>, u64)>,
+    /// Of those: how many modules.
+    shared_modules: Vec<u64>,
+    objective: MappingObjective,
     /// Per lane: its modules (place, bytes of state).
     modules: Vec<BTreeMap<usize, u64>>,
     /// Per lane: bytes of activations of its largest batch.
@@ -54,10 +64,15 @@ impl<'a> Judge<'a> {
             cluster: &experiment.cluster.value,
             lanes: lanes.len(),
             shared: Vec::new(),
+            shared_modules: Vec::new(),
+            objective: experiment.placement.objective,
             modules,
             activations,
         };
-        judge.shared = judge.shared_bytes(experiment, table, graph, lanes);
+        for (lanes, (bytes, modules)) in judge.shared_bytes(experiment, table, graph, lanes) {
+            judge.shared.push((lanes, bytes));
+            judge.shared_modules.push(modules);
+        }
         judge
     }
 
@@ -67,9 +82,9 @@ impl<'a> Judge<'a> {
         table: &TaskTable,
         graph: &ModuleGraph,
         lanes: &[LaneSpec],
-    ) -> Vec<(Vec<usize>, u64)> {
+    ) -> BTreeMap<Vec<usize>, (u64, u64)> {
         let width = summed_bytes(experiment.training.value.precision);
-        let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
+        let mut merged: BTreeMap<Vec<usize>, (u64, u64)> = BTreeMap::new();
         for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
             let holders: Vec<usize> = (0..self.lanes)
                 .filter(|&lane| self.modules.get(lane).is_some_and(|held| held.contains_key(&at)))
@@ -83,9 +98,11 @@ impl<'a> Judge<'a> {
                 .map(|row| row.name.as_str())
                 .collect();
             let used = trained(lanes, &|name| names.contains(name));
-            *merged.entry(holders).or_default() += expected(module.parameters * width, used);
+            let (bytes, modules) = merged.entry(holders).or_default();
+            *bytes += expected(module.parameters * width, used);
+            *modules += 1;
         }
-        merged.into_iter().collect()
+        merged
     }
 
     /// Nanoseconds of communication in one step, in expectation: whole numbers, so that ties are ties everywhere.
@@ -108,6 +125,74 @@ impl<'a> Judge<'a> {
             })
             .sum();
         rounded(seconds * 1e9)
+    }
+
+    /// What the objective says of a mapping.
+    fn cost(&self, rank_of_lane: &[u32]) -> u64 {
+        match self.objective {
+            MappingObjective::Time => self.nanoseconds(rank_of_lane),
+            MappingObjective::Mammoth => self.copies(rank_of_lane),
+        }
+    }
+
+    /// Copies of modules by MAMMOTH's prices: five for a node beyond the first, one for a device beyond the first.
+    fn copies(&self, rank_of_lane: &[u32]) -> u64 {
+        let copies = |lanes: &[usize]| {
+            let mut ranks: Vec<u32> =
+                lanes.iter().filter_map(|&lane| rank_of_lane.get(lane).copied()).collect();
+            ranks.sort_unstable();
+            ranks.dedup();
+            let nodes = node_count(self.cluster, &ranks);
+            5 * nodes.saturating_sub(1) + (ranks.len() as u64).saturating_sub(1)
+        };
+        let sets = self.shared.iter().zip(&self.shared_modules);
+        sets.map(|((lanes, _), modules)| modules * copies(lanes)).sum()
+    }
+
+    /// Sets of lanes with what the engine weighs them by.
+    fn weighted(&self) -> Vec<(Vec<usize>, u64)> {
+        match self.objective {
+            MappingObjective::Time => self.shared.clone(),
+            MappingObjective::Mammoth => {
+                let sets = self.shared.iter().zip(&self.shared_modules);
+                sets.map(|((lanes, _), modules)| (lanes.clone(), *modules)).collect()
+            }
+        }
+    }
+
+    fn engine_objective(&self) -> Objective {
+        match self.objective {
+            MappingObjective::Time => mapping::time(&self.cluster.links),
+            MappingObjective::Mammoth => Objective::default(),
+        }
+    }
+
+    /// A mapping's nanoseconds in a step, and how few they could be.
+    pub(super) fn found(&self, rank_of_lane: &[u32], algorithm: &str) -> FoundSpec {
+        let cost = self.nanoseconds(rank_of_lane);
+        let is_least = algorithm == ALL && self.objective == MappingObjective::Time;
+        let bound = if is_least { cost } else { self.least_nanoseconds().min(cost) };
+        FoundSpec { cost, bound, algorithm: algorithm.to_owned() }
+    }
+
+    /// No mapping takes less: every set of lanes needs some ranks, and the ranks some nodes; latencies, which sets can share,
+    /// are left out.
+    fn least_nanoseconds(&self) -> u64 {
+        let (ranks, most, _) = sizes(self);
+        let on_node = u64::from(self.cluster.devices_per_node.max(1));
+        let links = LinkSpec { latency: 0.0, ..self.cluster.links };
+        let least = |(lanes, bytes): &(Vec<usize>, u64)| {
+            let fewest = lanes.len().div_ceil(most.max(1)) as u64;
+            let nodes = u64::from(self.cluster.nodes.max(1));
+            (fewest..=u64::from(ranks).min(lanes.len() as u64))
+                .flat_map(|ranks| {
+                    (ranks.div_ceil(on_node)..=ranks.min(nodes)).map(move |n| (ranks, n))
+                })
+                .map(|(ranks, nodes)| all_reduce_seconds(&links, ranks, nodes, *bytes))
+                .min_by(f64::total_cmp)
+                .unwrap_or(0.0)
+        };
+        floored(self.shared.iter().map(least).sum::<f64>() * 1e9)
     }
 
     /// Bytes that each rank needs.
@@ -159,6 +244,11 @@ fn rounded(value: f64) -> u64 {
     libm::round(value) as u64
 }
 
+/// A whole number that is surely not above a sum of rounded terms.
+fn floored(value: f64) -> u64 {
+    rounded(value * (1.0 - 1e-9)).saturating_sub(1)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn expected(bytes: u64, probability: f64) -> u64 {
     rounded(bytes as f64 * probability)
@@ -167,23 +257,40 @@ fn expected(bytes: u64, probability: f64) -> u64 {
 /// The rank of every lane: least time; when that does not fit into the devices' memory, least peak memory.
 ///
 /// The two mappings do not depend on the capacity, so that more memory never makes a plan impossible.
-pub(super) fn map(judge: &Judge<'_>) -> Vec<u32> {
-    let fast = best(judge, &|mapping| (judge.nanoseconds(mapping), 0));
-    if judge.peak(&fast) <= judge.cluster.device_memory {
+pub(super) fn map(judge: &Judge<'_>, effort: Effort) -> (Vec<u32>, &'static str) {
+    let fast = best(judge, effort, &|mapping| (judge.cost(mapping), 0));
+    if judge.peak(&fast.0) <= judge.cluster.device_memory {
         return fast;
     }
-    let small = best(judge, &|mapping| (judge.peak(mapping), judge.nanoseconds(mapping)));
-    if judge.peak(&small) < judge.peak(&fast) { small } else { fast }
+    let small = best(judge, effort, &|mapping| (judge.peak(mapping), judge.cost(mapping)));
+    if judge.peak(&small.0) < judge.peak(&fast.0) { (small.0, FOR_MEMORY) } else { fast }
 }
 
 type Score = (u64, u64);
 
-fn best(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score) -> Vec<u32> {
+fn best(
+    judge: &Judge<'_>,
+    effort: Effort,
+    score: &dyn Fn(&[u32]) -> Score,
+) -> (Vec<u32>, &'static str) {
     let mut search = Enumeration { judge, score, best: None, seen: 0, mapping: Vec::new() };
     search.extend();
     match search.best {
-        Some((_, mapping)) if search.seen <= MOST_MAPPINGS => mapping,
-        Some(_) | None => local(judge, score),
+        Some((_, mapping)) if search.seen <= MOST_MAPPINGS => (mapping, ALL),
+        Some(_) | None => {
+            let plain = local(judge, score, in_turn(judge));
+            let engine = mapping::map(
+                judge.cluster,
+                judge.lanes,
+                &judge.weighted(),
+                (judge.engine_objective(), effort),
+            )
+            .map(|start| local(judge, score, start));
+            match engine {
+                Some(found) if score(&found) < score(&plain) => (found, "search"),
+                Some(_) | None => (plain, "exchanges"),
+            }
+        }
     }
 }
 
@@ -244,13 +351,17 @@ impl Enumeration<'_> {
     }
 }
 
-/// Lanes in turn, then exchanges between ranks while they help.
-fn local(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score) -> Vec<u32> {
+/// Lanes in turn.
+fn in_turn(judge: &Judge<'_>) -> Vec<u32> {
     let (ranks, ..) = sizes(judge);
     let lanes = judge.lanes as u64;
-    let mut mapping: Vec<u32> = (0..lanes)
+    (0..lanes)
         .map(|lane| u32::try_from(lane * u64::from(ranks).min(lanes) / lanes).unwrap_or(0))
-        .collect();
+        .collect()
+}
+
+/// Exchanges between ranks while they help.
+fn local(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score, mut mapping: Vec<u32>) -> Vec<u32> {
     let mut known = score(&mapping);
     let work = (judge.shared.len() + 1) * judge.lanes;
     let mut trials = SEARCH_WORK / work.max(1);

@@ -23,6 +23,24 @@ pub(super) const CLI: &[Row] = &[
         ],
     ),
     told(
+        "mmc::cli::bad_problem",
+        "a file that is no problem of placement",
+        "`mmc place` reads JSON with the keys that `docs/commands.md` lists; modules, tasks and GPUs are numbered from 0.",
+        [
+            r#"{"n_nodes": 1, "gpus_per_node": 2, "n_modules": 2, "tasks": [[0, 1], [2]]}"#,
+            r#"{"n_nodes": 1, "gpus_per_node": 2, "n_modules": 3, "tasks": [[0, 1], [2]]}"#,
+        ],
+    ),
+    told(
+        "mmc::cli::no_assignment",
+        "limits that no assignment keeps",
+        "The message names the fewest limits that can't be kept together: without any one of them the others can.",
+        [
+            r#"{"n_nodes": 1, "gpus_per_node": 2, "tasks": [[0], [0], [1]], "limits": {"slots": 1}}"#,
+            r#"{"n_nodes": 1, "gpus_per_node": 2, "tasks": [[0], [0], [1]], "limits": {"slots": 2}}"#,
+        ],
+    ),
+    told(
         "mmc::cli::unreadable",
         "a file or folder that can't be read",
         "The system's reason stands in the message. Paths are relative to the working directory.",

@@ -9,14 +9,19 @@ use mmc_syntax::source::Span;
 use super::error::ResolveError;
 use super::read::{PLAIN, Reader};
 use super::section::{Known, Section};
-use crate::ir::experiment::{At, LintLevel, PlacementWishes};
+use crate::ir::experiment::{At, LintLevel, MappingObjective, PlacementWishes};
 use crate::{registry, suggest};
 
 const PLACEMENT: Known = Known {
-    values: &["lanes"],
+    values: &["effort", "lanes", "objective"],
     blocks: &[],
-    not_built: &[("effort", "`effort`"), ("objective", "`objective`"), ("pin", "`pin`")],
+    not_built: &[("apart", "`apart`"), ("pin", "`pin`")],
 };
+
+const OBJECTIVES: &[(&str, MappingObjective)] =
+    &[("time", MappingObjective::Time), ("mammoth", MappingObjective::Mammoth)];
+/// The highest level of effort.
+const MOST_EFFORT: u64 = 6;
 
 const LINT: Known = Known { values: &["allow", "deny", "warn"], blocks: &[], not_built: &[] };
 
@@ -28,7 +33,18 @@ pub(crate) fn resolve<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<PlacementWishes> {
     section.check(&PLACEMENT, reader.diagnostics);
-    let Some(value) = section.value("lanes") else { return Some(PlacementWishes::default()) };
+    let objective = match section.value("objective") {
+        Some(value) => reader.choice(value, "objective", OBJECTIVES, &[])?,
+        None => MappingObjective::default(),
+    };
+    let effort = match section.value("effort") {
+        Some(value) => Some(reader.whole(value, "effort", PLAIN, (0, MOST_EFFORT))?),
+        None => None,
+    };
+    let effort = effort.and_then(|level| u8::try_from(level).ok());
+    let Some(value) = section.value("lanes") else {
+        return Some(PlacementWishes { lanes: None, effort, objective });
+    };
     let value = reader.follow(value)?;
     let ExprKind::List(items) = &value.kind else {
         reader.wrong_type("lanes", "a list of ranks such as `[0, 0, 1, 1]`", value);
@@ -56,7 +72,8 @@ pub(crate) fn resolve<'a>(
         });
         return None;
     }
-    Some(PlacementWishes { lanes: Some(At { value: ranks, span: value.span }) })
+    let lanes = Some(At { value: ranks, span: value.span });
+    Some(PlacementWishes { lanes, effort, objective })
 }
 
 /// Levels of lints.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{Change, Subject, Value, What, curriculum, parts};
 use crate::plan::{
-    ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, LinkSpec, Plan, RankSpec,
+    ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, FoundSpec, LinkSpec, PlacementSpec, Plan,
+    RankSpec,
 };
 use crate::training::{CheckpointSpec, TrainingSpec};
 
@@ -109,6 +110,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
         curriculum: _,
         lanes,
         cluster,
+        placement,
         ranks,
         communicators,
         synchronised,
@@ -128,6 +130,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
     curriculum::compare(&mut found, before, after);
     compare_lanes(&mut found, (lanes.len(), after.lanes.len()), (ranks, &after.ranks));
     compare_cluster(&mut found, cluster, &after.cluster);
+    compare_placement(&mut found, placement, &after.placement);
     compare_ranks(&mut found, ranks, &after.ranks);
     compare_communicators(&mut found, communicators, &after.communicators);
     curriculum::compare_synchronised(&mut found, *synchronised, after.synchronised);
@@ -251,6 +254,21 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
         let owner = Owner::other(Subject::Cluster, &name);
         let (before, after) = (slurm.get(key).cloned(), after.slurm.get(key).cloned());
         found.field(owner, "value", before, after);
+    }
+}
+
+fn compare_placement(found: &mut Found, before: &PlacementSpec, after: &PlacementSpec) {
+    let PlacementSpec { lanes, ranks } = before;
+    for (name, before, after) in [("lanes", lanes, &after.lanes), ("ranks", ranks, &after.ranks)] {
+        let owner = Owner::other(Subject::Placement, name);
+        let field =
+            |of: fn(&FoundSpec) -> String, found: &Option<FoundSpec>| found.as_ref().map(of);
+        let mut compare = |name: &'static str, of: fn(&FoundSpec) -> String| {
+            found.field(owner, name, field(of, before), field(of, after));
+        };
+        compare("cost", |found| found.cost.to_string());
+        compare("bound", |found| found.bound.to_string());
+        compare("algorithm", |found| found.algorithm.clone());
     }
 }
 

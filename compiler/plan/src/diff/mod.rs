@@ -71,6 +71,8 @@ pub enum Subject {
     Lane,
     /// The machine.
     Cluster,
+    /// How good the placement is.
+    Placement,
     /// A rank.
     Rank,
     /// A communicator.

@@ -126,6 +126,7 @@ fn title(subject: Subject) -> &'static str {
         Subject::Curriculum => "curriculum",
         Subject::Lane => "lanes",
         Subject::Cluster => "cluster",
+        Subject::Placement => "placement",
         Subject::Rank => "ranks",
         Subject::Communicator => "communicators",
         Subject::Totals => "totals",

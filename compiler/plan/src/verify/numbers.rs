@@ -1,7 +1,7 @@
 //! Ranges of the numbers of model, training, vocabularies and cluster.
 
 use crate::model::{Positions, StackPattern};
-use crate::plan::{Plan, VocabularySpec};
+use crate::plan::{PlacementSpec, Plan, VocabularySpec};
 use crate::training::{Optimizer, Schedule, TrainingSpec};
 use crate::verify::{Findings, Rule};
 
@@ -159,6 +159,12 @@ fn cluster(plan: &Plan, findings: &mut Findings) {
     range.positive("links.intra", cluster.links.intra);
     range.positive("links.inter", cluster.links.inter);
     range.not_negative("links.latency", cluster.links.latency);
+    let PlacementSpec { lanes, ranks } = &plan.placement;
+    for found in [lanes, ranks].into_iter().flatten() {
+        findings.expect(found.bound <= found.cost, Rule::Number, || {
+            ("placement", format!("a cost of {} below its bound {}", found.cost, found.bound))
+        });
+    }
     let estimates = plan.ranks.iter().map(|rank| &rank.estimate).chain([&plan.totals]);
     for estimate in estimates {
         let mut range = Range { findings: &mut *findings, place: "estimate" };
