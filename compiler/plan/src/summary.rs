@@ -130,10 +130,11 @@ impl Plan {
     fn calls(&self) -> String {
         let merged = self.communicators.iter().filter(|spec| !spec.modules.is_empty()).count();
         let modules: usize = self.communicators.iter().map(|spec| spec.modules.len()).sum();
-        if modules == 0 {
+        if modules == merged {
             return String::new();
         }
-        format!("{merged} all-reduces a step at most, where one for each module would be {modules}")
+        let noun = if merged == 1 { "all-reduce" } else { "all-reduces" };
+        format!("{merged} {noun} a step at most, where one for each module would be {modules}")
     }
 
     fn step_time(&self) -> String {

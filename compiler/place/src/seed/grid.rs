@@ -37,6 +37,8 @@ impl Grid {
                 }
             }
         }
+        // The nearer to a square, the fewer copies in a full matrix.
+        grids.sort_by_key(|grid| grid.rows.max(grid.columns));
         grids
     }
 }
@@ -52,26 +54,36 @@ pub(super) fn seeds(
     let columns = columns(instance);
     let columns = &columns[..columns.len().min(MOST_COLUMNS)];
     let sizes = sizes(instance);
-    for first in columns {
-        for second in columns {
-            if first == second && columns.len() > 1 {
-                continue;
+    for (first, second) in pairs(columns) {
+        for grid in Grid::all(instance) {
+            if *work > most && !found.is_empty() {
+                return found;
             }
-            for grid in Grid::all(instance) {
-                if *work > most && !found.is_empty() {
-                    return found;
-                }
-                *work += instance.modules_of.total() as u64;
-                let homes = cut(instance, (first, second), grid, &sizes);
-                let cost = State::of(instance, &homes).cost();
-                found.push((cost, homes));
-                found.sort();
-                found.dedup();
-                found.truncate(keep);
-            }
+            *work += instance.modules_of.total() as u64;
+            let homes = cut(instance, (first, second), grid, &sizes);
+            let cost = State::of(instance, &homes).cost();
+            found.push((cost, homes));
+            found.sort();
+            found.dedup();
+            found.truncate(keep);
         }
     }
     found
+}
+
+/// Ordered pairs of columns, the finest first; one column goes with itself.
+fn pairs(columns: &[Column]) -> Vec<(&Column, &Column)> {
+    if let [only] = columns {
+        return vec![(only, only)];
+    }
+    let numbers = 0..columns.len();
+    let mut pairs: Vec<(usize, usize)> = numbers
+        .clone()
+        .flat_map(|first| numbers.clone().map(move |second| (first, second)))
+        .filter(|(first, second)| first != second)
+        .collect();
+    pairs.sort_by_key(|&(first, second)| (first.max(second), first + second));
+    pairs.into_iter().map(|(first, second)| (&columns[first], &columns[second])).collect()
 }
 
 /// Tasks of every device: its fewest, and one more in turn until all tasks have a seat.

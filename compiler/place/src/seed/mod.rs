@@ -10,7 +10,7 @@ use crate::instance::Instance;
 use crate::state::State;
 
 /// Looks at a module of a task that seeds may take beyond the first tiling.
-const GRID_WORK: u64 = 300_000_000;
+const GRID_WORK: u64 = 80_000_000;
 /// Tasks times devices up to which tasks are placed one by one.
 const GREEDY_WORK: usize = 20_000_000;
 
