@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, place, plan, run,
-    synth, tokenizer, translate,
+    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, place, plan,
+    run, synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Plan(plan::Arguments),
     /// Show weights, tokens and epochs of tasks over the run, as text or drawn
     Curriculum(curriculum::Arguments),
+    /// Place tasks that share modules on the GPUs of a machine: cost, bound, assignment
+    Place(place::Arguments),
     /// List the compiler's stages and passes
     Passes,
     /// Tell what differs between two plans or experiments, and whether the mathematics is the same
@@ -63,6 +65,7 @@ impl Command {
             Self::Fmt(arguments) => fmt::run(&arguments),
             Self::Plan(arguments) => plan::run(&arguments),
             Self::Curriculum(arguments) => curriculum::run(&arguments),
+            Self::Place(arguments) => place::run(&arguments),
             Self::Passes => passes::run(),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Explain(arguments) => explain::run(&arguments),

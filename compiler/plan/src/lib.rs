@@ -44,9 +44,9 @@ pub use model::{
     Normalisation, Positions, Sharing, StackOverride, StackPattern,
 };
 pub use plan::{
-    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FoundSpec, LaneSpec,
-    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind, TaskSpec,
-    VocabularyKind, VocabularySpec,
+    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FoundSpec,
+    LaneSpec, LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec,
+    TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
 pub use training::{

@@ -12,8 +12,8 @@ use crate::model::{
 };
 use crate::plan::{
     ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FORMAT, LaneSpec,
-    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind, TaskSpec,
-    VocabularyKind, VocabularySpec,
+    LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind,
+    TaskSpec, VocabularyKind, VocabularySpec,
 };
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
 use crate::training::{

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{Change, Subject, Value, What, curriculum, parts};
 use crate::plan::{
-    ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, FoundSpec, LinkSpec, PlacementSpec, Plan,
-    RankSpec,
+    ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, FoundSpec, LinkSpec, PlacementSpec,
+    Plan, RankSpec,
 };
 use crate::training::{CheckpointSpec, TrainingSpec};
 
