@@ -9,6 +9,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, Report};
 use mmc_core::diagnostics::{Diagnostics, Finding};
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
+use mmc_core::world::{Remark, WorldError};
 use mmc_core::{Compilation, Options, compile};
 use mmc_plan::Plan;
 use mmc_syntax::SourceMap;
@@ -66,6 +67,13 @@ pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)>
                 params.push((name.to_owned(), value.to_owned()));
             }
             ["missing", file] => drop(world.missing.insert((*file).to_owned())),
+            ["not_utf8", file, line] => {
+                world.not_utf8.insert((*file).to_owned(), line.parse().expect("a line"));
+            }
+            ["fault", file, fault] => {
+                world.faults.insert((*file).to_owned(), corpus_fault(fault));
+            }
+            ["remark", remark, files @ ..] => world.remarks.push(corpus_remark(remark, files)),
             ["lines", file, count] => {
                 world.lines.insert((*file).to_owned(), count.parse().expect("a count"));
             }
@@ -87,4 +95,30 @@ pub(crate) fn rendered(outcome: Outcome) -> String {
         text.push('\n');
     }
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// The word of a `#@ fault` as the world tells it.
+fn corpus_fault(word: &str) -> WorldError {
+    match word {
+        "unreadable" => WorldError::Unreadable("Permission denied (os error 13)".to_owned()),
+        "truncated" => WorldError::Truncated { lines: 812 },
+        "damaged" => {
+            WorldError::Damaged { lines: 0, reason: "Unknown frame descriptor".to_owned() }
+        }
+        _ => WorldError::Unreadable(format!("there is no fault `{word}`")),
+    }
+}
+
+/// The words of a `#@ remark` as the world tells it.
+fn corpus_remark(word: &str, files: &[&str]) -> Remark {
+    let paths = files.iter().map(|file| (*file).to_owned()).collect();
+    match word {
+        "stale_index" => Remark::StaleIndex { paths },
+        "stale_cache" => Remark::StaleCache { paths },
+        "cache_damaged" => Remark::CacheDamaged {
+            path: files.join(" "),
+            reason: "EOF while parsing a string at line 1 column 4096".to_owned(),
+        },
+        _ => Remark::CacheDamaged { path: word.to_owned(), reason: "no such remark".to_owned() },
+    }
 }

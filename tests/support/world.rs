@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mmc_core::cluster::TextProfile;
-use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 use mmc_plan::VocabularyKind;
 
 /// Lines of a corpus that nobody says anything about.
@@ -22,6 +22,12 @@ pub(crate) struct TestWorld {
     pub(crate) missing: BTreeSet<String>,
     /// Lines of corpora.
     pub(crate) lines: BTreeMap<String, u64>,
+    /// Lines that are not UTF-8.
+    pub(crate) not_utf8: BTreeMap<String, u64>,
+    /// Corpora that can't be read.
+    pub(crate) faults: BTreeMap<String, WorldError>,
+    /// What is odd.
+    pub(crate) remarks: Vec<Remark>,
 }
 
 impl TestWorld {
@@ -44,19 +50,34 @@ impl World for TestWorld {
         fs::read_to_string(folder.join(path)).map_err(|_| WorldError::Missing)
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        if self.missing.contains(path) {
-            return Err(WorldError::Missing);
-        }
-        let lines = self.lines.get(path).copied().unwrap_or(LINES);
-        Ok(CorpusFacts { bytes: lines * 50, lines })
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        let corpus = |path: &String| {
+            let path = path.as_str();
+            if self.missing.contains(path) {
+                return Err(WorldError::Missing);
+            }
+            if let Some(fault) = self.faults.get(path) {
+                return Err(fault.clone());
+            }
+            let lines = self.lines.get(path).copied().unwrap_or(LINES);
+            let not_utf8 = self.not_utf8.get(path).copied();
+            Ok(CorpusFacts { bytes: lines * 50, lines, not_utf8 })
+        };
+        paths.iter().map(corpus).collect()
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        if self.missing.contains(pattern) {
-            return Vec::new();
-        }
-        ["0", "1"].map(|shard| pattern.replace('*', shard)).to_vec()
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        let shards = |pattern: &String| {
+            if self.missing.contains(pattern.as_str()) {
+                return Vec::new();
+            }
+            ["0", "1"].map(|shard| pattern.replace('*', shard)).to_vec()
+        };
+        patterns.iter().map(shards).collect()
+    }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.remarks.clone()
     }
 
     fn tokenizer(&self, path: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {

@@ -1,44 +1,25 @@
 //! The world on disk: sources, corpus files and tokenizers, with a cache of what was learnt about them.
 //!
-//! A corpus that the cache doesn't know is answered with a stand-in and noted; [`Disk::learn`] then counts all such files at
-//! once, in parallel, and the compilation is repeated. With a warm cache nothing is read twice and nothing is compiled twice.
+//! A corpus file is looked for in its folder's list ([`listing`]), then known from the cache by its size and time, else
+//! counted; all that must be counted at once, on all cores.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use mmc_core::cluster::TextProfile;
 use mmc_core::cluster::profile::PROFILED_LINES;
-use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 use mmc_plan::VocabularyKind;
+use mmc_text::TextError;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::output;
-
-/// Bumped when the cache's meaning changes; older caches are forgotten.
-const CACHE_FORMAT: u32 = 1;
-
-/// What identifies a file's content without reading it: bytes, and modification time in nanoseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    bytes: u64,
-    modified: u64,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Cache {
-    format: u32,
-    lines: BTreeMap<String, (Stamp, u64)>,
-    tokenizers: BTreeMap<String, (Stamp, TokenizerFacts)>,
-}
-
-/// A file as it was when its lines were counted.
-type Counted = Result<(Stamp, u64), WorldError>;
+use crate::cache::{self, Cache, Known, Stamp};
+use crate::listing::{self, Asked};
 
 /// The world on disk, seen from the working directory.
 #[derive(Debug)]
@@ -46,73 +27,119 @@ pub(crate) struct Disk {
     cache: RefCell<Cache>,
     /// Where the cache is kept, if anywhere.
     kept: Option<PathBuf>,
+    /// Whether every file is read and hashed, whatever the cache says.
+    verify: bool,
     changed: RefCell<bool>,
-    missed: RefCell<BTreeSet<String>>,
-    faults: RefCell<BTreeMap<String, WorldError>>,
+    remarks: RefCell<Vec<Remark>>,
+    asked: Asked,
 }
 
 impl Disk {
-    /// With the cache of the working directory.
-    pub(crate) fn new() -> Self {
-        let kept = cache_path();
-        let cache: Option<Cache> = kept
-            .as_deref()
-            .and_then(|path| fs::read(path).ok())
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let cache = cache.filter(|cache| cache.format == CACHE_FORMAT).unwrap_or_default();
-        Self {
-            cache: RefCell::new(Cache { format: CACHE_FORMAT, ..cache }),
-            kept,
-            changed: RefCell::new(false),
-            missed: RefCell::default(),
-            faults: RefCell::default(),
+    /// With the cache of the working directory; `verify`: files are read and hashed even when it knows them.
+    pub(crate) fn new(verify: bool) -> Self {
+        Self::with_cache(cache::path(), verify)
+    }
+
+    fn with_cache(kept: Option<PathBuf>, verify: bool) -> Self {
+        let read = kept.as_deref().map(Cache::read).transpose();
+        let (cache, remarks) = match (read, &kept) {
+            (Err(reason), Some(path)) => {
+                let path = path.display().to_string();
+                (Cache::default(), vec![Remark::CacheDamaged { path, reason }])
+            }
+            (read, _) => (read.ok().flatten().unwrap_or_default(), Vec::new()),
+        };
+        let changed = RefCell::new(!remarks.is_empty());
+        let (cache, remarks) = (RefCell::new(cache), RefCell::new(remarks));
+        Self { cache, kept, verify, changed, remarks, asked: Asked::default() }
+    }
+
+    /// Keeps what was learnt for the next time.
+    pub(crate) fn keep(&self) {
+        if self.changed.replace(false)
+            && let Some(path) = &self.kept
+        {
+            self.cache.borrow_mut().write(path);
         }
     }
 
-    /// Counts the corpora that were asked for and not known; false: there were none, all answers so far were true.
-    pub(crate) fn learn(&self) -> bool {
-        let missed = self.missed.take();
-        if missed.is_empty() {
-            return false;
-        }
-        let bytes =
-            missed.iter().filter_map(|path| fs::metadata(path).ok()).map(|facts| facts.len());
-        let bar = counting_bar(bytes.sum());
-        let counted: Vec<(String, Counted)> = missed
-            .into_par_iter()
-            .map(|path| {
-                let found = count(&path);
-                if let Ok((stamp, _)) = found {
-                    bar.inc(stamp.bytes);
-                }
-                (path, found)
+    /// The hashes that were taken of these files.
+    pub(crate) fn hashes<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p String>,
+    ) -> BTreeMap<String, String> {
+        let cache = self.cache.borrow();
+        let hash = |path: &String| Some((path.clone(), cache.corpora.get(path)?.sha256.clone()?));
+        paths.filter_map(hash).collect()
+    }
+
+    /// Sizes of the files that are there.
+    pub(crate) fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        let stamps = self.stamps(paths);
+        stamps.into_iter().map(|stamp| stamp.ok().map(|stamp| stamp.bytes)).collect()
+    }
+
+    fn stamps(&self, paths: &[String]) -> Vec<Result<Stamp, WorldError>> {
+        let found = listing::matching(paths, &self.asked);
+        paths
+            .par_iter()
+            .zip(found)
+            .map(
+                |(path, found)| {
+                    if found.is_empty() { Err(WorldError::Missing) } else { stamp(path) }
+                },
+            )
+            .collect()
+    }
+
+    /// Whether the cache's facts of a file may be given again.
+    fn is_known(&self, path: &str, stamp: &Stamp) -> bool {
+        let cache = self.cache.borrow();
+        !self.verify && cache.corpora.get(path).is_some_and(|known| known.stamp == *stamp)
+    }
+
+    /// Counts files, the largest first, and puts them into the cache.
+    fn count(&self, mut files: Vec<(&String, Stamp)>) -> BTreeMap<String, WorldError> {
+        files.sort_by_key(|(_, stamp)| std::cmp::Reverse(stamp.bytes));
+        let bar = counting_bar(files.iter().map(|(_, stamp)| stamp.bytes).sum());
+        let verify = self.verify;
+        let counted: Vec<Result<Known, WorldError>> = files
+            .par_iter()
+            .with_max_len(1)
+            .map(|(path, stamp)| {
+                let known = count(path, *stamp, verify);
+                bar.inc(stamp.bytes);
+                known
             })
             .collect();
         bar.finish_and_clear();
-        for (path, found) in counted {
-            match found {
-                Ok(known) => drop(self.cache.borrow_mut().lines.insert(path, known)),
-                Err(fault) => drop(self.faults.borrow_mut().insert(path, fault)),
+        let (mut faults, mut unnoticed) = (BTreeMap::new(), Vec::new());
+        let mut cache = self.cache.borrow_mut();
+        for ((path, _), counted) in files.into_iter().zip(counted) {
+            match counted {
+                Ok(known) => {
+                    let before = cache.corpora.insert(path.clone(), known.clone());
+                    if before.is_some_and(|before| is_other(&before, &known)) {
+                        unnoticed.push(path.clone());
+                    }
+                }
+                Err(fault) => drop(faults.insert(path.clone(), fault)),
             }
         }
+        if !unnoticed.is_empty() {
+            unnoticed.sort_unstable();
+            self.remarks.borrow_mut().push(Remark::StaleCache { paths: unnoticed });
+        }
         *self.changed.borrow_mut() = true;
-        true
+        faults
     }
+}
 
-    /// Keeps what was learnt for the next time. A cache that can't be written is no fault: it only saves time.
-    pub(crate) fn keep(&self) {
-        if !self.changed.replace(false) {
-            return;
-        }
-        let (Some(path), Ok(text)) = (&self.kept, serde_json::to_string(&*self.cache.borrow()))
-        else {
-            return;
-        };
-        let made = path.parent().map(fs::create_dir_all);
-        if made.is_some_and(|made| made.is_ok()) {
-            let _ = output::write_atomically(path, &text);
-        }
-    }
+/// Whether a file with the same stamp has another content.
+fn is_other(before: &Known, after: &Known) -> bool {
+    before.stamp == after.stamp
+        && (before.facts.lines != after.facts.lines
+            || before.sha256.is_some() && before.sha256 != after.sha256)
 }
 
 impl World for Disk {
@@ -120,30 +147,25 @@ impl World for Disk {
         fs::read_to_string(path).map_err(|cause| fault(&cause))
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        if let Some(fault) = self.faults.borrow().get(path) {
-            return Err(fault.clone());
-        }
-        let stamp = stamp(path)?;
-        if let Some((known, lines)) = self.cache.borrow().lines.get(path)
-            && *known == stamp
-        {
-            return Ok(CorpusFacts { bytes: stamp.bytes, lines: *lines });
-        }
-        self.missed.borrow_mut().insert(path.to_owned());
-        Ok(CorpusFacts { bytes: stamp.bytes, lines: 1 })
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        let stamps = self.stamps(paths);
+        let unknown = paths.iter().zip(&stamps).filter_map(|(path, stamp)| {
+            let stamp = stamp.as_ref().ok()?;
+            (!self.is_known(path, stamp)).then_some((path, *stamp))
+        });
+        let unknown: Vec<(&String, Stamp)> = unknown.collect();
+        let faults = if unknown.is_empty() { BTreeMap::new() } else { self.count(unknown) };
+        let cache = self.cache.borrow();
+        let facts = |path: &String| match (faults.get(path), cache.corpora.get(path.as_str())) {
+            (Some(fault), _) => Err(fault.clone()),
+            (None, Some(known)) => Ok(known.facts),
+            (None, None) => Err(WorldError::Missing),
+        };
+        paths.iter().zip(stamps).map(|(path, stamp)| stamp.and_then(|_| facts(path))).collect()
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        let (start, pattern) = match pattern.strip_prefix('/') {
-            Some(rest) => ("/", rest),
-            None => ("", pattern),
-        };
-        let segments: Vec<&str> = pattern.split('/').collect();
-        let mut found = Vec::new();
-        walk(start, &segments, &mut found);
-        found.sort_unstable();
-        found
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        listing::matching(patterns, &self.asked)
     }
 
     fn tokenizer(&self, path: &str, kind: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
@@ -167,10 +189,14 @@ impl World for Disk {
         stamp(path)?;
         profile(path).map_err(|fault| WorldError::Unreadable(fault.to_string()))
     }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.remarks.borrow().clone()
+    }
 }
 
 /// The profile of a file's first lines.
-fn profile(path: &str) -> Result<TextProfile, mmc_text::TextError> {
+fn profile(path: &str) -> Result<TextProfile, TextError> {
     let mut reader = mmc_text::lines::open(path)?;
     let mut lines = Vec::new();
     while lines.len() < PROFILED_LINES
@@ -181,35 +207,8 @@ fn profile(path: &str) -> Result<TextProfile, mmc_text::TextError> {
     Ok(TextProfile::of_lines(lines))
 }
 
-/// Paths below `folder` (empty, or ending in `/`) that fit the segments.
-fn walk(folder: &str, segments: &[&str], found: &mut Vec<String>) {
-    let Some((segment, rest)) = segments.split_first() else { return };
-    let mut enter = |name: &str| {
-        let path = format!("{folder}{name}");
-        if rest.is_empty() {
-            if Path::new(&path).is_file() {
-                found.push(path);
-            }
-        } else if Path::new(&path).is_dir() {
-            walk(&format!("{path}/"), rest, found);
-        }
-    };
-    if !segment.contains('*') {
-        enter(segment);
-        return;
-    }
-    let listed = if folder.is_empty() { "." } else { folder };
-    for entry in fs::read_dir(listed).into_iter().flatten().flatten() {
-        if let Some(name) = entry.file_name().to_str()
-            && mmc_core::index::fits(segment, name)
-        {
-            enter(name);
-        }
-    }
-}
-
 fn fault(cause: &std::io::Error) -> WorldError {
-    if cause.kind() == ErrorKind::NotFound {
+    if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
         WorldError::Missing
     } else {
         WorldError::Unreadable(cause.to_string())
@@ -226,15 +225,31 @@ fn stamp(path: &str) -> Result<Stamp, WorldError> {
     Ok(Stamp { bytes: facts.len(), modified })
 }
 
-/// The stamp is taken first: a file that changes meanwhile is counted again next time.
-fn count(path: &str) -> Counted {
-    let stamp = stamp(path)?;
-    let counted = mmc_text::count::count(path);
-    let counted = counted.map_err(|fault| WorldError::Unreadable(fault.to_string()))?;
-    Ok((stamp, counted.lines))
+/// The stamp was taken before: a file that changes meanwhile is counted again next time.
+fn count(path: &str, stamp: Stamp, verify: bool) -> Result<Known, WorldError> {
+    let counted = if verify {
+        mmc_text::count::inspect(path).map(|(count, hash)| (count, Some(hash)))
+    } else {
+        mmc_text::count::count(path).map(|count| (count, None))
+    };
+    let (count, sha256) = counted.map_err(|found| {
+        if let TextError::Unreadable { cause, .. } = &found {
+            return fault(cause);
+        }
+        let TextError::Damaged { line: lines, cause, .. } = found else {
+            return WorldError::Unreadable(found.to_string());
+        };
+        if cause.kind() == ErrorKind::UnexpectedEof {
+            WorldError::Truncated { lines }
+        } else {
+            WorldError::Damaged { lines, reason: cause.to_string() }
+        }
+    })?;
+    let facts = CorpusFacts { bytes: stamp.bytes, lines: count.lines, not_utf8: count.not_utf8 };
+    Ok(Known { stamp, facts, sha256 })
 }
 
-/// Shown on a terminal when counting takes time.
+/// Shown on a terminal while files are counted.
 fn counting_bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::new(bytes);
     let style =
@@ -243,65 +258,97 @@ fn counting_bar(bytes: u64) -> ProgressBar {
     bar
 }
 
-/// One small file a working directory, in the user's cache folder, else in `.mmc/`.
-fn cache_path() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let root = folder("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| folder("HOME").map(|home| Path::new(&home).join(".cache")));
-    let Some(root) = root else { return Some(PathBuf::from(".mmc/facts.json")) };
-    let here = std::env::current_dir().ok()?;
-    let key = mmc_plan::random::name_key(&here.to_string_lossy());
-    Some(root.join("mmc/facts").join(format!("{key:016x}.json")))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
+    fn facts(disk: &Disk, path: &str) -> Result<CorpusFacts, WorldError> {
+        disk.corpora(&[path.into()]).remove(0)
+    }
+
+    fn lines(disk: &Disk, path: &str) -> u64 {
+        facts(disk, path).unwrap().lines
+    }
+
+    /// Writes a file with a time of its own.
+    fn write(path: &str, text: &str, age: u64) {
+        fs::write(path, text).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(age);
+        fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+
     #[test]
-    fn unknown_corpora_are_counted_once_and_again_when_they_change() {
+    fn corpora_are_counted_once_and_again_when_they_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
-        fs::write(&path, "1\n2\n3").unwrap();
         let path = path.to_str().unwrap();
-        let disk = Disk { kept: Some(folder.path().join("cache/facts.json")), ..Disk::new() };
-        assert_eq!(disk.corpus(path).unwrap().bytes, 5);
-        assert!(disk.learn());
-        assert_eq!(disk.corpus(path).unwrap(), CorpusFacts { bytes: 5, lines: 3 });
-        assert!(!disk.learn());
-        fs::write(path, "1\n2\n3\n4\n").unwrap();
-        let _ = disk.corpus(path);
-        assert!(disk.learn());
-        assert_eq!(disk.corpus(path).unwrap(), CorpusFacts { bytes: 8, lines: 4 });
+        let kept = folder.path().join("cache/facts.json");
+        let disk = || Disk::with_cache(Some(kept.clone()), false);
+        write(path, "1\n2\n3", 1000);
+        let first = disk();
+        assert_eq!(lines(&first, path), 3);
+        first.keep();
+        let second = disk();
+        assert_eq!(lines(&second, path), 3);
+        assert!(!*second.changed.borrow(), "nothing was counted");
+        write(path, "12\n34", 900);
+        assert_eq!(lines(&second, path), 2);
+        assert_eq!(facts(&second, "absent"), Err(WorldError::Missing));
+        assert!(second.remarks().is_empty());
+    }
+
+    #[test]
+    fn verification_sees_what_size_and_time_hide() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let path = path.to_str().unwrap();
+        let kept = folder.path().join("cache/facts.json");
+        let time = |path: &str| fs::metadata(path).unwrap().modified().unwrap();
+        write(path, "1\n2\n3", 1000);
+        let first = Disk::with_cache(Some(kept.clone()), false);
+        assert_eq!(lines(&first, path), 3);
+        let before = time(path);
+        fs::write(path, "1\n2 3").unwrap();
+        fs::File::options().append(true).open(path).unwrap().set_modified(before).unwrap();
+        assert_eq!(lines(&first, path), 3);
+        first.keep();
+        let second = Disk::with_cache(Some(kept), true);
+        assert_eq!(lines(&second, path), 2);
+        let paths = vec![path.to_owned()];
+        assert_eq!(second.hashes(paths.iter()).len(), 1);
+        assert_eq!(second.remarks(), [Remark::StaleCache { paths }]);
+    }
+
+    #[test]
+    fn damage_has_names() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let disk = Disk::with_cache(None, false);
+        fs::write(path("plain.gz"), "this is not gzip at all").unwrap();
+        assert!(matches!(facts(&disk, &path("plain.gz")), Err(WorldError::Damaged { .. })));
+        fs::write(path("plain.zst"), "this is not zstandard at all").unwrap();
+        assert!(matches!(facts(&disk, &path("plain.zst")), Err(WorldError::Damaged { .. })));
+        // A stored block whose end is missing.
+        let gz = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x05\0\xfa\xffa\nb\n";
+        fs::write(path("cut.gz"), gz).unwrap();
+        assert!(matches!(facts(&disk, &path("cut.gz")), Err(WorldError::Truncated { lines: _ })));
+        fs::File::create(path("bad")).unwrap().write_all(b"a\n\xff\n").unwrap();
+        assert_eq!(facts(&disk, &path("bad")).unwrap().not_utf8, Some(2));
+        fs::create_dir(path("folder")).unwrap();
+        assert!(matches!(facts(&disk, &path("folder")), Err(WorldError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_damaged_cache_is_told_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("facts.json");
+        fs::write(&kept, "{").unwrap();
+        let disk = Disk::with_cache(Some(kept.clone()), false);
+        assert!(matches!(disk.remarks().as_slice(), [Remark::CacheDamaged { .. }]));
         disk.keep();
-        assert!(folder.path().join("cache/facts.json").is_file());
-        assert_eq!(disk.corpus("absent"), Err(WorldError::Missing));
-    }
-
-    #[test]
-    fn damaged_corpora_are_faults() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.gz");
-        fs::write(&path, "no gzip").unwrap();
-        let (disk, path) = (Disk::new(), path.to_str().unwrap());
-        let _ = disk.corpus(path);
-        assert!(disk.learn());
-        assert!(matches!(disk.corpus(path), Err(WorldError::Unreadable(_))));
-        assert!(!disk.learn());
-    }
-
-    #[test]
-    fn patterns_find_files_in_byte_order() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["b/2.de", "b/1.de", "a/1.de", "a/x.en", "a/c/1.de"] {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        let root = folder.path().to_str().unwrap();
-        let found = Disk::new().matching(&format!("{root}/*/*.de"));
-        let names: Vec<&str> = found.iter().filter_map(|path| path.strip_prefix(root)).collect();
-        assert_eq!(names, ["/a/1.de", "/b/1.de", "/b/2.de"]);
+        assert!(Disk::with_cache(Some(kept), false).remarks().is_empty());
     }
 }

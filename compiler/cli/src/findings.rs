@@ -59,6 +59,17 @@ impl Findings {
         (errors, self.found.len() - errors)
     }
 
+    /// Those whose code is of a stage, with their sources.
+    pub(crate) fn of_stage<'a>(
+        &'a self,
+        stage: &'a str,
+    ) -> impl Iterator<Item = impl Diagnostic + 'a> + 'a {
+        let is_of_stage =
+            move |finding: &&Finding| code(finding.as_ref()).split("::").nth(1) == Some(stage);
+        let all = self.found.iter().filter(is_of_stage);
+        all.map(|finding| Sourced { finding: finding.as_ref(), sources: &self.sources })
+    }
+
     /// Shows all on standard error.
     pub(crate) fn show(&self) {
         for finding in &self.found {

@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Value of a `param` of the file
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = program::parameter)]
     params: Vec<(String, String)>,
+    /// Read every file again, whatever is known of it: whole, and with its hash, which the index keeps
+    #[arg(long)]
+    verify: bool,
     /// Where to write the index [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -29,16 +32,20 @@ pub(crate) struct Arguments {
 
 /// Counts what is not known yet and writes the index.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
-    let disk = Disk::new();
+    let disk = Disk::new(arguments.verify);
     let recorder = Recorder::new(&disk);
     let options = Options::default();
     let done = program::compile(&arguments.file, &arguments.params, &recorder, &disk, &options)?;
-    let index = recorder.into_index();
+    let mut index = recorder.into_index();
+    if arguments.verify {
+        index.sha256 = disk.hashes(index.corpora.keys());
+    }
     let findings = Findings::new(done.findings, done.sources);
     if done.plan.is_none() {
         findings.show();
         return Ok(Exit::FINDINGS);
     }
+    findings.of_stage("corpus").for_each(|finding| report::show(&finding));
     let text = index.to_yaml();
     match &arguments.output {
         Some(path) => output::write_atomically(path, &text)?,

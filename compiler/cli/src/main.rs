@@ -4,6 +4,7 @@
 //! 101: a fault of `mmc` itself.
 
 mod args;
+mod cache;
 mod check;
 mod curriculum;
 mod dendrogram;
@@ -17,7 +18,9 @@ mod findings;
 mod fmt;
 mod groups;
 mod index;
+mod indexed;
 mod launch;
+mod listing;
 mod mammoth;
 mod output;
 mod passes;

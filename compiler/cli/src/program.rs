@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mmc_core::diagnostics::Diagnostics;
-use mmc_core::index::{CorpusIndex, Indexed};
+use mmc_core::index::CorpusIndex;
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
 use mmc_core::world::World;
@@ -16,6 +16,7 @@ use mmc_syntax::SourceMap;
 use crate::disk::Disk;
 use crate::error::{At as _, CliError, Exit, Stop};
 use crate::findings::Findings;
+use crate::indexed::Compared;
 
 /// Steps that are played through when a plan comes from a file.
 const REPLAYED: u64 = 20;
@@ -38,6 +39,9 @@ pub(crate) struct SourceArguments {
     /// Take corpora and tokenizers from this index (see `mmc index`) and not from the disk
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
+    /// Read every corpus file again, whatever is known of it; with `--index`, compare contents and not sizes alone
+    #[arg(long)]
+    pub(crate) verify: bool,
 }
 
 /// A compilation with its findings in order.
@@ -69,9 +73,9 @@ impl ProgramArguments {
 impl SourceArguments {
     /// Compiles a source.
     pub(crate) fn compile(&self, file: &Path, options: &Options) -> Result<Compiled, Stop> {
-        let (disk, index) = (Disk::new(), self.read_index()?);
-        let indexed = index.as_ref().map(|index| Indexed { sources: &disk, index });
-        let world = indexed.as_ref().map_or(&disk as &dyn World, |world| world);
+        let (disk, index) = (Disk::new(self.verify), self.read_index()?);
+        let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
+        let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
         let compilation = compile(file, &self.params, world, &disk, options)?;
         let Compilation { plan, findings, sources, stages } = compilation;
         Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
@@ -79,20 +83,15 @@ impl SourceArguments {
 
     /// Resolves a source without planning it. Findings are shown; without an experiment everything is said already.
     pub(crate) fn resolve(&self, file: &Path) -> Result<Experiment, Stop> {
-        let (disk, index) = (Disk::new(), self.read_index()?);
-        let indexed = index.as_ref().map(|index| Indexed { sources: &disk, index });
-        let world = indexed.as_ref().map_or(&disk as &dyn World, |world| world);
+        let (disk, index) = (Disk::new(self.verify), self.read_index()?);
+        let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
+        let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
         let entry = readable(file)?;
-        loop {
-            let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
-            let found = resolve(entry, &self.params, world, &mut sources, &mut diagnostics);
-            if disk.learn() {
-                continue;
-            }
-            disk.keep();
-            Findings::new(diagnostics.into_findings(), sources).show();
-            return found.map_err(|_| Stop::Said(Exit::FINDINGS));
-        }
+        let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
+        let found = resolve(entry, &self.params, world, &mut sources, &mut diagnostics);
+        disk.keep();
+        Findings::new(diagnostics.into_findings(), sources).show();
+        found.map_err(|_| Stop::Said(Exit::FINDINGS))
     }
 
     fn read_index(&self) -> Result<Option<CorpusIndex>, Stop> {
@@ -114,7 +113,7 @@ impl Compiled {
     }
 }
 
-/// Compiles against a world that asks `disk`, until the disk has learnt all that was asked for.
+/// Compiles against a world that asks `disk`, and keeps what the disk has learnt.
 pub(crate) fn compile(
     file: &Path,
     params: &[(String, String)],
@@ -123,10 +122,7 @@ pub(crate) fn compile(
     options: &Options,
 ) -> Result<Compilation, Stop> {
     let entry = readable(file)?;
-    let mut compilation = mmc_core::compile(entry, params, world, options);
-    while disk.learn() {
-        compilation = mmc_core::compile(entry, params, world, options);
-    }
+    let compilation = mmc_core::compile(entry, params, world, options);
     disk.keep();
     Ok(compilation)
 }

@@ -9,7 +9,7 @@ use mmc_core::Options;
 use mmc_core::cluster::TextProfile;
 use mmc_core::diagnostics::Diagnostics;
 use mmc_core::ir::experiment::{Experiment, TokenizerMethod, TokenizerTraining};
-use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 use mmc_plan::{Plan, VocabularyKind};
 use mmc_syntax::SourceMap;
 use mmc_text::tokenizer::train::{self, Method, Training};
@@ -61,7 +61,7 @@ pub(crate) fn run(command: &Command) -> Result<Exit, Stop> {
 }
 
 fn train_all(arguments: &Arguments) -> Result<Exit, Stop> {
-    let disk = Disk::new();
+    let disk = Disk::new(false);
     fs::File::open(&arguments.file).reading(&arguments.file)?;
     let experiment = resolve(arguments, &disk)?;
     let world = Untrained { disk: &disk, experiment: &experiment };
@@ -170,12 +170,16 @@ impl World for Untrained<'_> {
         self.disk.source(path)
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        self.disk.corpus(path)
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        self.disk.corpora(paths)
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        self.disk.matching(pattern)
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        self.disk.matching(patterns)
+    }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.disk.remarks()
     }
 
     fn tokenizer(&self, path: &str, kind: VocabularyKind) -> Result<TokenizerFacts, WorldError> {

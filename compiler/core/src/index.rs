@@ -1,13 +1,14 @@
 //! A saved index of corpora and tokenizers: what a plan needs to know of them, so that it can be made where they are not.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use mmc_plan::VocabularyKind;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::TextProfile;
-use crate::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use crate::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 
 /// Facts by path, as the experiment's templates spell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct CorpusIndex {
     /// Letters and words of corpus files that languages are compared by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, TextProfile>,
+    /// `sha256` of corpus files in hexadecimal, where they were taken (`--verify`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// Why a text is no index: what the reader says.
@@ -32,7 +36,14 @@ pub struct IndexFault(pub String);
 impl CorpusIndex {
     /// Reads an index.
     pub fn from_yaml(text: &str) -> Result<Self, IndexFault> {
-        serde_saphyr::from_str(text).map_err(|fault| IndexFault(fault.to_string()))
+        // A million files are some hundred megabytes: what `to_yaml` wrote of corpora is read line by line.
+        let (corpora, rest) = plain_corpora(text).unwrap_or_default();
+        let mut index: Self = serde_saphyr::from_str(rest.unwrap_or(text))
+            .map_err(|fault| IndexFault(fault.to_string()))?;
+        if rest.is_some() {
+            index.corpora = corpora;
+        }
+        Ok(index)
     }
 
     /// The canonical text.
@@ -45,8 +56,44 @@ impl CorpusIndex {
 
     /// The indexed corpora that fit a pattern, see [`World::matching`].
     pub fn matching(&self, pattern: &str) -> Vec<String> {
-        self.corpora.keys().filter(|path| fits(pattern, path)).cloned().collect()
+        let start = pattern.split('*').next().unwrap_or_default();
+        self.corpora
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(start))
+            .filter(|path| fits(pattern, path))
+            .cloned()
+            .collect()
     }
+}
+
+/// The section `corpora` at the start of an index, when every path in it is plain, and what follows it.
+fn plain_corpora(text: &str) -> Option<(BTreeMap<String, CorpusFacts>, Option<&str>)> {
+    let mut rest = text.strip_prefix("corpora:\n")?;
+    let mut corpora = BTreeMap::new();
+    while let Some(line) = rest.strip_prefix("  ") {
+        let (path, after) = line.split_once(":\n")?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+        // Words such as `no` and numbers are quoted, and have no slash.
+        if !path.chars().all(is_plain) || !path.contains('/') || path.starts_with('-') {
+            return None;
+        }
+        let (bytes, after) = number(after, "    bytes: ")?;
+        let (lines, after) = number(after, "    lines: ")?;
+        let (not_utf8, after) = match number(after, "    not_utf8: ") {
+            Some((line, after)) => (Some(line), after),
+            None => (None, after),
+        };
+        corpora.insert(path.to_owned(), CorpusFacts { bytes, lines, not_utf8 });
+        rest = after;
+    }
+    Some((corpora, Some(rest)))
+}
+
+/// The number of a line with this start, and the text behind the line.
+fn number<'a>(text: &'a str, start: &str) -> Option<(u64, &'a str)> {
+    let (digits, rest) = text.strip_prefix(start)?.split_once('\n')?;
+    Some((digits.parse().ok()?, rest))
 }
 
 /// Whether a path fits a pattern whose `*` stands for anything but `/`.
@@ -80,12 +127,17 @@ impl World for Indexed<'_> {
         self.sources.source(path)
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        self.index.corpora.get(path).copied().ok_or(WorldError::Missing)
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        let known: HashMap<&str, CorpusFacts> =
+            self.index.corpora.iter().map(|(path, facts)| (path.as_str(), *facts)).collect();
+        paths
+            .iter()
+            .map(|path| known.get(path.as_str()).copied().ok_or(WorldError::Missing))
+            .collect()
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        self.index.matching(pattern)
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        patterns.iter().map(|pattern| self.index.matching(pattern)).collect()
     }
 
     fn tokenizer(&self, path: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
@@ -120,14 +172,23 @@ impl World for Recorder<'_> {
         self.world.source(path)
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        let facts = self.world.corpus(path)?;
-        self.seen.borrow_mut().corpora.insert(path.to_owned(), facts);
-        Ok(facts)
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        let found = self.world.corpora(paths);
+        let mut seen = self.seen.borrow_mut();
+        for (path, facts) in paths.iter().zip(&found) {
+            if let Ok(facts) = facts {
+                seen.corpora.insert(path.clone(), *facts);
+            }
+        }
+        found
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        self.world.matching(pattern)
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        self.world.matching(patterns)
+    }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.world.remarks()
     }
 
     fn tokenizer(&self, path: &str, kind: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
@@ -170,9 +231,29 @@ mod tests {
     }
 
     #[test]
+    fn plain_paths_are_read_line_by_line_and_to_the_same() {
+        let mut index = CorpusIndex::default();
+        for at in 0..20 {
+            let facts = CorpusFacts { bytes: at, lines: at, not_utf8: (at % 3 == 0).then_some(at) };
+            index.corpora.insert(format!("a/{at}.de-en.gz"), facts);
+        }
+        index.sha256.insert("a/1.de-en.gz".to_owned(), "00".to_owned());
+        let text = index.to_yaml();
+        let (plain, rest) = plain_corpora(&text).unwrap();
+        assert_eq!((plain.len(), rest.unwrap().starts_with("tokenizers:")), (20, true));
+        assert_eq!(CorpusIndex::from_yaml(&text), Ok(index.clone()));
+        index.corpora.insert("no".to_owned(), CorpusFacts::default());
+        assert!(plain_corpora(&index.to_yaml()).is_none());
+        assert_eq!(CorpusIndex::from_yaml(&index.to_yaml()), Ok(index));
+        assert!(CorpusIndex::from_yaml("corpora:\n  a/b:\n    bytes: x\n    lines: 1\n").is_err());
+    }
+
+    #[test]
     fn an_index_reads_back() {
         let mut index = CorpusIndex::default();
-        index.corpora.insert("a b/ü.gz".to_owned(), CorpusFacts { bytes: 3, lines: 1 });
+        index
+            .corpora
+            .insert("a b/ü.gz".to_owned(), CorpusFacts { bytes: 3, lines: 1, not_utf8: Some(1) });
         let facts = TokenizerFacts {
             pieces: 10,
             sha256: "00".to_owned(),

@@ -14,6 +14,7 @@ pub mod cluster;
 mod compile;
 pub mod cost;
 pub mod diagnostics;
+pub mod directions;
 pub mod emit;
 pub mod index;
 pub mod ir;

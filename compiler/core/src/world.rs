@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::TextProfile;
 
 /// What the compiler may ask of its surroundings. The cli answers from the disk and the corpus index; tests from memory.
+///
+/// Files are asked for by the thousand, so that a world can list folders once and read in parallel.
 pub trait World {
     /// The text of a `.mmc` file. Paths are as written by the user, joined to the importing file's folder.
     fn source(&self, path: &str) -> Result<String, WorldError>;
-    /// What is known of a corpus file.
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError>;
-    /// The existing paths that fit a pattern whose `*` stands for anything but `/`, in byte order.
-    fn matching(&self, pattern: &str) -> Vec<String>;
+    /// What is known of corpus files: an answer for each path, in their order.
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>>;
+    /// For each pattern, whose `*` stands for anything but `/`: the existing paths that fit it, in byte order.
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>>;
     /// What is known of a tokenizer file.
     fn tokenizer(
         &self,
@@ -20,6 +22,10 @@ pub trait World {
     ) -> Result<TokenizerFacts, WorldError>;
     /// The letters and words of the first lines of a corpus file.
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError>;
+    /// What was odd about the answers about corpora so far.
+    fn remarks(&self) -> Vec<Remark> {
+        Vec::new()
+    }
 }
 
 /// Why the world has no answer.
@@ -31,16 +37,55 @@ pub enum WorldError {
     /// Something is there and can't be read; why.
     #[error("{0}")]
     Unreadable(String),
+    /// A compressed file that ends too early.
+    #[error("it ends after line {lines}, in the middle of the compressed data")]
+    Truncated {
+        /// Whole lines before the end.
+        lines: u64,
+    },
+    /// A compressed file whose content is not what was compressed.
+    #[error("{reason} (after line {lines})")]
+    Damaged {
+        /// Whole lines before the damage.
+        lines: u64,
+        /// What the decoder says.
+        reason: String,
+    },
+}
+
+/// Something odd about answers that were given nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// These files are here and are not those that the index was made from.
+    StaleIndex {
+        /// In the order of asking.
+        paths: Vec<String>,
+    },
+    /// These files changed, but neither their sizes nor their times did: the cache was wrong about them.
+    StaleCache {
+        /// In the order of asking.
+        paths: Vec<String>,
+    },
+    /// The cache of what was counted can't be read.
+    CacheDamaged {
+        /// The cache's file.
+        path: String,
+        /// What the reader says.
+        reason: String,
+    },
 }
 
 /// A corpus file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorpusFacts {
     /// Size on disk.
     pub bytes: u64,
     /// Lines of text, a last one without newline counted.
     pub lines: u64,
+    /// The first line that is known not to be UTF-8, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_utf8: Option<u64>,
 }
 
 /// A tokenizer file.

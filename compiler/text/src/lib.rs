@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod synth;
 pub mod tokenizer;
 
+mod utf8;
 mod write;
 
 pub use error::TextError;

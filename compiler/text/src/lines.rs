@@ -38,12 +38,24 @@ impl<'a> Line<'a> {
 
 /// Bytes of a file, decompressed by its suffix: `.gz`, `.zst`, anything else is plain.
 pub(crate) fn open_bytes(path: &Path) -> Result<Box<dyn BufRead + Send>, TextError> {
+    decoded(path, BufReader::with_capacity(BUFFER, open_file(path)?))
+}
+
+/// A file that can be read.
+pub(crate) fn open_file(path: &Path) -> Result<File, TextError> {
     let file = File::open(path).map_err(|cause| TextError::unreadable(path, cause))?;
     if file.metadata().is_ok_and(|facts| facts.is_dir()) {
         let cause = io::Error::from(io::ErrorKind::IsADirectory);
         return Err(TextError::unreadable(path, cause));
     }
-    let plain = BufReader::with_capacity(BUFFER, file);
+    Ok(file)
+}
+
+/// The text in a file's bytes, by the suffix of its path.
+pub(crate) fn decoded<'r>(
+    path: &Path,
+    plain: impl BufRead + Send + 'r,
+) -> Result<Box<dyn BufRead + Send + 'r>, TextError> {
     Ok(match path.extension().and_then(|suffix| suffix.to_str()) {
         Some("gz") => {
             let bytes = flate2::bufread::MultiGzDecoder::new(plain);

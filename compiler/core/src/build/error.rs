@@ -43,6 +43,66 @@ pub enum BuildError {
         #[help]
         help: &'static str,
     },
+    #[error("`{path}` ends after line {lines}, in the middle of the compressed data")]
+    #[diagnostic(
+        code(mmc::corpus::truncated),
+        help("copy or download it again; `gzip -t` or `zstd -t` says when it is whole")
+    )]
+    Truncated {
+        path: String,
+        lines: u64,
+        #[label("of this corpus")]
+        span: Span,
+    },
+    #[error("`{path}` is damaged after line {lines}: {reason}")]
+    #[diagnostic(
+        code(mmc::corpus::damaged),
+        help(
+            "test it with `gzip -t` or `zstd -t`: is it what its name says? if it is, make or copy it again"
+        )
+    )]
+    Damaged {
+        path: String,
+        lines: u64,
+        reason: String,
+        #[label("of this corpus")]
+        span: Span,
+    },
+    #[error("line {line} of `{path}` is not UTF-8")]
+    #[diagnostic(
+        code(mmc::corpus::not_utf8),
+        severity(Warning),
+        help("convert the file, e.g. with `iconv -t UTF-8`; training leaves such lines out")
+    )]
+    NotUtf8 {
+        path: String,
+        line: u64,
+        #[label("of this corpus")]
+        span: Span,
+    },
+    #[error("{} not the ones of the index: {paths}", are(*.files, "file"))]
+    #[diagnostic(
+        code(mmc::corpus::stale_index),
+        severity(Warning),
+        help("the plan goes by the index; `mmc index FILE.mmc -o INDEX` makes it anew")
+    )]
+    StaleIndex { files: usize, paths: String },
+    #[error("{} changed without a new size or time: {paths}", count(*.files, "file"))]
+    #[diagnostic(
+        code(mmc::corpus::stale_cache),
+        severity(Warning),
+        help(
+            "they were counted again; tools that keep times (`rsync -t`, `touch -r`) hide changes"
+        )
+    )]
+    StaleCache { files: usize, paths: String },
+    #[error("the cache `{path}` can't be read: {reason}")]
+    #[diagnostic(
+        code(mmc::corpus::cache_damaged),
+        severity(Warning),
+        help("corpora are counted again and the cache is written anew; nothing is lost")
+    )]
+    CacheDamaged { path: String, reason: String },
     #[error("`{source_path}` has {source_lines} lines, but `{target_path}` has {target_lines}")]
     #[diagnostic(code(mmc::corpus::lines_differ))]
     LinesDiffer {
@@ -156,4 +216,9 @@ pub enum BuildError {
 /// `3 directions`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `1 file is`, `3 files are`.
+fn are(number: usize, noun: &str) -> String {
+    format!("{} {}", count(number, noun), if number == 1 { "is" } else { "are" })
 }

@@ -3,6 +3,7 @@
 mod curriculum;
 mod error;
 mod freeze;
+mod known;
 mod modules;
 mod shares;
 mod tasks;

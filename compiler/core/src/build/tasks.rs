@@ -3,19 +3,21 @@
 //! All that is known of the outside comes through the [`World`]; a direction made by the algebra and without text is left
 //! out with a note, one asked for by name is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use mmc_plan::{CorpusFiles, ParallelFiles, TaskKind};
 use mmc_syntax::source::Span;
 
 use super::curriculum::{Run, means, windows};
 use super::error::BuildError;
+use super::known::Known;
 use super::shares::Size;
 use super::vocabularies::{Vocabularies, transforms};
 use crate::diagnostics::{Diagnostics, Halt};
+use crate::directions::Directions;
 use crate::ir::experiment::{At, Corpus, Experiment, Pair, TaskBlock, TemplatePair};
 use crate::ir::task::{TaskRow, TaskTable, Window};
-use crate::template::{Templates, is_sharded};
+use crate::template::{TemplateFault, Templates, is_sharded};
 use crate::world::{CorpusFacts, World, WorldError};
 
 /// Directions that a note names before it says `and so many more`.
@@ -28,13 +30,19 @@ pub fn expand_tasks(
     diagnostics: &mut Diagnostics,
 ) -> Result<TaskTable, Halt> {
     let templates = Templates::new(&experiment.languages);
-    let mut reader = Reader { world, templates: &templates, known: BTreeMap::new(), diagnostics };
+    let mut reader = Reader {
+        templates: &templates,
+        known: Known::new(world),
+        directions: HashMap::new(),
+        diagnostics,
+    };
     let mut vocabularies = Vocabularies::new(experiment, &templates, world);
     let mut rows: Vec<(TaskRow, f64)> = Vec::new();
     for block in &experiment.task_blocks {
         expand_block(experiment, block, &mut reader, &mut vocabularies, &mut rows);
     }
     rows.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    reader.known.report(reader.diagnostics);
     vocabularies.report(diagnostics);
     report_duplicates(&rows, diagnostics);
     diagnostics.checkpoint()?;
@@ -57,15 +65,16 @@ fn no_tasks(span: Span) -> BuildError {
 }
 
 /// Adds the rows of one block.
-fn expand_block(
-    experiment: &Experiment,
+fn expand_block<'a>(
+    experiment: &'a Experiment,
     block: &TaskBlock,
-    reader: &mut Reader<'_>,
+    reader: &mut Reader<'a>,
     vocabularies: &mut Vocabularies<'_>,
     rows: &mut Vec<(TaskRow, f64)>,
 ) {
     let Some(corpus) = experiment.corpora.get(block.corpus.value) else { return };
     let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
+    reader.ask(corpus, block);
     for pair in &block.pairs {
         match reader.training(corpus, block.is_mono, pair) {
             Found::Files(train) => {
@@ -200,39 +209,67 @@ enum Found {
     Fault,
 }
 
-/// Asks the world for corpora, each path once.
+/// Finds the files of directions.
 struct Reader<'a> {
-    world: &'a dyn World,
     templates: &'a Templates,
-    known: BTreeMap<String, Result<CorpusFacts, WorldError>>,
+    known: Known<'a>,
+    directions: HashMap<&'a str, Directions<'a>>,
     diagnostics: &'a mut Diagnostics,
 }
 
-impl Reader<'_> {
-    fn facts(&mut self, path: &str) -> Result<CorpusFacts, WorldError> {
-        if let Some(known) = self.known.get(path) {
-            return known.clone();
+impl<'a> Reader<'a> {
+    /// Asks the world for all files of a block at once.
+    fn ask(&mut self, corpus: &'a Corpus, block: &TaskBlock) {
+        let (mut patterns, mut paths) = (Vec::new(), Vec::new());
+        let mut wanted = |path: String, is_sharded: bool| {
+            if is_sharded { patterns.push(path) } else { paths.push(path) }
+        };
+        if block.is_mono {
+            let templates = corpus.mono.iter().chain(&corpus.mono_valid);
+            for template in templates.flat_map(|templates| &templates.value) {
+                let is_sharded = is_sharded(self.templates, template);
+                for pair in &block.pairs {
+                    if let Ok(path) = self.templates.language(template, &pair.source) {
+                        wanted(path, is_sharded);
+                    }
+                }
+            }
+        } else {
+            let sets = corpus.train.iter().chain(&corpus.valid).chain(&corpus.test);
+            for template in sets.flat_map(|set| [&set.value.source, &set.value.target]) {
+                for pair in &block.pairs {
+                    if let Ok((path, is_sharded)) = self.fill(template, pair) {
+                        wanted(path, is_sharded);
+                    }
+                }
+            }
         }
-        let facts = self.world.corpus(path);
-        self.known.insert(path.to_owned(), facts.clone());
-        facts
+        self.known.ask(patterns, paths);
+    }
+
+    /// The path of a direction, and whether it is a pattern of several.
+    fn fill(&mut self, template: &'a str, pair: &Pair) -> Result<(String, bool), TemplateFault> {
+        let templates = self.templates;
+        let directions =
+            self.directions.entry(template).or_insert_with(|| Directions::new(templates, template));
+        Ok((directions.fill(&pair.source, &pair.target)?, directions.is_sharded))
     }
 
     /// The files of one side in order; none: the pattern, when nothing fits it.
-    fn side(&self, template: &str, pair: &Pair) -> Result<Vec<String>, String> {
-        let path = match self.templates.direction(template, &pair.source, &pair.target) {
-            Ok(path) => path,
+    fn side(&mut self, template: &'a str, pair: &Pair) -> Result<Vec<String>, String> {
+        let (path, is_sharded) = match self.fill(template, pair) {
+            Ok(filled) => filled,
             // The resolver rendered it for every language in use: not reached, but no reason to stop everything.
             Err(fault) => return Err(format!("{template} ({fault})")),
         };
-        if !is_sharded(self.templates, template) {
+        if !is_sharded {
             return Ok(vec![path]);
         }
-        let files = self.world.matching(&path);
+        let files = self.known.matching(&path);
         if files.is_empty() { Err(path) } else { Ok(files) }
     }
 
-    fn files(&mut self, templates: &At<TemplatePair>, pair: &Pair) -> Found {
+    fn files(&mut self, templates: &'a At<TemplatePair>, pair: &Pair) -> Found {
         let sides =
             (self.side(&templates.value.source, pair), self.side(&templates.value.target, pair));
         let (source, target) = match sides {
@@ -260,7 +297,7 @@ impl Reader<'_> {
     }
 
     /// The training text of a direction.
-    fn training(&mut self, corpus: &Corpus, is_mono: bool, pair: &Pair) -> Found {
+    fn training(&mut self, corpus: &'a Corpus, is_mono: bool, pair: &Pair) -> Found {
         // The resolver lets no block name a corpus without the text that it takes.
         match (is_mono, &corpus.mono, &corpus.train) {
             (true, Some(mono), _) => self.monolingual(mono, &pair.source),
@@ -273,7 +310,7 @@ impl Reader<'_> {
     fn with_extras(
         &mut self,
         train: ParallelFiles,
-        corpus: &Corpus,
+        corpus: &'a Corpus,
         is_mono: bool,
         pair: &Pair,
     ) -> CorpusFiles {
@@ -296,7 +333,7 @@ impl Reader<'_> {
         let (mut files, mut lines, mut missing) = (Vec::new(), 0_u64, None);
         for template in &templates.value {
             let paths = match self.templates.language(template, language) {
-                Ok(path) if is_sharded(self.templates, template) => self.world.matching(&path),
+                Ok(path) if is_sharded(self.templates, template) => self.known.matching(&path),
                 Ok(path) => vec![path],
                 // The resolver rendered it for every language in use.
                 Err(_) => Vec::new(),
@@ -319,26 +356,41 @@ impl Reader<'_> {
         Found::Files(ParallelFiles { source: files.clone(), target: files, lines })
     }
 
+    /// Lines of one file; what is wrong with it is reported.
+    fn lines(&mut self, path: &str, span: Span) -> Result<u64, Found> {
+        let name = path.to_owned();
+        let fault = match self.known.facts(path) {
+            Ok(CorpusFacts { lines: 0, .. }) => {
+                let help = "an empty file trains nothing: fill it or take the direction out";
+                BuildError::CorpusEmpty { path: name, span, help }
+            }
+            Ok(facts) => {
+                if let Some(line) = facts.not_utf8 {
+                    self.diagnostics.report(BuildError::NotUtf8 { path: name, line, span });
+                }
+                return Ok(facts.lines);
+            }
+            Err(WorldError::Missing) => return Err(Found::Missing(name)),
+            Err(WorldError::Unreadable(reason)) => {
+                let help = "check the file's permissions and its disk";
+                BuildError::Unreadable { path: name, reason, span, help }
+            }
+            Err(WorldError::Truncated { lines }) => {
+                BuildError::Truncated { path: name, lines, span }
+            }
+            Err(WorldError::Damaged { lines, reason }) => {
+                BuildError::Damaged { path: name, lines, reason, span }
+            }
+        };
+        self.diagnostics.report(fault);
+        Err(Found::Fault)
+    }
+
     /// Lines of two files that belong together.
     fn aligned(&mut self, source: &str, target: &str, span: Span) -> Result<u64, Found> {
         let mut lines = [0; 2];
         for (path, lines) in [source, target].into_iter().zip(&mut lines) {
-            match self.facts(path) {
-                Ok(facts) => *lines = facts.lines,
-                Err(WorldError::Missing) => return Err(Found::Missing(path.to_owned())),
-                Err(WorldError::Unreadable(reason)) => {
-                    let path = path.to_owned();
-                    let help = "check the file, or its name in the template";
-                    self.diagnostics.report(BuildError::Unreadable { path, reason, span, help });
-                    return Err(Found::Fault);
-                }
-            }
-            if *lines == 0 {
-                let path = path.to_owned();
-                let help = "an empty file trains nothing: fill it or take the direction out";
-                self.diagnostics.report(BuildError::CorpusEmpty { path, span, help });
-                return Err(Found::Fault);
-            }
+            *lines = self.lines(path, span)?;
         }
         let [source_lines, target_lines] = lines;
         if source_lines != target_lines {
@@ -358,7 +410,7 @@ impl Reader<'_> {
     /// Validation or test text: missing text is an error only for a direction asked for by name.
     fn extra(
         &mut self,
-        templates: Option<&At<TemplatePair>>,
+        templates: Option<&'a At<TemplatePair>>,
         pair: &Pair,
     ) -> Option<ParallelFiles> {
         let templates = templates?;

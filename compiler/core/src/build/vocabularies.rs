@@ -85,8 +85,8 @@ impl<'a> Vocabularies<'a> {
                     let help = missing_help(tokenizer);
                     diagnostics.report(BuildError::TokenizerMissing { path, span, help });
                 }
-                Err(WorldError::Unreadable(reason)) => {
-                    let reason = reason.clone();
+                Err(fault) => {
+                    let reason = fault.to_string();
                     let help = "check `kind`, and the file itself";
                     diagnostics.report(BuildError::TokenizerUnreadable {
                         path,

@@ -5,6 +5,22 @@ use super::{Example, Row};
 /// In order of code.
 pub(super) const ROWS: &[Row] = &[
     Row {
+        code: "mmc::corpus::cache_damaged",
+        title: "a damaged cache",
+        meaning: "A warning: the file in which `mmc` keeps what it counted can't be read, e.g. because its disk was full. Corpora are counted again and the file is written anew.",
+        wrong: "~/.cache/mmc/facts/6f2c.json was cut off",
+        right: "it can be read, or is not there",
+        example: Example::Told,
+    },
+    Row {
+        code: "mmc::corpus::damaged",
+        title: "a compressed file that is damaged",
+        meaning: "The file does not hold what was compressed: bytes were changed, or it is of another format than its name says.",
+        wrong: "train.de.zst is a plain text file",
+        right: "train.de.zst was made by `zstd train.de`",
+        example: Example::Told,
+    },
+    Row {
         code: "mmc::corpus::duplicate_task",
         title: "two tasks that are the same",
         meaning: "Two `tasks` blocks ask for the same direction with the same text, transforms and vocabularies, or two directions meet in one name. One of them must go; `weight` makes tasks more frequent.",
@@ -53,6 +69,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Bare,
     },
     Row {
+        code: "mmc::corpus::not_utf8",
+        title: "text that is not UTF-8",
+        meaning: "A warning with the first such line that was met. Training leaves such lines out. Counting looks at the first MiB of a file and at one block of 128 KiB in 32 of the rest; `--verify` looks at every line.",
+        wrong: "stra\\xdfe in train.de",
+        right: "straße in train.de",
+        example: Example::Told,
+    },
+    Row {
         code: "mmc::corpus::shards_differ",
         title: "two sides with different numbers of files",
         meaning: "File i of one side belongs to file i of the other; `{shard}` found more on one side.",
@@ -61,11 +85,35 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Told,
     },
     Row {
+        code: "mmc::corpus::stale_cache",
+        title: "files that changed unnoticed",
+        meaning: "A warning of `--verify`: the content of these files is another than when they were counted, but their sizes and times are the same. They were counted again.",
+        wrong: "train.de was edited and its old time was set again",
+        right: "train.de has the time of its last change",
+        example: Example::Told,
+    },
+    Row {
+        code: "mmc::corpus::stale_index",
+        title: "an index of other files",
+        meaning: "A warning: these files are on this machine, and their sizes (with `--verify`: their contents) are not those that the index has. The plan goes by the index.",
+        wrong: "mmc plan demo.mmc --index demo.index   # and train.de has grown since",
+        right: "mmc index demo.mmc -o demo.index && mmc plan demo.mmc --index demo.index",
+        example: Example::Told,
+    },
+    Row {
+        code: "mmc::corpus::truncated",
+        title: "a compressed file that is cut off",
+        meaning: "The file ends in the middle of the compressed data: a download or a copy was not finished. The lines before the end are not trusted.",
+        wrong: "train.de.gz, cut off while it was copied",
+        right: "train.de.gz, whole",
+        example: Example::Told,
+    },
+    Row {
         code: "mmc::corpus::unreadable",
         title: "a corpus file that can not be read",
-        meaning: "The file is there, but its content is not: broken compression, no permission.",
-        wrong: "train.de.gz is cut off",
-        right: "train.de.gz can be unpacked",
+        meaning: "The file is there, but the system does not give it: no permission, a folder, a broken disk. The system's reason stands in the message.",
+        wrong: "train.de may be read by its owner alone",
+        right: "train.de may be read by you",
         example: Example::Told,
     },
 ];

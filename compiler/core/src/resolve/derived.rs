@@ -301,13 +301,18 @@ fn tokens<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<Vec<u64>> {
     let (template, span) = reader.text(sizes, "sizes")?;
-    let mut weights = Vec::new();
+    let mut paths: Vec<String> = Vec::new();
     for language in &measured.names {
         let path = super::distances::path_of(template, language, ("sizes", span), ground, reader)?;
-        match ground.world.corpus(&path) {
+        paths.push(path);
+    }
+    let mut weights = Vec::new();
+    let known = ground.world.corpora(&paths);
+    for ((language, path), facts) in measured.names.iter().zip(&paths).zip(known) {
+        match facts {
             Ok(facts) => weights.push(facts.lines.saturating_mul(TOKENS_PER_LINE)),
             Err(why) => {
-                let (language, why) = (language.clone(), why.to_string());
+                let (language, why, path) = (language.clone(), why.to_string(), path.clone());
                 reader.diagnostics.report(GroupingError::Text { path, language, why, span });
                 return None;
             }

@@ -32,12 +32,12 @@ impl World for Sources {
         self.0.get(path).cloned().ok_or(WorldError::Missing)
     }
 
-    fn corpus(&self, _: &str) -> Result<CorpusFacts, WorldError> {
-        Err(WorldError::Missing)
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        paths.iter().map(|_| Err(WorldError::Missing)).collect()
     }
 
-    fn matching(&self, _: &str) -> Vec<String> {
-        Vec::new()
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        patterns.iter().map(|_| Vec::new()).collect()
     }
 
     fn tokenizer(&self, _: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
