@@ -113,16 +113,15 @@ INLINE void transposed(const T* from, int64_t w, int64_t count, T* to, int64_t n
     for (int64_t x = 0; x < w; ++x) to[x * n + i] = from[i * w + x];
 }
 
-// Turns pairs (x, x + half) of each row by the angles of its position; `sign` -1 turns back.
+// Turns the pairs (2x, 2x + 1) of each row, x below `half`, by the angles of its position; `sign` -1 turns back.
 template <typename T>
-INLINE void turn(T* rows, int64_t count, int64_t width, int64_t w, const T* cosines, const T* sines, T sign) {
-  const int64_t half = width / 2;
+INLINE void turn(T* rows, int64_t count, int64_t half, int64_t w, const T* cosines, const T* sines, T sign) {
   for (int64_t i = 0; i < count; ++i) {
     T* row = rows + i * w;
     for (int64_t x = 0; x < half; ++x) {
-      const T c = cosines[i * half + x], s = sign * sines[i * half + x], a = row[x], b = row[x + half];
-      row[x] = a * c - b * s;
-      row[x + half] = b * c + a * s;
+      const T c = cosines[i * half + x], s = sign * sines[i * half + x], a = row[2 * x], b = row[2 * x + 1];
+      row[2 * x] = a * c - b * s;
+      row[2 * x + 1] = b * c + a * s;
     }
   }
 }
@@ -133,7 +132,8 @@ struct Head {
   const T *q, *k, *v;
   int64_t q_stride, kv_stride;
   const T* mask;                   // Dropout, [queries, keys]; null without.
-  const T *cosines, *sines;        // Of positions, [positions, width / 2]; null without.
+  const T *cosines, *sines;        // Of positions, [positions, half]; null without.
+  int64_t half;                    // Pairs that are turned.
   int64_t length;                  // Keys before the padding.
   T* sums;                         // [queries]: logarithms of the sums of exponentials.
 };
@@ -148,8 +148,8 @@ INLINE void scores(const Shape& g, const Head<T>& h, Scratch<T>& t) {
   gather(h.q, h.q_stride, g.queries, g.width, t.q.data(), t.w);
   gather(h.k, h.kv_stride, h.length, g.width, t.k.data(), t.w);
   if (h.cosines) {
-    turn(t.q.data(), g.queries, g.width, t.w, h.cosines, h.sines, T(1));
-    turn(t.k.data(), h.length, g.width, t.w, h.cosines, h.sines, T(1));
+    turn(t.q.data(), g.queries, h.half, t.w, h.cosines, h.sines, T(1));
+    turn(t.k.data(), h.length, h.half, t.w, h.cosines, h.sines, T(1));
   }
   transposed(t.k.data(), t.w, h.length, t.kt.data(), t.n);
   const int64_t n = up(h.length, Wide<T>::lanes);
@@ -212,10 +212,10 @@ INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& 
   multiply(h.length, t.w, g.queries, t.s.data(), int64_t(1), t.n, t.d.data(), t.w, t.out.data(), t.w);
   scatter(t.out.data(), t.w, h.length, g.width, to.v, h.kv_stride);
   multiply(h.length, t.w, g.queries, t.p.data(), int64_t(1), t.n, t.q.data(), t.w, t.out.data(), t.w);
-  if (h.cosines) turn(t.out.data(), h.length, g.width, t.w, h.cosines, h.sines, T(-1));
+  if (h.cosines) turn(t.out.data(), h.length, h.half, t.w, h.cosines, h.sines, T(-1));
   scatter(t.out.data(), t.w, h.length, g.width, to.k, h.kv_stride);
   multiply(g.queries, t.w, h.length, t.p.data(), t.n, int64_t(1), t.k.data(), t.w, t.out.data(), t.w);
-  if (h.cosines) turn(t.out.data(), g.queries, g.width, t.w, h.cosines, h.sines, T(-1));
+  if (h.cosines) turn(t.out.data(), g.queries, h.half, t.w, h.cosines, h.sines, T(-1));
   scatter(t.out.data(), t.w, g.queries, g.width, to.q, h.q_stride);
 }
 
@@ -265,6 +265,7 @@ Head<T> head_of(const Call& c, const at::Tensor& sums, int64_t at) {
   h.mask = c.mask.defined() ? pointer<T>(c.mask) + at * g.queries * g.keys : nullptr;
   h.cosines = pointer<T>(c.cosines);
   h.sines = pointer<T>(c.sines);
+  h.half = c.cosines.defined() ? c.cosines.size(1) : 0;
   h.length = c.lengths.defined() ? pointer<int64_t>(c.lengths)[row] : g.keys;
   h.sums = sums.mutable_data_ptr<T>() + at * g.queries;
   return h;

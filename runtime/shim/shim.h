@@ -21,7 +21,7 @@ void mmc_keep_memory();
 // Attention of `shape` = rows, queries, keys, heads, width of a head, on processors; gradients are recorded. `q`: queries
 // `[rows * queries, dim]` and `kv`: keys beside values `[rows * keys, 2 dim]`; or `kv` null and `q` all three, `[.., 3 dim]`.
 // Null or: `lengths` of each row's keys (64-bit), `mask` of dropout `[rows, heads, queries, keys]`, `cosines` and `sines` of
-// rotary positions `[positions, width / 2]`. `out`: a new tensor `[rows * queries, dim]`.
+// rotary positions `[positions, half]`, which turn the first `half` pairs of neighbours in a head. `out`: a new tensor `[rows * queries, dim]`.
 char* mmc_attention(void* q, void* kv, void* lengths, void* mask, void* cosines, void* sines, const int64_t* shape,
                     bool causal, void** out);
 

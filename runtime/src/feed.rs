@@ -104,7 +104,7 @@ impl<'a> Feed<'a> {
 }
 
 fn tensors(text: &Text) -> Batch {
-    Batch::new(&text.source, &text.target, text.unscored, Device::Cpu)
+    Batch::new(&text.source, &text.target, &text.scored, Device::Cpu)
 }
 
 /// What the reading thread holds: the streams, each opened when it is first drawn from.

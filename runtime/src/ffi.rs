@@ -124,7 +124,7 @@ pub struct Attention<'a> {
     pub lengths: Option<&'a Tensor>,
     /// Dropout of the weights, `[rows, heads, queries, keys]`.
     pub dropout: Option<&'a Tensor>,
-    /// Cosines and sines of rotary positions, `[positions, width / 2]`.
+    /// Cosines and sines of rotary positions, `[positions, half]`: the first `half` pairs of neighbours in a head are turned.
     pub rotary: Option<[&'a Tensor; 2]>,
     /// Rows, queries, keys, heads, width of a head.
     pub shape: [i64; 5],
@@ -147,7 +147,7 @@ pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
     let turned = call.rotary.iter().flatten().all(|table| {
         let (positions, half) = table.size2().unwrap_or_default();
         positions >= queries.max(keys)
-            && half == width / 2
+            && 2 * half <= width
             && table.is_contiguous()
             && table.kind() == call.q.kind()
     });

@@ -1,34 +1,65 @@
 //! The learning rate's course and the update of one module.
+//!
+//! AdamW runs in one pass of the shim over a module's flat tensors. The others first put the step's gradient into the module's
+//! flat gradient and then work on it with libtorch's operations; only Adafactor looks at single parameters.
 
-use mmc_plan::{Optimizer, Schedule, TrainingSpec};
+use mmc_plan::{Clock, Optimizer, Plan, Schedule};
+use tch::{Kind, Tensor};
 
-use crate::ffi::{self, AdamW, AdamWState, ShimError};
+use crate::error::WorkerError;
+use crate::ffi::{self, AdamW, AdamWState};
 use crate::store::ModuleStore;
 
-/// The learning rate of a step (from 1).
+/// The learning rate at `count` of the schedule's clock (from 1).
 #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
-pub fn learning_rate(training: &TrainingSpec, step: u64) -> f64 {
-    let lr = training.optimizer.lr();
-    let s = step as f64;
-    match training.schedule {
-        Schedule::Constant => lr,
+pub fn learning_rate(plan: &Plan, count: u64) -> f64 {
+    let training = &plan.training;
+    let s = count.max(1) as f64;
+    let steps = training.steps as f64;
+    let up = |warmup: u64| if warmup == 0 { 1.0 } else { (s / warmup as f64).min(1.0) };
+    // From 0 at the peak to 1 at the end.
+    let down = |warmup: u64| {
+        let rest = training.steps.saturating_sub(warmup).max(1) as f64;
+        1.0 - (steps - s).max(0.0).min(rest) / rest
+    };
+    let factor = match training.schedule {
+        Schedule::Constant => 1.0,
         Schedule::InverseSqrt { warmup } => {
             let warmup = warmup.max(1) as f64;
-            lr * (s / warmup).min((warmup / s).sqrt())
+            (s / warmup).min((warmup / s).sqrt())
         }
-        Schedule::Linear { warmup, .. } => {
-            let rest = training.steps.saturating_sub(warmup).max(1) as f64;
-            let down = (training.steps as f64 - s).max(0.0) / rest;
-            let up = if warmup == 0 { 1.0 } else { s / warmup as f64 };
-            lr * up.min(down).min(1.0)
+        Schedule::Linear { warmup, floor } => up(warmup).min(floor.max(1.0 - down(warmup))),
+        Schedule::Cosine { warmup, floor } if s > warmup as f64 => {
+            let wave = libm::cos(std::f64::consts::PI * down(warmup));
+            floor + (1.0 - floor) * (1.0 + wave) / 2.0
         }
-        Schedule::Cosine { .. }
-        | Schedule::Noam { .. }
-        | Schedule::Rsqrt { .. }
-        | Schedule::Decay { .. } => {
-            unreachable!("plans with these schedules are refused before training")
+        Schedule::Cosine { warmup, .. } => up(warmup),
+        Schedule::Noam { warmup } => {
+            let warmup = warmup.max(1) as f64;
+            let dim = f64::from(plan.model.dim);
+            dim.sqrt().recip() * s.sqrt().recip().min(s * libm::pow(warmup, -1.5))
         }
+        Schedule::Rsqrt { warmup } => s.max(warmup as f64).sqrt().recip(),
+        Schedule::Decay { from, every, factor } => {
+            let passed = count.checked_sub(from).map_or(0, |since| since / every.max(1) + 1);
+            libm::pow(factor, passed as f64)
+        }
+    };
+    training.optimizer.lr() * factor
+}
+
+/// The learning rate of a module's next update, in a step of the training.
+pub fn rate_of(plan: &Plan, step: u64, module: &ModuleStore) -> f64 {
+    match plan.training.clock {
+        Clock::Steps => learning_rate(plan, step),
+        Clock::Updates => learning_rate(plan, module.updates + 1),
     }
+}
+
+/// What a gradient of a norm is multiplied by, as `torch.nn.utils.clip_grad_norm_`: the small constant keeps a vanishing norm
+/// from dividing by zero.
+pub fn clipping(bound: f64, norm: f64) -> f64 {
+    (bound / (norm + 1e-6)).min(1.0)
 }
 
 /// Updates a module with `scale` times the gradient that the step has summed.
@@ -38,12 +69,59 @@ pub fn update(
     optimizer: &Optimizer,
     lr: f64,
     scale: f64,
-) -> Result<(), ShimError> {
-    let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer else {
-        unreachable!("plans with other optimisers are refused before training")
-    };
+) -> Result<(), WorkerError> {
     module.updates += 1;
-    let (gradient, rest) = module.summed();
+    let n = module.updates as f64;
+    if let Optimizer::Adamw { lr: _, beta1, beta2, eps, weight_decay } = *optimizer {
+        let (gradient, rest) = module.summed();
+        let constants = AdamW { update: n, lr, beta1, beta2, weight_decay, eps };
+        return adamw(module, (gradient, rest), scale, &constants);
+    }
+    module.take_sum(scale)?;
+    match *optimizer {
+        Optimizer::Adamw { .. } => {}
+        Optimizer::Adam { lr: _, beta1, beta2, eps, weight_decay } => {
+            decay_gradient(module, weight_decay)?;
+            let constants = AdamW { update: n, lr, beta1, beta2, weight_decay: 0.0, eps };
+            adamw(module, (&module.gradient, None), 1.0, &constants)?;
+        }
+        Optimizer::Sgd { lr: _, momentum, weight_decay } => {
+            decay_gradient(module, weight_decay)?;
+            let change = if momentum > 0.0 {
+                let _ = module.mean.f_mul_scalar_(momentum)?;
+                let _ = module.mean.f_add_(&module.gradient)?;
+                module.mean.f_mul_scalar(lr)?
+            } else {
+                module.gradient.f_mul_scalar(lr)?
+            };
+            let _ = module.flat.f_sub_(&change)?;
+        }
+        Optimizer::Adagrad { lr: _, initial, eps, weight_decay } => {
+            decay_gradient(module, weight_decay)?;
+            if module.updates == 1 {
+                let _ = module.square.f_fill_(initial)?;
+            }
+            let _ = module.square.f_add_(&module.gradient.f_square()?)?;
+            let root = module.square.f_sqrt()?.f_add_scalar(eps)?;
+            let _ = module.flat.f_sub_(&module.gradient.f_div(&root)?.f_mul_scalar(lr)?)?;
+        }
+        Optimizer::Adafactor { lr: _, beta2_decay, eps1, eps2, threshold, weight_decay } => {
+            let fresh = libm::pow(n, beta2_decay);
+            let step = lr.min(n.sqrt().recip());
+            let constants = Adafactor { lr, step, fresh, eps1, eps2, threshold, weight_decay };
+            adafactor(module, &constants)?;
+        }
+    }
+    let _ = module.gradient.f_zero_()?;
+    Ok(())
+}
+
+fn adamw(
+    module: &ModuleStore,
+    (gradient, rest): (&Tensor, Option<&Tensor>),
+    scale: f64,
+    constants: &AdamW,
+) -> Result<(), WorkerError> {
     let state = AdamWState {
         parameter: &module.flat,
         gradient,
@@ -51,23 +129,132 @@ pub fn update(
         mean: &module.mean,
         square: &module.square,
     };
-    let update = module.updates as f64;
-    ffi::adamw(&state, scale, &AdamW { update, lr, beta1, beta2, weight_decay, eps })
+    Ok(ffi::adamw(&state, scale, constants)?)
+}
+
+/// Weight decay as a part of the gradient.
+fn decay_gradient(module: &mut ModuleStore, weight_decay: f64) -> Result<(), WorkerError> {
+    if weight_decay > 0.0 {
+        let _ = module.gradient.f_add_(&module.flat.f_mul_scalar(weight_decay)?)?;
+    }
+    Ok(())
+}
+
+/// Constants of one Adafactor update.
+struct Adafactor {
+    lr: f64,
+    /// The relative step.
+    step: f64,
+    /// Weight of the new squares in the second moment.
+    fresh: f64,
+    eps1: f64,
+    eps2: f64,
+    threshold: f64,
+    weight_decay: f64,
+}
+
+/// Shazeer and Stern 2018, algorithms 4 and 5, with the bounds of `torch.optim.Adafactor`. A matrix keeps the means of its rows
+/// and columns at the head of its part of the flat second moment, a vector a moment for each element.
+fn adafactor(module: &ModuleStore, a: &Adafactor) -> Result<(), WorkerError> {
+    let gradients = module.pieces(&module.gradient)?;
+    let moments = module.pieces(&module.square)?;
+    let parameters = module.pieces(&module.flat)?;
+    for (((_, mut x), (_, g)), (_, moment)) in parameters.into_iter().zip(gradients).zip(moments) {
+        let alpha = a.eps2.max(root_mean_square(&x)?) * a.step;
+        let squares = g.f_square()?;
+        let moment = moment.f_view([-1])?;
+        let blend = |mut kept: Tensor, fresh: &Tensor| {
+            let _ = kept.f_mul_scalar_(1.0 - a.fresh)?;
+            kept.f_add_(&fresh.f_mul_scalar(a.fresh)?)
+        };
+        let shape = x.size();
+        let variance = match shape.as_slice() {
+            &[rows, columns] if rows > 1 && columns > 1 => {
+                let kind = squares.kind();
+                let mean = |over: i64| squares.f_mean_dim(Some([over].as_slice()), false, kind);
+                let row = blend(moment.f_narrow(0, 0, rows)?, &mean(1)?)?;
+                let column = blend(moment.f_narrow(0, rows, columns)?, &mean(0)?)?;
+                let whole = row.f_mean(kind)?.f_clamp_min(a.eps1)?;
+                row.f_unsqueeze(1)?.f_mul(&column.f_unsqueeze(0)?)?.f_div(&whole)?
+            }
+            _ => blend(moment, &squares.f_view([-1])?)?.f_view(shape.as_slice())?,
+        };
+        let update = g.f_mul(&variance.f_clamp_min(a.eps1 * a.eps1)?.f_rsqrt()?)?;
+        let bound = (root_mean_square(&update)? / a.threshold).max(1.0);
+        if a.weight_decay > 0.0 {
+            let _ = x.f_mul_scalar_(1.0 - a.lr * a.weight_decay)?;
+        }
+        let _ = x.f_sub_(&update.f_mul_scalar(alpha / bound)?)?;
+    }
+    Ok(())
+}
+
+fn root_mean_square(x: &Tensor) -> Result<f64, WorkerError> {
+    #[expect(clippy::cast_precision_loss, reason = "parameters are far below 2^53")]
+    let count = x.numel().max(1) as f64;
+    Ok((x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])? / count).sqrt())
 }
 
 #[cfg(test)]
 mod tests {
-    use mmc_plan::{Optimizer, Schedule, sample};
+    use mmc_plan::sample::Sample;
+    use mmc_plan::{Optimizer, Schedule};
 
-    use super::learning_rate;
+    use std::collections::BTreeMap;
 
-    fn rates(schedule: Schedule, steps: &[u64]) -> Vec<f64> {
-        let mut training = sample::training();
-        if let Optimizer::Adamw { lr, .. } = &mut training.optimizer {
-            *lr = 2.0;
+    use serde::Deserialize;
+    use tch::Tensor;
+
+    use super::{learning_rate, update};
+    use crate::model::{Init, ParameterSpec};
+    use crate::store::ModuleStore;
+
+    #[derive(Deserialize)]
+    struct Reference {
+        start: Vec<f64>,
+        gradients: Vec<Vec<f64>>,
+        cases: BTreeMap<String, Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        optimizer: Optimizer,
+        parameters: Vec<Vec<f64>>,
+    }
+
+    #[test]
+    fn updates_equal_those_of_torch() {
+        let text = include_str!("../../tests/fixtures/optimizers.json");
+        let reference: Reference = serde_json::from_str(text).unwrap();
+        let parameter = |name: &str, shape: &[i64]| ParameterSpec {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            init: Init::Zeros,
+        };
+        assert_eq!(reference.cases.len(), 6);
+        for (name, case) in &reference.cases {
+            let layout = vec![parameter("matrix", &[3, 2]), parameter("vector", &[4])];
+            let start = Tensor::from_slice(&reference.start);
+            let mut module = ModuleStore::with(layout, start, false).unwrap();
+            for (gradient, expected) in reference.gradients.iter().zip(&case.parameters) {
+                // As a step leaves it: summed over lanes, not divided yet.
+                module.gradient.copy_(&(Tensor::from_slice(gradient) * 4.0));
+                update(&mut module, &case.optimizer, case.optimizer.lr(), 0.25).unwrap();
+                module.clear().unwrap();
+                close(&Vec::<f64>::try_from(&module.flat).unwrap(), expected);
+                let left = module.gradient.abs().sum(tch::Kind::Double).double_value(&[]);
+                assert!(left < 1e-300, "{name} leaves a gradient");
+            }
         }
-        (training.schedule, training.steps) = (schedule, 100);
-        steps.iter().map(|&step| learning_rate(&training, step)).collect()
+    }
+
+    fn rates(schedule: Schedule, counts: &[u64]) -> Vec<f64> {
+        let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
+        sample.model.dim = 16;
+        sample.training.optimizer = Optimizer::Sgd { lr: 2.0, momentum: 0.0, weight_decay: 0.0 };
+        (sample.training.schedule, sample.training.steps) = (schedule, 100);
+        let plan = sample.plan();
+        counts.iter().map(|&count| learning_rate(&plan, count)).collect()
     }
 
     fn close(found: &[f64], expected: &[f64]) {
@@ -84,6 +271,14 @@ mod tests {
         close(&rates(root, &[1, 2, 4, 16, 100]), &[0.5, 1.0, 2.0, 1.0, 0.4]);
         let linear = Schedule::Linear { warmup: 20, floor: 0.0 };
         close(&rates(linear, &[1, 10, 20, 60, 99, 100]), &[0.1, 1.0, 2.0, 1.0, 0.025, 0.0]);
-        close(&rates(Schedule::Linear { warmup: 0, floor: 0.0 }, &[50, 100]), &[1.0, 0.0]);
+        let floored = Schedule::Linear { warmup: 0, floor: 0.1 };
+        close(&rates(floored, &[50, 95, 100]), &[1.0, 0.2, 0.2]);
+        let cosine = Schedule::Cosine { warmup: 20, floor: 0.5 };
+        close(&rates(cosine, &[10, 20, 60, 100]), &[1.0, 2.0, 1.5, 1.0]);
+        let noam = Schedule::Noam { warmup: 4 };
+        close(&rates(noam, &[1, 4, 16]), &[0.0625, 0.25, 0.125]);
+        close(&rates(Schedule::Rsqrt { warmup: 4 }, &[1, 4, 16]), &[1.0, 1.0, 0.5]);
+        let decay = Schedule::Decay { from: 10, every: 5, factor: 0.5 };
+        close(&rates(decay, &[9, 10, 14, 15, 20]), &[2.0, 1.0, 1.0, 0.5, 0.25]);
     }
 }

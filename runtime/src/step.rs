@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_plan::{CollectiveCall, CollectivePurpose, Normalise, Plan, Precision, TaskSpec};
+use mmc_plan::{
+    ClipScope, CollectiveCall, CollectivePurpose, Normalise, Plan, Precision, TaskSpec,
+};
 use tch::{Device, Kind, Tensor};
 
 use crate::dist::World;
@@ -14,7 +16,7 @@ use crate::error::WorkerError;
 use crate::ffi;
 use crate::model::{Batch, Direction, Masks, Mode};
 use crate::optim;
-use crate::store::{Store, Sum};
+use crate::store::{ModuleStore, Store, Sum};
 
 /// What the lanes of all ranks did in a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +110,7 @@ impl<'a> Stepper<'a> {
         sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
         let record = sums.record(plan, step)?;
-        self.update(store, &sums, &record)?;
+        self.update(step, store, &sums, record.norm)?;
         Ok(record)
     }
 
@@ -122,8 +124,7 @@ impl<'a> Stepper<'a> {
     ) -> Result<(), WorkerError> {
         let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
         for &lane in self.lanes {
-            let spec = self.plan.tasks.get(self.task(step, lane)?);
-            for module in spec.into_iter().flat_map(TaskSpec::modules) {
+            for module in self.trained_by(self.task(step, lane)?) {
                 *uses.entry(module).or_default() += 1;
             }
         }
@@ -144,6 +145,13 @@ impl<'a> Stepper<'a> {
             store.module(name)?.sum_here()?;
         }
         Ok(())
+    }
+
+    /// The modules of a task that are not frozen, each once.
+    fn trained_by(&self, task: &str) -> impl Iterator<Item = &'a str> {
+        let plan = self.plan;
+        let all = plan.tasks.get(task).into_iter().flat_map(TaskSpec::modules);
+        all.filter(|name| plan.modules.get(*name).is_none_or(|module| !module.frozen))
     }
 
     fn bucket(&self, communicator: &str) -> Result<&Bucket, WorkerError> {
@@ -185,7 +193,7 @@ impl<'a> Stepper<'a> {
         if let Some(of_lane) = sums.lanes.get_mut(lane as usize) {
             *of_lane = LaneSum { loss, target: tokens, source };
         }
-        for module in self.plan.tasks.get(task).into_iter().flat_map(|spec| spec.modules()) {
+        for module in self.trained_by(task) {
             *sums.divisors.entry(module).or_default() += divisor;
             if let Some(module) = store.modules.get_mut(module) {
                 module.add_to_sum()?;
@@ -221,32 +229,43 @@ impl<'a> Stepper<'a> {
 
     /// The sum of squares of the divided gradients that this rank owns.
     fn squares(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
-        let mut squares = 0.0;
+        let mut sum = 0.0;
         for name in sums.trained.iter().filter(|name| self.owned.contains(*name)) {
-            let (gradient, rest) = store.module(name)?.summed();
-            let divisor = sums.divisor(name);
-            squares += ffi::squares(gradient, rest)? / (divisor * divisor);
+            sum += squares(store.module(name)?, sums.divisor(name))?;
         }
-        Ok(squares)
+        Ok(sum)
     }
 
     /// Clips and updates every trained module of this rank.
     fn update(
         &self,
+        step: u64,
         store: &mut Store,
         sums: &Sums<'a>,
-        record: &StepRecord,
+        norm: f64,
     ) -> Result<(), WorkerError> {
-        let training = &self.plan.training;
-        // As torch.nn.utils.clip_grad_norm_: the small constant keeps a vanishing norm from dividing by zero.
-        let clip = training.clip.map_or(1.0, |bound| (bound / (record.norm + 1e-6)).min(1.0));
         for name in &sums.trained {
             let module = store.module(name)?;
-            optim::update(module, &training.optimizer, record.lr, clip / sums.divisor(name))?;
+            let divisor = sums.divisor(name);
+            let clip = match (self.plan.training.clip, self.plan.training.clip_scope) {
+                (None, _) => 1.0,
+                (Some(bound), ClipScope::Global) => optim::clipping(bound, norm),
+                (Some(bound), ClipScope::Module) => {
+                    optim::clipping(bound, rounded(squares(module, divisor)?.sqrt()))
+                }
+            };
+            let lr = optim::rate_of(self.plan, step, module);
+            optim::update(module, &self.plan.training.optimizer, lr, clip / divisor)?;
             module.clear()?;
         }
         Ok(())
     }
+}
+
+/// The sum of squares of a module's divided gradient.
+fn squares(module: &ModuleStore, divisor: f64) -> Result<f64, WorkerError> {
+    let (gradient, rest) = module.summed();
+    Ok(ffi::squares(gradient, rest)? / (divisor * divisor))
 }
 
 /// What a lane did in a step.
@@ -328,7 +347,7 @@ impl<'a> Sums<'a> {
             source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
             target_tokens: whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm,
-            lr: optim::learning_rate(&plan.training, step),
+            lr: optim::learning_rate(plan, step),
             stop: self.stops > 0.0,
         })
     }

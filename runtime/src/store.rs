@@ -71,23 +71,30 @@ pub struct ModuleStore {
 impl ModuleStore {
     fn new(plan: &Plan, module: &str, kind: Kind) -> Result<Self, StoreError> {
         let layout = layout(plan, module)?;
-        let elements: i64 = layout.iter().map(ParameterSpec::elements).sum();
-        let options = (kind, Device::Cpu);
+        let frozen = plan.modules.get(module).is_some_and(|spec| spec.frozen);
         let initial: Vec<Tensor> = layout
             .iter()
             .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
             .collect();
-        let mut store = Self {
-            flat: Tensor::f_cat(&initial, 0)?.to_kind(kind),
-            gradient: Tensor::f_zeros([elements], options)?,
-            sum: None,
-            spare: None,
-            mean: Tensor::f_zeros([elements], options)?,
-            square: Tensor::f_zeros([elements], options)?,
-            updates: 0,
-            layout,
-            leaves: Vec::new(),
-        };
+        Self::with(layout, Tensor::f_cat(&initial, 0)?.to_kind(kind), frozen)
+    }
+
+    /// A module of these parameters, in their layout. Nothing else is kept of a frozen one.
+    pub(crate) fn with(
+        layout: Vec<ParameterSpec>,
+        flat: Tensor,
+        frozen: bool,
+    ) -> Result<Self, StoreError> {
+        let elements = i64::try_from(flat.numel()).unwrap_or(i64::MAX);
+        let options = (flat.kind(), Device::Cpu);
+        let zeros = || Tensor::f_zeros([if frozen { 0 } else { elements }], options);
+        let (gradient, mean, square) = (zeros()?, zeros()?, zeros()?);
+        let (sum, spare, updates, leaves) = (None, None, 0, Vec::new());
+        let mut store = Self { flat, gradient, sum, spare, mean, square, updates, layout, leaves };
+        if frozen {
+            store.leaves = store.pieces(&store.flat)?;
+            return Ok(store);
+        }
         let gradients = store.pieces(&store.gradient)?;
         for ((name, piece), (_, gradient)) in store.pieces(&store.flat)?.into_iter().zip(gradients)
         {
@@ -124,13 +131,12 @@ impl ModuleStore {
 
     /// Begins a step in which the gradients of several lanes of this rank are summed.
     pub fn sum_here(&mut self) -> Result<(), StoreError> {
-        let mut sum = match self.spare.take() {
-            Some(spare) => spare,
-            None => {
-                let room = || Tensor::f_empty([self.elements()], (Kind::Double, Device::Cpu));
-                let wide = self.gradient.kind() == Kind::Double;
-                Sum::new(room()?, wide.then(room).transpose()?)
-            }
+        let mut sum = if let Some(spare) = self.spare.take() {
+            spare
+        } else {
+            let room = || Tensor::f_empty([self.elements()], (Kind::Double, Device::Cpu));
+            let wide = self.gradient.kind() == Kind::Double;
+            Sum::new(room()?, wide.then(room).transpose()?)
         };
         (sum.fresh, sum.own) = (true, true);
         self.sum = Some(sum);
@@ -159,6 +165,21 @@ impl ModuleStore {
     /// The whole gradient of the step, undivided, and its rest.
     pub fn summed(&self) -> (&Tensor, Option<&Tensor>) {
         self.sum.as_ref().map_or((&self.gradient, None), |sum| (&sum.head, sum.rest.as_ref()))
+    }
+
+    /// Makes the sum, times `scale`, the gradient.
+    pub fn take_sum(&mut self, scale: f64) -> Result<(), StoreError> {
+        if let Some(sum) = &self.sum {
+            let whole = match &sum.rest {
+                Some(rest) => sum.head.f_add(rest)?,
+                None => sum.head.shallow_clone(),
+            };
+            self.gradient.f_copy_(&whole.f_mul_scalar(scale)?)?;
+        } else {
+            let scaled = self.gradient.f_to_kind(Kind::Double)?.f_mul_scalar_(scale)?;
+            self.gradient.f_copy_(&scaled)?;
+        }
+        Ok(())
     }
 
     /// Ends a step.

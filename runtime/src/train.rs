@@ -123,7 +123,7 @@ impl<'a> Trainer<'a> {
         let mut directions = BTreeMap::new();
         for name in lanes.flat_map(|lane| lane.tasks.keys()).chain(&rank.validates) {
             let task = plan.tasks.get(name).ok_or_else(|| WorkerError::NoTask(name.clone()))?;
-            directions.insert(name.clone(), network.direction(&task.encoder, &task.decoder)?);
+            directions.insert(name.clone(), network.direction(task)?);
         }
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);

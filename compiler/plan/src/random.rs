@@ -16,6 +16,8 @@ pub enum Purpose {
     Init = 5,
     /// Artificial corpora.
     Synth = 6,
+    /// Noise of examples.
+    Noise = 7,
 }
 
 /// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that mixes all bits.

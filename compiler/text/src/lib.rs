@@ -15,6 +15,7 @@ pub mod synth;
 pub mod tokenizer;
 
 mod utf8;
+mod transform;
 mod write;
 
 pub use error::TextError;

@@ -1,9 +1,12 @@
 //! Multi-head attention (Vaswani et al. 2017, section 3.2) over activations that lie as `[rows * columns, dim]`.
 
+use std::rc::Rc;
+
 use tch::{Device, Kind, Tensor};
 
 use super::decoder::Memory;
 use super::dropout::Mode;
+use super::embedding::Rotary;
 use super::linear::Linear;
 use crate::ffi;
 
@@ -50,7 +53,7 @@ impl Heads {
         self,
         (q, kv): (&Tensor, Option<&Tensor>),
         [queries, keys]: [Grid; 2],
-        mask: Mask<'_>,
+        (mask, rotary): (Mask<'_>, Option<&Rotary>),
         mode: Mode<'_>,
     ) -> Option<Tensor> {
         if q.device() != Device::Cpu || !matches!(q.kind(), Kind::Float | Kind::Double) {
@@ -59,22 +62,19 @@ impl Heads {
         let parts = if kv.is_some() { 1 } else { 3 };
         let width = q.size().last().map_or(0, |all| all / (parts * self.count));
         let weights = [queries.rows, self.count, queries.columns, keys.columns];
-        let dropout = mode.mask(weights, q, self.dropout);
         let (lengths, causal) = match mask {
             Mask::None => (None, false),
             Mask::Causal => (None, true),
             Mask::Padded(padding) => (Some(&padding.lengths), false),
+            // Masks of any form are not served; dropout is not drawn yet.
+            Mask::Added(_) => return None,
         };
         let shape = [queries.rows, queries.columns, keys.columns, self.count, width];
-        let call = ffi::Attention {
-            q,
-            kv,
-            lengths,
-            dropout: dropout.as_ref(),
-            rotary: None,
-            shape,
-            causal,
-        };
+        let tables = rotary.map(|rotary| rotary.range(0, keys.columns, q).map(|x| x.contiguous()));
+        let rotary = tables.as_ref().map(|[cosines, sines]| [cosines, sines]);
+        let dropout = mode.mask(weights, q, self.dropout);
+        let dropout = dropout.as_ref();
+        let call = ffi::Attention { q, kv, lengths, dropout, rotary, shape, causal };
         Some(
             ffi::attention(&call).expect("queries, keys and values have the shapes of their grids"),
         )
@@ -88,7 +88,7 @@ impl Heads {
             let (added, causal) = match mask {
                 Mask::None => (None, false),
                 Mask::Causal => (None, true),
-                Mask::Padded(padding) => (Some(&padding.added), false),
+                Mask::Padded(Padding { added, .. }) | Mask::Added(added) => (Some(added), false),
             };
             return Tensor::scaled_dot_product_attention(q, k, v, added, 0.0, causal, None, false);
         }
@@ -99,7 +99,7 @@ impl Heads {
                 let hidden = scores.ones_like().triu(1).to_kind(Kind::Bool);
                 scores.masked_fill(&hidden, f64::NEG_INFINITY)
             }
-            Mask::Padded(padding) => scores + &padding.added,
+            Mask::Padded(Padding { added, .. }) | Mask::Added(added) => scores + added,
         };
         let kind = scores.kind();
         mode.drop(scores.softmax(-1, kind), self.dropout).matmul(v)
@@ -115,6 +115,8 @@ pub(crate) enum Mask<'a> {
     Causal,
     /// Those before each row's padding.
     Padded(&'a Padding),
+    /// Added to the scores, and broadcasts to `[rows, heads, queries, keys]`: 0 where seen, `-inf` where not.
+    Added(&'a Tensor),
 }
 
 /// Where the keys of a batch are padded.
@@ -137,35 +139,141 @@ fn scale(q: &Tensor) -> f64 {
     (q.size().last().copied().unwrap_or(1) as f64).sqrt().recip()
 }
 
+/// Keys and values that an adapter puts before those of every sequence, `[count, heads * width]` each.
+pub(crate) type Prefix = [Tensor; 2];
+
+/// Puts a prefix before keys and values `[rows, heads, columns, width]`.
+fn prefixed(heads: Heads, prefix: &Prefix, [k, v]: [&Tensor; 2]) -> [Tensor; 2] {
+    let rows = k.size().first().copied().unwrap_or(0);
+    let with = |prefix: &Tensor, rest: &Tensor| {
+        let own = heads.cut(&prefix.unsqueeze(0)).expand([rows, -1, -1, -1], false);
+        Tensor::cat(&[&own, rest], 2)
+    };
+    [with(&prefix[0], k), with(&prefix[1], v)]
+}
+
+/// A mask as it is added to scores, with a prefix that everybody sees before the keys.
+fn widened(mask: Mask<'_>, prefix: &Tensor, like: &Tensor, grid: [i64; 2]) -> Option<Tensor> {
+    let [queries, keys] = grid;
+    let added = match mask {
+        Mask::None => return None,
+        Mask::Causal => {
+            let hidden =
+                Tensor::full([queries, keys], f64::NEG_INFINITY, (like.kind(), like.device()));
+            hidden.triu(1 + keys - queries).view([1, 1, queries, keys])
+        }
+        Mask::Padded(Padding { added, .. }) | Mask::Added(added) => added.shallow_clone(),
+    };
+    let mut shape = added.size();
+    if let Some(last) = shape.last_mut() {
+        *last = prefix.size().first().copied().unwrap_or(0);
+    }
+    Some(Tensor::cat(&[Tensor::zeros(shape, (like.kind(), like.device())), added], -1))
+}
+
+/// Low-rank maps beside the projections of queries and of values, as `(a, b)`, and their scale.
+#[derive(Debug)]
+pub(crate) struct LowRank {
+    pub(crate) query: [Tensor; 2],
+    pub(crate) value: [Tensor; 2],
+    pub(crate) scale: f64,
+}
+
+/// What adapters do inside an attention.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Inside<'a> {
+    pub(crate) low_rank: Option<&'a LowRank>,
+    pub(crate) prefix: Option<&'a Prefix>,
+}
+
+/// `scale * b a x`.
+pub(crate) fn low_rank([a, b]: &[Tensor; 2], x: &Tensor, scale: f64) -> Tensor {
+    x.linear::<&Tensor>(a, None).linear::<&Tensor>(b, None) * scale
+}
+
 /// Attention of a sequence to itself: queries, keys and values from one matrix.
 #[derive(Debug)]
 pub(crate) struct SelfAttention {
     pub(crate) qkv: Linear,
     pub(crate) out: Linear,
     pub(crate) heads: Heads,
+    /// What turns queries and keys.
+    pub(crate) rotary: Option<Rc<Rotary>>,
 }
 
 impl SelfAttention {
     /// `[rows * columns, dim]` to the same shape.
-    pub(crate) fn forward(&self, x: &Tensor, grid: Grid, mask: Mask<'_>, mode: Mode<'_>) -> Tensor {
-        let all = self.qkv.forward(x);
-        let seen = self.heads.fused((&all, None), [grid, grid], mask, mode).unwrap_or_else(|| {
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        mask: Mask<'_>,
+        inside: Inside<'_>,
+        mode: Mode<'_>,
+    ) -> Tensor {
+        let all = self.project(x, inside);
+        let rotary = self.rotary.as_deref();
+        let fused = match inside.prefix {
+            Some(_) => None,
+            None => self.heads.fused((&all, None), [grid, grid], (mask, rotary), mode),
+        };
+        let seen = fused.unwrap_or_else(|| {
             let (q, kv) = parted(&all);
-            let q = self.heads.part(&q, grid);
+            let q = self.turned(self.heads.part(&q, grid), 0);
             let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
-            self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode))
+            self.over([&q, &self.turned(k, 0), &v], mask, inside.prefix, mode)
         });
         self.out.forward(&seen)
     }
 
-    /// Queries `[tokens, dim]`, and keys beside values `[tokens, 2 dim]`.
-    pub(crate) fn project(&self, x: &Tensor) -> (Tensor, Tensor) {
-        parted(&self.qkv.forward(x))
+    /// Attention of queries to keys and values by head, with a prefix before them; `[rows * queries, dim]`.
+    pub(crate) fn over(
+        &self,
+        [q, k, v]: [&Tensor; 3],
+        mask: Mask<'_>,
+        prefix: Option<&Prefix>,
+        mode: Mode<'_>,
+    ) -> Tensor {
+        over(self.heads, [q, k, v], mask, prefix, mode)
+    }
+
+    /// Queries or keys by head, turned by their positions from `from` on.
+    pub(crate) fn turned(&self, x: Tensor, from: i64) -> Tensor {
+        match &self.rotary {
+            Some(rotary) => rotary.turn(&x, from),
+            None => x,
+        }
+    }
+
+    /// Queries, keys and values side by side, `[tokens, 3 dim]`.
+    pub(crate) fn project(&self, x: &Tensor, inside: Inside<'_>) -> Tensor {
+        let all = self.qkv.forward(x);
+        let Some(adapter) = inside.low_rank else { return all };
+        let [query, value] =
+            [&adapter.query, &adapter.value].map(|maps| low_rank(maps, x, adapter.scale));
+        all + Tensor::cat(&[&query, &query.zeros_like(), &value], -1)
     }
 }
 
+fn over(
+    heads: Heads,
+    [q, k, v]: [&Tensor; 3],
+    mask: Mask<'_>,
+    prefix: Option<&Prefix>,
+    mode: Mode<'_>,
+) -> Tensor {
+    let Some(prefix) = prefix else {
+        return heads.join(&heads.attend([q, k, v], mask, mode));
+    };
+    let columns = |x: &Tensor| x.size().get(2).copied().unwrap_or(0);
+    let added = widened(mask, &prefix[0], q, [columns(q), columns(k)]);
+    let [k, v] = prefixed(heads, prefix, [k, v]);
+    let mask = added.as_ref().map_or(Mask::None, Mask::Added);
+    heads.join(&heads.attend([q, &k, &v], mask, mode))
+}
+
 /// Queries, and keys beside values, that lie beside each other.
-fn parted(all: &Tensor) -> (Tensor, Tensor) {
+pub(crate) fn parted(all: &Tensor) -> (Tensor, Tensor) {
     let dim = all.size().last().map_or(0, |width| width / 3);
     (all.narrow(1, 0, dim), all.narrow(1, dim, 2 * dim))
 }
@@ -197,14 +305,19 @@ impl CrossAttention {
         x: &Tensor,
         grid: Grid,
         memory: &Memory,
+        inside: Inside<'_>,
         mode: Mode<'_>,
     ) -> Tensor {
         let (q, kv) = (self.query.forward(x), self.key_value.forward(&memory.states));
         let (grids, mask) = ([grid, memory.grid], Mask::from(memory.padding.as_ref()));
-        let seen = self.heads.fused((&q, Some(&kv)), grids, mask, mode).unwrap_or_else(|| {
+        let fused = match inside.prefix {
+            Some(_) => None,
+            None => self.heads.fused((&q, Some(&kv)), grids, (mask, None), mode),
+        };
+        let seen = fused.unwrap_or_else(|| {
             let q = self.heads.part(&q, grid);
             let [k, v] = halves(&kv).map(|part| self.heads.part(&part, memory.grid));
-            self.heads.join(&self.heads.attend([&q, &k, &v], mask, mode))
+            over(self.heads, [&q, &k, &v], mask, inside.prefix, mode)
         });
         self.out.forward(&seen)
     }
@@ -216,10 +329,11 @@ impl CrossAttention {
         grid: Grid,
         memory: &[Tensor; 2],
         padding: Option<&Padding>,
+        inside: Inside<'_>,
     ) -> Tensor {
         let q = self.heads.part(&self.query.forward(x), grid);
         let [k, v] = memory;
-        let seen = self.heads.attend([&q, k, v], padding.into(), Mode::Evaluate);
-        self.out.forward(&self.heads.join(&seen))
+        let seen = over(self.heads, [&q, k, v], padding.into(), inside.prefix, Mode::Evaluate);
+        self.out.forward(&seen)
     }
 }

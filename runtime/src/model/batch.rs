@@ -1,5 +1,7 @@
 //! A batch as tensors: ids in rows of equal length, and which target positions are scored.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use super::attention::{Grid, Padding};
@@ -63,23 +65,29 @@ impl Ids {
 }
 
 impl Batch {
-    /// A batch of pairs. `source` rows are what the encoder reads, at least one id each; `target` rows are the start token,
-    /// `unscored` prefix tokens, the pieces and the end token: every id is predicted from those before it, and all but the
-    /// first `unscored` predictions count.
-    pub fn new(source: &[Vec<u32>], target: &[Vec<u32>], unscored: usize, device: Device) -> Self {
+    /// A batch of pairs. `source` rows are what the encoder reads, at least one id each; `target` rows are the start token, prefix
+    /// tokens, the pieces and the end token: every id is predicted from those before it, and the predictions of a row's
+    /// `scored` range count, the first being of the id behind the start token.
+    pub fn new(
+        source: &[Vec<u32>],
+        target: &[Vec<u32>],
+        scored: &[Range<usize>],
+        device: Device,
+    ) -> Self {
         let source = Ids::new(source.iter().map(Vec::as_slice), device);
-        let before_last = |row: &'_ Vec<u32>| row.len().saturating_sub(1);
         let inputs = target.iter().map(|row| row.split_last().map_or(&[][..], |(_, rest)| rest));
         let inputs = Ids::new(inputs, device);
         let columns = usize::try_from(inputs.grid.columns).unwrap_or(0);
-        let (mut scored, mut gold) = (Vec::new(), Vec::new());
-        for (at, row) in target.iter().enumerate() {
-            let first = unscored.min(before_last(row));
-            scored.extend((first..before_last(row)).map(|column| as_i64(at * columns + column)));
-            gold.extend(row.iter().skip(first + 1).map(|&id| i64::from(id)));
+        let (mut places, mut gold) = (Vec::new(), Vec::new());
+        for (at, (row, scored)) in target.iter().zip(scored).enumerate() {
+            let end = scored.end.min(row.len().saturating_sub(1));
+            for column in scored.start..end {
+                places.push(as_i64(at * columns + column));
+                gold.extend(row.get(column + 1).map(|&id| i64::from(id)));
+            }
         }
-        let all = scored.len() == target.len() * columns;
-        let scored = (!all).then(|| Tensor::from_slice(&scored).to_device(device));
+        let all = places.len() == target.len() * columns;
+        let scored = (!all).then(|| Tensor::from_slice(&places).to_device(device));
         Self { source, target: inputs, scored, gold: Tensor::from_slice(&gold).to_device(device) }
     }
 
@@ -110,7 +118,7 @@ mod tests {
     fn targets_are_shifted_and_prefixes_not_scored() {
         let source = vec![vec![5, 2], vec![6, 7, 2]];
         let target = vec![vec![1, 9, 4, 5, 2], vec![1, 9, 2]];
-        let batch = Batch::new(&source, &target, 1, Device::Cpu);
+        let batch = Batch::new(&source, &target, &[1..4, 1..2], Device::Cpu);
         assert_eq!(listed(&batch.source.flat), [5, 2, 0, 6, 7, 2]);
         assert_eq!(listed(&batch.target.flat), [1, 9, 4, 5, 1, 9, 0, 0]);
         assert_eq!(listed(batch.scored.as_ref().expect("not all")), [1, 2, 3, 5]);

@@ -5,8 +5,9 @@ use tch::Tensor;
 
 use super::attention::{CrossAttention, Grid, Mask, Padding, SelfAttention};
 use super::dropout::Mode;
+use super::encoder::{StackAdapters, of_layer};
 use super::feed_forward::FeedForward;
-use super::linear::LayerNorm;
+use super::linear::Normaliser;
 use super::sublayer::Residual;
 
 /// One decoder layer.
@@ -17,11 +18,11 @@ pub(crate) struct DecoderLayer {
     pub(crate) feed_forward: (Residual, FeedForward),
 }
 
-/// Layers and, under pre-norm, the closing normalisation.
+/// Layers and, where the stack is closed, a last norm.
 #[derive(Debug)]
 pub(crate) struct DecoderStack {
     pub(crate) layers: Vec<DecoderLayer>,
-    pub(crate) norm: Option<LayerNorm>,
+    pub(crate) norm: Option<Normaliser>,
 }
 
 /// The encoder's states and where they are padded.
@@ -37,15 +38,29 @@ pub(crate) struct Memory {
 
 impl DecoderStack {
     /// All positions of all targets: `[rows * columns, dim]` to the same shape.
-    pub(crate) fn forward(&self, x: Tensor, grid: Grid, memory: &Memory, mode: Mode<'_>) -> Tensor {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor,
+        grid: Grid,
+        memory: &Memory,
+        adapters: &StackAdapters,
+        mode: Mode<'_>,
+    ) -> Tensor {
         let mut x = x;
-        for layer in &self.layers {
+        for (at, layer) in self.layers.iter().enumerate() {
+            let adapters = of_layer(adapters, at);
             let (residual, attention) = &layer.self_attention;
-            x = residual.around(&x, mode, |x| attention.forward(x, grid, Mask::Causal, mode));
+            let inside = adapters.in_self_attention();
+            x = residual.around(&x, mode, |x| {
+                let seen = attention.forward(x, grid, Mask::Causal, inside, mode);
+                adapters.behind_self_attention(seen)
+            });
             let (residual, attention) = &layer.cross_attention;
-            x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, mode));
+            let inside = adapters.in_cross_attention();
+            x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
             let (residual, feed_forward) = &layer.feed_forward;
-            x = residual.around(&x, mode, |x| feed_forward.forward(x, mode));
+            x = residual.around(&x, mode, |x| adapters.feed_forward(feed_forward, x, mode));
+            x = adapters.behind_layer(x, mode);
         }
         self.close(x)
     }

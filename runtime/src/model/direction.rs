@@ -2,22 +2,24 @@
 
 use std::rc::Rc;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::batch::{Batch, Ids};
+use super::bridge::Bridge;
 use super::decoder::{DecoderStack, Memory};
 use super::dropout::Mode;
 use super::embedding::{Embedding, Positions};
-use super::encoder::EncoderStack;
+use super::encoder::{EncoderStack, StackAdapters};
 use super::loss::{LossSum, cross_entropy};
 
 /// The layers of one direction, looked up once.
 #[derive(Debug, Clone)]
 pub struct Direction {
     pub(crate) source: Rc<Embedding>,
-    pub(crate) encoder: Vec<Rc<EncoderStack>>,
+    pub(crate) encoder: Vec<(Rc<EncoderStack>, StackAdapters)>,
+    pub(crate) bridge: Option<Rc<Bridge>>,
     pub(crate) target: Rc<Embedding>,
-    pub(crate) decoder: Vec<Rc<DecoderStack>>,
+    pub(crate) decoder: Vec<(Rc<DecoderStack>, StackAdapters)>,
     pub(crate) output: Rc<Embedding>,
     pub(crate) positions: Option<Rc<Positions>>,
     pub(crate) dropout: f64,
@@ -40,17 +42,21 @@ impl Direction {
     pub(crate) fn encode(&self, source: &Ids, mode: Mode<'_>) -> Memory {
         let mut states = self.embed(&self.source, source, mode);
         let padding = source.padding(&states);
-        for stack in &self.encoder {
-            states = stack.forward(states, source.grid, padding.as_ref(), mode);
+        for (stack, adapters) in &self.encoder {
+            states = stack.forward(states, source.grid, padding.as_ref(), adapters, mode);
         }
-        Memory { states, grid: source.grid, padding }
+        let memory = Memory { states, grid: source.grid, padding };
+        match &self.bridge {
+            Some(bridge) => bridge.forward(memory, mode),
+            None => memory,
+        }
     }
 
     /// All positions of the target to the decoder's states, `[rows * columns, dim]`.
     pub(crate) fn decode(&self, target: &Ids, memory: &Memory, mode: Mode<'_>) -> Tensor {
         let mut states = self.embed(&self.target, target, mode);
-        for stack in &self.decoder {
-            states = stack.forward(states, target.grid, memory, mode);
+        for (stack, adapters) in &self.decoder {
+            states = stack.forward(states, target.grid, memory, adapters, mode);
         }
         states
     }
@@ -62,15 +68,25 @@ impl Direction {
 
     /// Ids to embeddings with positions, `[rows * columns, dim]`.
     fn embed(&self, embedding: &Embedding, ids: &Ids, mode: Mode<'_>) -> Tensor {
-        let embedded = self.place(embedding.forward(&ids.flat), ids, 0);
+        let embedded = self.place(embedding, ids, 0);
         mode.drop(embedded, self.dropout)
     }
 
-    /// Adds positions from `from` on to embeddings `[rows * columns, dim]`.
-    pub(crate) fn place(&self, embedded: Tensor, ids: &Ids, from: i64) -> Tensor {
-        let Some(positions) = &self.positions else { return embedded };
+    /// Embeddings of ids with positions from `from` on, `[rows * columns, dim]`.
+    pub(crate) fn place(&self, embedding: &Embedding, ids: &Ids, from: i64) -> Tensor {
+        let embedded = embedding.forward(&ids.flat);
         let (rows, columns) = (ids.grid.rows, ids.grid.columns);
-        let table = positions.range(from, columns, &embedded);
+        let table = match (&self.positions, &embedding.positions) {
+            (Some(positions), _) => positions.range(from, columns, &embedded),
+            (None, Some(learned)) => {
+                // Positions beyond the table are its last.
+                let last = learned.size().first().map_or(0, |rows| rows - 1);
+                let places =
+                    Tensor::arange_start(from, from + columns, (Kind::Int64, learned.device()));
+                learned.index_select(0, &places.clamp_max(last))
+            }
+            (None, None) => return embedded,
+        };
         (embedded.view([rows, columns, -1]) + table).view([rows * columns, -1])
     }
 }

@@ -1,4 +1,4 @@
-//! Token embeddings and sinusoidal positions.
+//! Token embeddings and the tables of positions.
 
 use std::cell::RefCell;
 
@@ -8,36 +8,36 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub(crate) struct Embedding {
     pub(crate) weight: Tensor,
+    /// Learned positions, `[length, dim]`.
+    pub(crate) positions: Option<Tensor>,
+    /// Whether embeddings are multiplied by `sqrt(dim)` (Vaswani et al. 2017, section 3.4).
+    pub(crate) scale: bool,
 }
 
 impl Embedding {
-    /// Ids of any shape to `[.., dim]`, scaled by `sqrt(dim)` (Vaswani et al. 2017, section 3.4).
+    /// Ids of any shape to `[.., dim]`.
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]
     pub(crate) fn forward(&self, ids: &Tensor) -> Tensor {
+        let embedded = Tensor::embedding(&self.weight, ids, -1, false, false);
+        if !self.scale {
+            return embedded;
+        }
         let dim = self.weight.size().last().copied().unwrap_or(1) as f64;
-        Tensor::embedding(&self.weight, ids, -1, false, false) * dim.sqrt()
+        embedded * dim.sqrt()
     }
 }
 
 /// Positions by which the table grows.
 const AT_A_TIME: i64 = 256;
 
-/// Sines and cosines of positions, made once for as many positions as were asked for.
+/// A table of positions, made once for as many positions as were asked for.
 #[derive(Debug)]
-pub(crate) struct Positions {
-    dim: i64,
-    table: RefCell<Option<Tensor>>,
-}
+struct Table(RefCell<Option<Tensor>>);
 
-impl Positions {
-    /// The table of a width, empty.
-    pub(crate) fn new(dim: u32) -> Self {
-        Self { dim: i64::from(dim), table: RefCell::new(None) }
-    }
-
-    /// Positions `from..from + count` as `[count, dim]`, like `like` in kind and device.
-    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> Tensor {
-        let mut table = self.table.borrow_mut();
+impl Table {
+    /// Rows `from..from + count`, like `like` in kind and device; `first` makes the first so many in 64 bits.
+    fn range(&self, from: i64, count: i64, like: &Tensor, first: impl Fn(i64) -> Tensor) -> Tensor {
+        let mut table = self.0.borrow_mut();
         let enough = table.as_ref().filter(|table| {
             let rows = table.size().first().copied().unwrap_or(0);
             rows >= from + count && table.kind() == like.kind() && table.device() == like.device()
@@ -46,8 +46,70 @@ impl Positions {
             return enough.narrow(0, from, count);
         }
         let rows = (from + count + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME;
-        let made = sinusoids(rows, self.dim).to_kind(like.kind()).to_device(like.device());
+        let made = first(rows).to_kind(like.kind()).to_device(like.device());
         table.insert(made).narrow(0, from, count)
+    }
+}
+
+/// Sines and cosines that are added to embeddings.
+#[derive(Debug)]
+pub(crate) struct Positions {
+    dim: i64,
+    table: Table,
+}
+
+impl Positions {
+    /// The table of a width, empty.
+    pub(crate) fn new(dim: u32) -> Self {
+        Self { dim: i64::from(dim), table: Table(RefCell::new(None)) }
+    }
+
+    /// Positions `from..from + count` as `[count, dim]`, like `like` in kind and device.
+    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> Tensor {
+        self.table.range(from, count, like, |rows| sinusoids(rows, self.dim))
+    }
+}
+
+/// Angles by which queries and keys are turned (Su et al. 2021, equation 15): pair `i` of position `p` by `p base^(-2i / dims)`.
+#[derive(Debug)]
+pub(crate) struct Rotary {
+    dims: i64,
+    base: f64,
+    cosines: Table,
+    sines: Table,
+}
+
+impl Rotary {
+    /// For the first `dims` of a head's dimensions.
+    pub(crate) fn new(dims: u32, base: u32) -> Self {
+        let (cosines, sines) = (Table(RefCell::new(None)), Table(RefCell::new(None)));
+        Self { dims: i64::from(dims), base: f64::from(base), cosines, sines }
+    }
+
+    /// Cosines and sines of positions `from..from + count`, `[count, dims / 2]` each.
+    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> [Tensor; 2] {
+        let angles = |rows| {
+            let options = (Kind::Double, Device::Cpu);
+            let half = self.dims / 2;
+            let steps =
+                Tensor::arange(half, options) * (-libm::log(self.base) / as_f64(half.max(1)));
+            Tensor::arange(rows, options).unsqueeze(1) * steps.exp().unsqueeze(0)
+        };
+        [
+            self.cosines.range(from, count, like, |rows| angles(rows).cos()),
+            self.sines.range(from, count, like, |rows| angles(rows).sin()),
+        ]
+    }
+
+    /// Turns `[rows, heads, columns, width]` at positions from `from` on.
+    pub(crate) fn turn(&self, x: &Tensor, from: i64) -> Tensor {
+        let (rows, heads, columns, width) = x.size4().unwrap_or_default();
+        let [cosines, sines] = self.range(from, columns, x);
+        let pairs = x.narrow(-1, 0, self.dims).reshape([rows, heads, columns, self.dims / 2, 2]);
+        let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1));
+        let turned = [&a * &cosines - &b * &sines, b * &cosines + a * &sines];
+        let turned = Tensor::stack(&turned, -1).view([rows, heads, columns, self.dims]);
+        Tensor::cat(&[turned, x.narrow(-1, self.dims, width - self.dims)], -1)
     }
 }
 

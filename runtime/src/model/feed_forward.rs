@@ -19,11 +19,21 @@ impl FeedForward {
     /// `[tokens, dim]` to the same shape.
     pub(crate) fn forward(&self, x: &Tensor, mode: Mode<'_>) -> Tensor {
         let inner = self.inner.forward(x);
+        // Of gated activations the second half is the gate (Shazeer 2020).
+        let halves = || {
+            let width = inner.size().last().map_or(0, |width| width / 2);
+            [inner.narrow(-1, 0, width), inner.narrow(-1, width, width)]
+        };
         let active = match self.activation {
             Activation::Relu => inner.relu(),
             Activation::Gelu => inner.gelu("none"),
-            Activation::Swiglu | Activation::Geglu => {
-                unreachable!("plans with gated activations are refused before a network is built")
+            Activation::Swiglu => {
+                let [x, gate] = halves();
+                x * gate.silu()
+            }
+            Activation::Geglu => {
+                let [x, gate] = halves();
+                x * gate.gelu("none")
             }
         };
         self.outer.forward(&mode.drop(active, self.dropout))

@@ -2,11 +2,13 @@
 
 use tch::Tensor;
 
-use super::attention::{Grid, Mask, Padding, halves};
+use super::adapter::Adapters;
+use super::attention::{Grid, Mask, Padding, halves, parted};
 use super::batch::Ids;
 use super::decoder::{DecoderLayer, Memory};
 use super::direction::Direction;
 use super::dropout::Mode;
+use super::encoder::of_layer;
 
 /// Positions by which a cache of keys and values grows.
 const BLOCK: i64 = 16;
@@ -87,7 +89,7 @@ impl Decoding {
 impl Direction {
     /// A decoding of these sources with nothing decoded yet and one hypothesis for each.
     pub(crate) fn begin(&self, memory: Memory) -> Decoding {
-        let layers = self.decoder.iter().flat_map(|stack| &stack.layers);
+        let layers = self.decoder.iter().flat_map(|(stack, _)| &stack.layers);
         let layers = layers.map(|layer| LayerCache {
             target: None,
             source: layer.cross_attention.1.memory(&memory.states, memory.grid),
@@ -100,12 +102,13 @@ impl Direction {
     /// `[rows, vocabulary]`.
     pub(crate) fn advance(&self, decoding: &mut Decoding, ids: &Ids) -> Tensor {
         let grid = ids.grid;
-        let mut x = self.place(self.target.forward(&ids.flat), ids, decoding.length);
+        let mut x = self.place(&self.target, ids, decoding.length);
         let (padding, sentences, length) = (&decoding.padding, decoding.sentences, decoding.length);
         let mut caches = decoding.layers.iter_mut();
-        for stack in &self.decoder {
-            for (layer, cache) in stack.layers.iter().zip(caches.by_ref()) {
-                x = step_layer(layer, cache, &x, (grid, length, sentences), padding.as_ref());
+        for (stack, adapters) in &self.decoder {
+            for (at, (layer, cache)) in stack.layers.iter().zip(caches.by_ref()).enumerate() {
+                let step = Step { grid, length, sentences, adapters: of_layer(adapters, at) };
+                x = step.layer(layer, cache, &x, padding.as_ref());
             }
             x = stack.close(x);
         }
@@ -115,32 +118,53 @@ impl Direction {
     }
 }
 
-/// One layer over the new positions of all rows.
-fn step_layer(
-    layer: &DecoderLayer,
-    cache: &mut LayerCache,
-    x: &Tensor,
-    (grid, length, sentences): (Grid, i64, i64),
-    padding: Option<&Padding>,
-) -> Tensor {
-    let mode = Mode::Evaluate;
-    let (residual, attention) = &layer.self_attention;
-    let x = residual.around(x, mode, |x| {
-        let heads = attention.heads;
-        let (q, fresh) = attention.project(x);
-        let kept = cache.extend(&fresh.view([grid.rows, grid.columns, -1]), length);
-        let [k, v] = halves(&kept).map(|part| heads.cut(&part));
-        let q = heads.part(&q, grid);
-        let mask = if grid.columns > 1 { Mask::Causal } else { Mask::None };
-        attention.out.forward(&heads.join(&heads.attend([&q, &k, &v], mask, mode)))
-    });
-    let (residual, attention) = &layer.cross_attention;
-    let x = residual.around(&x, mode, |x| {
-        // All hypotheses of a sentence see the same source: they are so many queries of one row.
-        let columns = grid.rows * grid.columns / sentences.max(1);
-        let queries = Grid { rows: sentences, columns };
-        attention.extend(x, queries, &cache.source, padding)
-    });
-    let (residual, feed_forward) = &layer.feed_forward;
-    residual.around(&x, mode, |x| feed_forward.forward(x, mode))
+/// The new positions of all rows in one layer.
+struct Step<'a> {
+    grid: Grid,
+    length: i64,
+    sentences: i64,
+    adapters: Adapters<'a>,
+}
+
+impl Step<'_> {
+    fn layer(
+        &self,
+        layer: &DecoderLayer,
+        cache: &mut LayerCache,
+        x: &Tensor,
+        padding: Option<&Padding>,
+    ) -> Tensor {
+        let (mode, grid, adapters) = (Mode::Evaluate, self.grid, self.adapters);
+        let (residual, attention) = &layer.self_attention;
+        let x = residual.around(x, mode, |x| {
+            let (heads, inside) = (attention.heads, adapters.in_self_attention());
+            let (q, fresh) = parted(&attention.project(x, inside));
+            let q = attention.turned(heads.part(&q, grid), self.length);
+            let fresh = match attention.rotary {
+                Some(_) => {
+                    // Keys are kept as they were turned: their positions do not change.
+                    let [k, v] = halves(&fresh);
+                    let k = heads.join(&attention.turned(heads.part(&k, grid), self.length));
+                    Tensor::cat(&[k, v], -1)
+                }
+                None => fresh,
+            };
+            let kept = cache.extend(&fresh.view([grid.rows, grid.columns, -1]), self.length);
+            let [k, v] = halves(&kept).map(|part| heads.cut(&part));
+            let mask = if grid.columns > 1 { Mask::Causal } else { Mask::None };
+            let seen = attention.over([&q, &k, &v], mask, inside.prefix, mode);
+            adapters.behind_self_attention(attention.out.forward(&seen))
+        });
+        let (residual, attention) = &layer.cross_attention;
+        let x = residual.around(&x, mode, |x| {
+            // All hypotheses of a sentence see the same source: they are so many queries of one row.
+            let columns = grid.rows * grid.columns / self.sentences.max(1);
+            let queries = Grid { rows: self.sentences, columns };
+            let inside = adapters.in_cross_attention();
+            attention.extend(x, queries, &cache.source, padding, inside)
+        });
+        let (residual, feed_forward) = &layer.feed_forward;
+        let x = residual.around(&x, mode, |x| adapters.feed_forward(feed_forward, x, mode));
+        adapters.behind_layer(x, mode)
+    }
 }

@@ -17,11 +17,20 @@ pub fn fill(seed: u64, module: &str, parameter: &ParameterSpec) -> Tensor {
             let bound = xavier_bound(&parameter.shape, parts);
             (0..count).map(|_| bound * (2.0 * stream.unit() - 1.0)).collect()
         }
+        Init::Uniform { inputs } => {
+            let bound = root(inputs).recip();
+            (0..count).map(|_| bound * (2.0 * stream.unit() - 1.0)).collect()
+        }
         Init::Normal { std } => (0..count).map(|_| std * normal(&mut stream)).collect(),
         Init::Zeros => vec![0.0; count],
         Init::Ones => vec![1.0; count],
     };
     Tensor::from_slice(&values).view(parameter.shape.as_slice())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]
+fn root(inputs: i64) -> f64 {
+    (inputs.max(1) as f64).sqrt()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]

@@ -1,6 +1,9 @@
 //! A module's parameters: names, shapes and initial values, in the order in which they lie in the module's flat storage.
 
-use mmc_plan::{ModelSpec, ModuleKind, Norm, Plan};
+use mmc_plan::{
+    AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, Initial, LoraPlace, ModelSpec, ModuleKind,
+    Normalisation, Plan, Positions, StackSide,
+};
 
 use super::ModelError;
 
@@ -31,6 +34,11 @@ pub enum Init {
         /// Matrices in the parameter.
         parts: i64,
     },
+    /// Uniform in `±1 / sqrt(inputs)`, as torch's linear maps.
+    Uniform {
+        /// Of the map.
+        inputs: i64,
+    },
     /// Normal around 0.
     Normal {
         /// Standard deviation.
@@ -48,9 +56,6 @@ pub fn layout(plan: &Plan, module: &str) -> Result<Vec<ParameterSpec>, ModelErro
     let spec =
         plan.modules.get(module).ok_or_else(|| ModelError::UnknownModule(module.to_owned()))?;
     let model = &plan.model;
-    if model.heads == 0 || !model.dim.is_multiple_of(model.heads) {
-        return Err(ModelError::Heads { dim: model.dim, heads: model.heads });
-    }
     let mut parameters = Parameters { model, listed: Vec::new() };
     match &spec.kind {
         ModuleKind::Embedding { vocabulary } | ModuleKind::Head { vocabulary } => {
@@ -59,11 +64,21 @@ pub fn layout(plan: &Plan, module: &str) -> Result<Vec<ParameterSpec>, ModelErro
                 ModelError::UnknownVocabulary { module, vocabulary }
             })?;
             parameters.embedding(i64::from(size.size()));
+            if let (ModuleKind::Embedding { .. }, Positions::Learned { length }) =
+                (&spec.kind, model.positions)
+            {
+                parameters.rows("positions", i64::from(length));
+            }
         }
-        ModuleKind::EncoderStack { layers, .. } => parameters.stack(*layers, false),
-        ModuleKind::DecoderStack { layers, .. } => parameters.stack(*layers, true),
-        ModuleKind::Adapter { .. } | ModuleKind::Bridge => {
-            return Err(ModelError::NotBuilt(format!("module `{module}`")));
+        ModuleKind::EncoderStack { layers, closed } => parameters.stack(*layers, *closed, false),
+        ModuleKind::DecoderStack { layers, closed } => parameters.stack(*layers, *closed, true),
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            parameters.adapter(spec.ok_or_else(|| ModelError::UnknownModule(module.to_owned()))?);
+        }
+        ModuleKind::Bridge => {
+            let spec = model.bridge.as_ref();
+            parameters.bridge(spec.ok_or_else(|| ModelError::UnknownModule(module.to_owned()))?);
         }
     }
     let laid_out =
@@ -86,44 +101,219 @@ impl Parameters<'_> {
         self.listed.push(ParameterSpec { name, shape: shape.to_vec(), init });
     }
 
-    /// Rows of norm about 1, so that tied logits of normalised states start with variance about 1.
+    /// Rows of norm about 1, so that tied logits of normalised states start with variance about 1; torch's are larger by a
+    /// root of 2.
     fn embedding(&mut self, size: i64) {
-        let std = f64::from(self.model.dim).sqrt().recip();
-        let dim = i64::from(self.model.dim);
-        self.push("weight".to_owned(), &[size, dim], Init::Normal { std });
+        self.rows("weight", size);
     }
 
-    fn stack(&mut self, layers: u32, decoder: bool) {
-        let (d, f) = (i64::from(self.model.dim), i64::from(self.model.ffn));
+    fn rows(&mut self, name: &str, size: i64) {
+        let variance = match self.model.init {
+            Initial::Xavier => 1.0,
+            Initial::Torch => 2.0,
+        } / f64::from(self.model.dim);
+        let dim = i64::from(self.model.dim);
+        self.push(name.to_owned(), &[size, dim], Init::Normal { std: variance.sqrt() });
+    }
+
+    fn stack(&mut self, layers: u32, closed: bool, decoder: bool) {
+        let norm = self.model.normalisation;
         for layer in 0..layers {
             let at = format!("layers.{layer}");
-            self.norm(&format!("{at}.self_attention_norm"));
-            self.linear(&format!("{at}.self_attention.qkv"), d, d, 3);
-            self.linear(&format!("{at}.self_attention.out"), d, d, 1);
+            self.norm(&format!("{at}.self_attention_norm"), norm);
+            self.self_attention(&format!("{at}.self_attention"));
             if decoder {
-                self.norm(&format!("{at}.cross_attention_norm"));
-                self.linear(&format!("{at}.cross_attention.query"), d, d, 1);
-                self.linear(&format!("{at}.cross_attention.key_value"), d, d, 2);
-                self.linear(&format!("{at}.cross_attention.out"), d, d, 1);
+                self.norm(&format!("{at}.cross_attention_norm"), norm);
+                self.cross_attention(&format!("{at}.cross_attention"));
             }
-            self.norm(&format!("{at}.feed_forward_norm"));
-            self.linear(&format!("{at}.feed_forward.inner"), f, d, 1);
-            self.linear(&format!("{at}.feed_forward.outer"), d, f, 1);
+            self.norm(&format!("{at}.feed_forward_norm"), norm);
+            self.feed_forward(&format!("{at}.feed_forward"), i64::from(self.model.ffn));
         }
-        if self.model.norm == Norm::Pre {
-            self.norm("norm");
+        if closed {
+            self.norm("norm", norm);
         }
     }
 
-    fn norm(&mut self, name: &str) {
-        let d = i64::from(self.model.dim);
-        self.push(format!("{name}.weight"), &[d], Init::Ones);
-        self.push(format!("{name}.bias"), &[d], Init::Zeros);
+    /// Width of all heads together.
+    fn q(&self) -> i64 {
+        i64::from(self.model.heads) * i64::from(self.model.head_dim)
     }
 
-    fn linear(&mut self, name: &str, outputs: i64, inputs: i64, parts: i64) {
+    fn d(&self) -> i64 {
+        i64::from(self.model.dim)
+    }
+
+    fn self_attention(&mut self, at: &str) {
+        let (d, q, bias) = (self.d(), self.q(), self.model.attention_bias);
+        self.linear(&format!("{at}.qkv"), [q, d], 3, bias);
+        self.linear(&format!("{at}.out"), [d, q], 1, bias);
+    }
+
+    fn cross_attention(&mut self, at: &str) {
+        let (d, q, bias) = (self.d(), self.q(), self.model.attention_bias);
+        self.linear(&format!("{at}.query"), [q, d], 1, bias);
+        self.linear(&format!("{at}.key_value"), [q, d], 2, bias);
+        self.linear(&format!("{at}.out"), [d, q], 1, bias);
+    }
+
+    fn feed_forward(&mut self, at: &str, f: i64) {
+        let (d, bias) = (self.d(), self.model.ffn_bias);
+        let parts = if self.model.activation.is_gated() { 2 } else { 1 };
+        self.linear(&format!("{at}.inner"), [f, d], parts, bias);
+        self.linear(&format!("{at}.outer"), [d, f], 1, bias);
+    }
+
+    fn norm(&mut self, name: &str, kind: Normalisation) {
+        let d = self.d();
+        match kind {
+            Normalisation::LayerNorm => {
+                self.push(format!("{name}.weight"), &[d], Init::Ones);
+                self.push(format!("{name}.bias"), &[d], Init::Zeros);
+            }
+            Normalisation::Rms => self.push(format!("{name}.weight"), &[d], Init::Ones),
+            Normalisation::RmsPlain => {}
+        }
+    }
+
+    fn linear(&mut self, name: &str, [outputs, inputs]: [i64; 2], parts: i64, bias: bool) {
         let shape = [parts * outputs, inputs];
-        self.push(format!("{name}.weight"), &shape, Init::XavierUniform { parts });
-        self.push(format!("{name}.bias"), &[parts * outputs], Init::Zeros);
+        let (weight, offset) = match self.model.init {
+            Initial::Xavier => (Init::XavierUniform { parts }, Init::Zeros),
+            Initial::Torch => {
+                let bound = Init::Uniform { inputs };
+                (bound, bound)
+            }
+        };
+        self.push(format!("{name}.weight"), &shape, weight);
+        if bias {
+            self.push(format!("{name}.bias"), &[parts * outputs], offset);
+        }
+    }
+
+    /// A map that begins as zero.
+    fn silent(&mut self, name: &str, [outputs, inputs]: [i64; 2]) {
+        self.push(format!("{name}.weight"), &[outputs, inputs], Init::Zeros);
+        self.push(format!("{name}.bias"), &[outputs], Init::Zeros);
+    }
+
+    fn bottleneck(&mut self, at: &str, hidden: u32) {
+        let (d, hidden) = (self.d(), i64::from(hidden));
+        self.linear(&format!("{at}.down"), [hidden, d], 1, true);
+        self.silent(&format!("{at}.up"), [d, hidden]);
+    }
+
+    fn low_rank(&mut self, at: &str, [outputs, inputs]: [i64; 2], rank: u32) {
+        let rank = i64::from(rank);
+        // Hu et al. 2022, section 4.1: the first map random, the second zero.
+        self.push(format!("{at}.a"), &[rank, inputs], Init::Uniform { inputs });
+        self.push(format!("{at}.b"), &[outputs, rank], Init::Zeros);
+    }
+
+    fn adapter(&mut self, spec: &AdapterSpec) {
+        let (d, q) = (self.d(), self.q());
+        for layer in &spec.layers {
+            let at = format!("layers.{layer}");
+            match spec.kind {
+                AdapterKind::Lora { rank, on: LoraPlace::FeedForward, .. } => {
+                    self.low_rank(&format!("{at}.feed_forward"), [d, d], rank);
+                }
+                AdapterKind::Lora { rank, on: LoraPlace::Attention, .. } => {
+                    self.low_rank(&format!("{at}.query"), [q, d], rank);
+                    self.low_rank(&format!("{at}.value"), [q, d], rank);
+                }
+                AdapterKind::Pfeiffer { hidden } => {
+                    self.bottleneck(&format!("{at}.feed_forward"), hidden);
+                }
+                AdapterKind::Houlsby { hidden } => {
+                    self.bottleneck(&format!("{at}.self_attention"), hidden);
+                    self.bottleneck(&format!("{at}.feed_forward"), hidden);
+                }
+                AdapterKind::Bapna { hidden } => {
+                    self.norm(&format!("{at}.norm"), Normalisation::LayerNorm);
+                    self.bottleneck(&at, hidden);
+                }
+                AdapterKind::Ff { hidden } => {
+                    self.norm(&format!("{at}.feed_forward_norm"), self.model.normalisation);
+                    self.feed_forward(&format!("{at}.feed_forward"), i64::from(hidden));
+                    self.quiet(&format!("{at}.feed_forward.outer"));
+                }
+                AdapterKind::Prefix { length } => {
+                    let both = ["self_attention", "cross_attention"];
+                    let attentions = match spec.side {
+                        StackSide::Encoder => 1,
+                        StackSide::Decoder => 2,
+                    };
+                    for attention in both.iter().take(attentions) {
+                        for part in ["keys", "values"] {
+                            let name = format!("{at}.{attention}.{part}");
+                            let init =
+                                Init::Normal { std: f64::from(self.model.dim).sqrt().recip() };
+                            self.push(name, &[i64::from(length), q], init);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the parameters of a map begin as zero.
+    fn quiet(&mut self, map: &str) {
+        for parameter in &mut self.listed {
+            if parameter.name.strip_prefix(map).is_some_and(|rest| rest.starts_with('.')) {
+                parameter.init = Init::Zeros;
+            }
+        }
+    }
+
+    fn bridge(&mut self, spec: &BridgeSpec) {
+        let (d, u, r) = (self.d(), i64::from(spec.hidden), i64::from(spec.fixed));
+        let std = f64::from(self.model.dim).sqrt().recip();
+        let norms = |parameters: &mut Self, at: &str, names: &[&str]| {
+            for name in names {
+                if let Some(kind) = spec.normalisation {
+                    parameters.norm(&format!("{at}.{name}"), kind);
+                }
+            }
+        };
+        for (layer, kind) in spec.layers.iter().enumerate() {
+            let at = format!("layers.{layer}");
+            match kind {
+                BridgeLayer::Lin => {
+                    self.linear(&format!("{at}.first"), [u, d], 1, true);
+                    self.linear(&format!("{at}.second"), [r, u], 1, true);
+                    norms(self, &at, &["norm"]);
+                }
+                BridgeLayer::Simple => {
+                    self.push(format!("{at}.queries"), &[r, u], Init::Normal { std });
+                    self.linear(&format!("{at}.key"), [u, d], 1, true);
+                    self.linear(&format!("{at}.value"), [d, d], 1, true);
+                    norms(self, &at, &["norm"]);
+                }
+                BridgeLayer::Transformer => {
+                    norms(self, &at, &["self_attention_norm"]);
+                    self.self_attention(&format!("{at}.self_attention"));
+                    norms(self, &at, &["feed_forward_norm"]);
+                    self.feed_forward(&format!("{at}.feed_forward"), i64::from(self.model.ffn));
+                }
+                BridgeLayer::Perceiver => {
+                    self.push(format!("{at}.latents"), &[r, d], Init::Normal { std });
+                    self.cross_attention(&format!("{at}.cross_attention"));
+                    self.feed_forward(&format!("{at}.first"), i64::from(self.model.ffn));
+                    self.self_attention(&format!("{at}.self_attention"));
+                    self.feed_forward(&format!("{at}.second"), i64::from(self.model.ffn));
+                    let places = ["cross_attention", "first", "self_attention", "second"];
+                    norms(
+                        self,
+                        &at,
+                        &places.map(|place| format!("{place}_norm")).each_ref().map(String::as_str),
+                    );
+                }
+                BridgeLayer::FeedForward => {
+                    self.linear(&format!("{at}.inner"), [u, d], 1, true);
+                    self.linear(&format!("{at}.outer"), [d, u], 1, true);
+                    norms(self, &at, &["norm"]);
+                }
+            }
+        }
     }
 }

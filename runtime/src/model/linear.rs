@@ -1,34 +1,57 @@
-//! Affine maps and layer normalisation over the last dimension.
+//! Affine maps and norms over the last dimension.
 
 use tch::Tensor;
 
-/// `x W^T + b` with `W: [outputs, inputs]`.
+/// `x W^T + b` with `W: [outputs, inputs]`; `b` may be absent.
 #[derive(Debug)]
 pub(crate) struct Linear {
     pub(crate) weight: Tensor,
-    pub(crate) bias: Tensor,
+    pub(crate) bias: Option<Tensor>,
 }
 
 impl Linear {
     /// `[.., inputs]` to `[.., outputs]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        x.linear(&self.weight, self.bias.as_ref())
     }
 }
 
-/// `(x - mean) / sqrt(variance + 1e-5) * w + b` (Ba, Kiros and Hinton 2016).
+/// What normalises activations `[.., dim]`.
 #[derive(Debug)]
-pub(crate) struct LayerNorm {
-    pub(crate) weight: Tensor,
-    pub(crate) bias: Tensor,
+pub(crate) enum Normaliser {
+    /// `(x - mean) / sqrt(variance + 1e-5) * w + b` (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`.
+    Layer {
+        /// Scale.
+        weight: Tensor,
+        /// Shift.
+        bias: Tensor,
+    },
+    /// `x / sqrt(mean(x^2) + 1e-12) * w` (Zhang and Sennrich 2019).
+    Rms {
+        /// Scale.
+        weight: Tensor,
+    },
+    /// `x / sqrt(mean(x^2) + 1e-12)`.
+    RmsPlain,
 }
 
-/// As `torch.nn.LayerNorm`.
-const EPSILON: f64 = 1e-5;
+const LAYER_EPSILON: f64 = 1e-5;
+const RMS_EPSILON: f64 = 1e-12;
 
-impl LayerNorm {
+impl Normaliser {
     /// `[.., dim]` to the same shape.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), EPSILON, true)
+        match self {
+            Self::Layer { weight, bias } => {
+                x.layer_norm(weight.size(), Some(weight), Some(bias), LAYER_EPSILON, true)
+            }
+            Self::Rms { weight } => rms(x) * weight,
+            Self::RmsPlain => rms(x),
+        }
     }
+}
+
+fn rms(x: &Tensor) -> Tensor {
+    let mean = x.square().mean_dim(Some([-1_i64].as_slice()), true, x.kind());
+    x * (mean + RMS_EPSILON).rsqrt()
 }

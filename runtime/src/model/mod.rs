@@ -5,8 +5,10 @@
 //! [`layout()`] tells a module's parameters, [`init::fill`] their first values, [`Network::build`] makes layers of them,
 //! [`Network::direction`] finds a task's way through them once, and [`Direction::loss`] is what training calls.
 
+mod adapter;
 mod attention;
 mod batch;
+mod bridge;
 mod decoder;
 mod direction;
 mod dropout;
@@ -20,10 +22,13 @@ pub mod layout;
 mod linear;
 mod loss;
 mod network;
+mod parts;
 #[cfg(test)]
 mod reference;
 mod sublayer;
 mod unbuilt;
+#[cfg(test)]
+mod variants;
 pub mod weights;
 
 pub use attention::Grid;
@@ -35,5 +40,5 @@ pub use error::ModelError;
 pub(crate) use incremental::Decoding;
 pub use layout::{Init, ParameterSpec, layout};
 pub use loss::LossSum;
-pub use network::Network;
+pub use network::{Network, Way};
 pub use weights::Weights;

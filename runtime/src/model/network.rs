@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use mmc_plan::{ModelSpec, ModuleKind, Norm, Plan, Positions as PositionKind};
-use tch::Tensor;
+use mmc_plan::path::ModulePath;
+use mmc_plan::{ModuleKind, Plan, Positions as PositionKind, TaskSpec};
 
-use super::attention::{CrossAttention, Heads, SelfAttention};
-use super::decoder::{DecoderLayer, DecoderStack};
+use super::adapter::Adapter;
+use super::bridge::Bridge;
+use super::decoder::DecoderStack;
 use super::direction::Direction;
-use super::embedding::{Embedding, Positions};
-use super::encoder::{EncoderLayer, EncoderStack};
-use super::feed_forward::FeedForward;
-use super::linear::{LayerNorm, Linear};
-use super::sublayer::Residual;
+use super::embedding::{Embedding, Positions, Rotary};
+use super::encoder::{EncoderStack, StackAdapters};
+use super::parts::Parts;
 use super::weights::Weights;
 use super::{ModelError, layout};
 
@@ -30,32 +29,60 @@ enum Module {
     Embedding(Rc<Embedding>),
     Encoder(Rc<EncoderStack>),
     Decoder(Rc<DecoderStack>),
+    /// By layer.
+    Adapter(BTreeMap<usize, Rc<Adapter>>),
+    Bridge(Rc<Bridge>),
 }
 
+/// The names on a direction's way.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// Source embedding, then encoder stacks.
+    pub encoder: &'a [String],
+    /// Between the two.
+    pub bridge: Option<&'a String>,
+    /// Target embedding, decoder stacks, then the head when the output is not tied.
+    pub decoder: &'a [String],
+    /// Stack -> its adapters, in order.
+    pub adapters: Option<&'a BTreeMap<String, Vec<String>>>,
+}
+
+impl<'a> From<&'a TaskSpec> for Way<'a> {
+    fn from(task: &'a TaskSpec) -> Self {
+        let TaskSpec { encoder, bridge, decoder, adapters, .. } = task;
+        Self { encoder, bridge: bridge.as_ref(), decoder, adapters: Some(adapters) }
+    }
+}
+
+impl<'a> From<&'a ModulePath> for Way<'a> {
+    fn from(path: &'a ModulePath) -> Self {
+        let ModulePath { encoder, bridge, decoder, adapters } = path;
+        Self { encoder, bridge: bridge.as_ref(), decoder, adapters: Some(adapters) }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a module of any other kind is misplaced")]
 impl Network {
     /// The network of the modules given. Every parameter must be there and have the shape of its [`layout`].
     pub fn build(plan: &Plan, weights: &BTreeMap<String, Weights>) -> Result<Self, ModelError> {
+        let rotary = match plan.model.positions {
+            PositionKind::Rotary { dims, base } => Some(Rc::new(Rotary::new(dims, base))),
+            PositionKind::Sinusoidal | PositionKind::Learned { .. } | PositionKind::None => None,
+        };
         let mut modules = BTreeMap::new();
         for (name, weights) in weights {
-            modules.insert(name.clone(), build_module(plan, name, weights)?);
+            modules.insert(name.clone(), build_module(plan, name, weights, rotary.as_ref())?);
         }
         let positions = match plan.model.positions {
             PositionKind::Sinusoidal => Some(Rc::new(Positions::new(plan.model.dim))),
-            PositionKind::None => None,
-            PositionKind::Learned { .. } | PositionKind::Rotary { .. } => {
-                return Err(ModelError::NotBuilt(format!("{:?}", plan.model.positions)));
-            }
+            PositionKind::Learned { .. } | PositionKind::Rotary { .. } | PositionKind::None => None,
         };
         Ok(Self { modules, positions, dropout: plan.model.dropout })
     }
 
-    /// A direction's way: source embedding and encoder stacks, target embedding, decoder stacks and, when the output is not
-    /// tied, the head. Names are looked up here, once.
-    pub fn direction(
-        &self,
-        encoder: &[String],
-        decoder: &[String],
-    ) -> Result<Direction, ModelError> {
+    /// A direction's way. Names are looked up here, once.
+    pub fn direction<'a>(&self, way: impl Into<Way<'a>>) -> Result<Direction, ModelError> {
+        let Way { encoder, bridge, decoder, adapters } = way.into();
         let (source, encoder) = encoder.split_first().ok_or(ModelError::EmptyPath)?;
         let (target, decoder) = decoder.split_first().ok_or(ModelError::EmptyPath)?;
         let target = self.embedding(target)?;
@@ -65,15 +92,53 @@ impl Network {
             }
             _ => (Rc::clone(&target), decoder),
         };
+        let adapted = |stack: &String| {
+            let names = adapters.and_then(|adapters| adapters.get(stack));
+            self.adapters(names.map_or(&[][..], Vec::as_slice))
+        };
+        let bridge = bridge.map(|name| self.bridge(name)).transpose()?;
         Ok(Direction {
             source: self.embedding(source)?,
-            encoder: encoder.iter().map(|name| self.encoder(name)).collect::<Result<_, _>>()?,
+            encoder: encoder
+                .iter()
+                .map(|name| Ok((self.encoder(name)?, adapted(name)?)))
+                .collect::<Result<_, ModelError>>()?,
+            bridge,
             target,
-            decoder: decoder.iter().map(|name| self.decoder(name)).collect::<Result<_, _>>()?,
+            decoder: decoder
+                .iter()
+                .map(|name| Ok((self.decoder(name)?, adapted(name)?)))
+                .collect::<Result<_, ModelError>>()?,
             output,
             positions: self.positions.clone(),
             dropout: self.dropout,
         })
+    }
+
+    /// The adapters of a stack by layer, each layer's in the order of the names.
+    fn adapters(&self, names: &[String]) -> Result<StackAdapters, ModelError> {
+        let mut layers = StackAdapters::new();
+        for name in names {
+            let Module::Adapter(own) = self.module(name)? else {
+                return Err(misplaced(name, "an adapter"));
+            };
+            for (&at, adapter) in own {
+                if layers.len() <= at {
+                    layers.resize_with(at + 1, Vec::new);
+                }
+                if let Some(layer) = layers.get_mut(at) {
+                    layer.push(Rc::clone(adapter));
+                }
+            }
+        }
+        Ok(layers)
+    }
+
+    fn bridge(&self, name: &str) -> Result<Rc<Bridge>, ModelError> {
+        match self.module(name)? {
+            Module::Bridge(bridge) => Ok(Rc::clone(bridge)),
+            _ => Err(misplaced(name, "a bridge")),
+        }
     }
 
     fn module(&self, name: &str) -> Result<&Module, ModelError> {
@@ -83,21 +148,21 @@ impl Network {
     fn embedding(&self, name: &str) -> Result<Rc<Embedding>, ModelError> {
         match self.module(name)? {
             Module::Embedding(embedding) => Ok(Rc::clone(embedding)),
-            Module::Encoder(_) | Module::Decoder(_) => Err(misplaced(name, "an embedding")),
+            _ => Err(misplaced(name, "an embedding")),
         }
     }
 
     fn encoder(&self, name: &str) -> Result<Rc<EncoderStack>, ModelError> {
         match self.module(name)? {
             Module::Encoder(stack) => Ok(Rc::clone(stack)),
-            Module::Embedding(_) | Module::Decoder(_) => Err(misplaced(name, "an encoder stack")),
+            _ => Err(misplaced(name, "an encoder stack")),
         }
     }
 
     fn decoder(&self, name: &str) -> Result<Rc<DecoderStack>, ModelError> {
         match self.module(name)? {
             Module::Decoder(stack) => Ok(Rc::clone(stack)),
-            Module::Embedding(_) | Module::Encoder(_) => Err(misplaced(name, "a decoder stack")),
+            _ => Err(misplaced(name, "a decoder stack")),
         }
     }
 }
@@ -106,7 +171,12 @@ fn misplaced(module: &str, wanted: &'static str) -> ModelError {
     ModelError::Kind { module: module.to_owned(), wanted }
 }
 
-fn build_module(plan: &Plan, name: &str, weights: &Weights) -> Result<Module, ModelError> {
+fn build_module(
+    plan: &Plan,
+    name: &str,
+    weights: &Weights,
+    rotary: Option<&Rc<Rotary>>,
+) -> Result<Module, ModelError> {
     for parameter in layout(plan, name)? {
         let found = weights.take(name, &parameter.name)?.size();
         if found != parameter.shape {
@@ -114,99 +184,34 @@ fn build_module(plan: &Plan, name: &str, weights: &Weights) -> Result<Module, Mo
             return Err(ModelError::Shape { module, parameter: parameter.name, found, expected });
         }
     }
-    let spec = plan.modules.get(name).ok_or_else(|| ModelError::UnknownModule(name.to_owned()))?;
-    let parts = Parts { model: &plan.model, module: name, weights };
+    let unknown = || ModelError::UnknownModule(name.to_owned());
+    let spec = plan.modules.get(name).ok_or_else(unknown)?;
+    let parts = Parts { model: &plan.model, module: name, weights, rotary };
     Ok(match &spec.kind {
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => {
-            Module::Embedding(Rc::new(Embedding { weight: weights.take(name, "weight")? }))
+            Module::Embedding(Rc::new(Embedding {
+                weight: weights.take(name, "weight")?,
+                positions: weights.find("positions"),
+                scale: plan.model.embeddings.scale,
+            }))
         }
-        ModuleKind::EncoderStack { layers, .. } => {
-            let layers = (0..*layers).map(|at| parts.encoder_layer(at));
+        ModuleKind::EncoderStack { layers, closed } => {
+            let layers = (0..*layers).map(|at| parts.encoder_layer(&format!("layers.{at}")));
             let layers = layers.collect::<Result<_, _>>()?;
-            Module::Encoder(Rc::new(EncoderStack { layers, norm: parts.closing_norm()? }))
+            Module::Encoder(Rc::new(EncoderStack { layers, norm: parts.closing_norm(*closed)? }))
         }
-        ModuleKind::DecoderStack { layers, .. } => {
-            let layers = (0..*layers).map(|at| parts.decoder_layer(at));
+        ModuleKind::DecoderStack { layers, closed } => {
+            let layers = (0..*layers).map(|at| parts.decoder_layer(&format!("layers.{at}")));
             let layers = layers.collect::<Result<_, _>>()?;
-            Module::Decoder(Rc::new(DecoderStack { layers, norm: parts.closing_norm()? }))
+            Module::Decoder(Rc::new(DecoderStack { layers, norm: parts.closing_norm(*closed)? }))
         }
-        ModuleKind::Adapter { .. } | ModuleKind::Bridge => {
-            return Err(ModelError::NotBuilt(format!("module `{name}`")));
+        ModuleKind::Adapter { adapter } => {
+            let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter);
+            Module::Adapter(parts.adapter(spec.ok_or_else(unknown)?)?)
+        }
+        ModuleKind::Bridge => {
+            let spec = plan.model.bridge.as_ref().ok_or_else(unknown)?;
+            Module::Bridge(Rc::new(parts.bridge(spec)?))
         }
     })
-}
-
-/// Makes the layers of one module from its weights.
-struct Parts<'a> {
-    model: &'a ModelSpec,
-    module: &'a str,
-    weights: &'a Weights,
-}
-
-impl Parts<'_> {
-    fn take(&self, name: &str) -> Result<Tensor, ModelError> {
-        self.weights.take(self.module, name)
-    }
-
-    fn linear(&self, name: &str) -> Result<Linear, ModelError> {
-        let weight = self.take(&format!("{name}.weight"))?;
-        Ok(Linear { weight, bias: self.take(&format!("{name}.bias"))? })
-    }
-
-    fn norm(&self, name: &str) -> Result<LayerNorm, ModelError> {
-        let weight = self.take(&format!("{name}.weight"))?;
-        Ok(LayerNorm { weight, bias: self.take(&format!("{name}.bias"))? })
-    }
-
-    fn closing_norm(&self) -> Result<Option<LayerNorm>, ModelError> {
-        match self.model.norm {
-            Norm::Pre => self.norm("norm").map(Some),
-            Norm::Post => Ok(None),
-        }
-    }
-
-    fn residual(&self, name: &str) -> Result<Residual, ModelError> {
-        let norm = self.norm(name)?;
-        Ok(Residual { norm, place: self.model.norm, dropout: self.model.dropout })
-    }
-
-    fn heads(&self) -> Heads {
-        Heads { count: i64::from(self.model.heads), dropout: self.model.attention_dropout }
-    }
-
-    fn self_attention(&self, at: &str) -> Result<(Residual, SelfAttention), ModelError> {
-        let qkv = self.linear(&format!("{at}.self_attention.qkv"))?;
-        let out = self.linear(&format!("{at}.self_attention.out"))?;
-        let residual = self.residual(&format!("{at}.self_attention_norm"))?;
-        Ok((residual, SelfAttention { qkv, out, heads: self.heads() }))
-    }
-
-    fn cross_attention(&self, at: &str) -> Result<(Residual, CrossAttention), ModelError> {
-        let query = self.linear(&format!("{at}.cross_attention.query"))?;
-        let key_value = self.linear(&format!("{at}.cross_attention.key_value"))?;
-        let out = self.linear(&format!("{at}.cross_attention.out"))?;
-        let residual = self.residual(&format!("{at}.cross_attention_norm"))?;
-        Ok((residual, CrossAttention { query, key_value, out, heads: self.heads() }))
-    }
-
-    fn feed_forward(&self, at: &str) -> Result<(Residual, FeedForward), ModelError> {
-        let inner = self.linear(&format!("{at}.feed_forward.inner"))?;
-        let outer = self.linear(&format!("{at}.feed_forward.outer"))?;
-        let (activation, dropout) = (self.model.activation, self.model.dropout);
-        let residual = self.residual(&format!("{at}.feed_forward_norm"))?;
-        Ok((residual, FeedForward { inner, outer, activation, dropout }))
-    }
-
-    fn encoder_layer(&self, at: u32) -> Result<EncoderLayer, ModelError> {
-        let at = format!("layers.{at}");
-        let self_attention = self.self_attention(&at)?;
-        Ok(EncoderLayer { self_attention, feed_forward: self.feed_forward(&at)? })
-    }
-
-    fn decoder_layer(&self, at: u32) -> Result<DecoderLayer, ModelError> {
-        let at = format!("layers.{at}");
-        let self_attention = self.self_attention(&at)?;
-        let cross_attention = self.cross_attention(&at)?;
-        Ok(DecoderLayer { self_attention, cross_attention, feed_forward: self.feed_forward(&at)? })
-    }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tch::{Device, Kind, Reduction, Tensor};
 
 use super::loss::cross_entropy;
-use super::{Batch, Masks, Mode, Network, Weights, layout};
+use super::{Batch, Masks, Mode, Network, Way, Weights, layout};
 
 const TOLERANCE: f64 = 1e-10;
 
@@ -64,6 +64,7 @@ fn plan_of(widths: &Widths, case: &Case) -> (Plan, [Vec<String>; 2]) {
     joint.pieces = widths.vocabulary - 1;
     let model = &mut sample.model;
     (model.dim, model.heads, model.ffn) = (widths.dim, widths.heads, widths.ffn);
+    model.head_dim = widths.dim / widths.heads;
     (model.norm, model.activation) = (case.norm, case.activation);
     model.positions = case.positions;
     model.encoder = stacks(&case.encoder);
@@ -131,6 +132,11 @@ fn weights_of(
     plan.modules.keys().map(load).collect()
 }
 
+fn batch(case: &Case, unscored: usize) -> Batch {
+    let scored: Vec<_> = case.target.iter().map(|row| unscored..row.len() - 1).collect();
+    Batch::new(&case.source, &case.target, &scored, Device::Cpu)
+}
+
 fn assert_close(found: &Tensor, expected: &Tensor, what: &str) {
     assert_eq!(found.numel(), expected.numel(), "{what}: sizes");
     let expected = expected.view_as(found);
@@ -146,8 +152,10 @@ fn states_loss_and_gradients_equal_those_of_pytorch() {
         let (plan, [encoder, decoder]) = plan_of(&reference.widths, case);
         let weights = weights_of(&plan, name, &saved);
         let network = Network::build(&plan, &weights).expect("everything is there");
-        let direction = network.direction(&encoder, &decoder).expect("a path of right kinds");
-        let batch = Batch::new(&case.source, &case.target, case.unscored, Device::Cpu);
+        let direction = network
+            .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
+            .expect("a path of right kinds");
+        let batch = batch(case, case.unscored);
         let memory = direction.encode(&batch.source, Mode::Evaluate);
         assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
         let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
@@ -202,11 +210,14 @@ fn attention_with_dropout_takes_the_same_way() {
     let case = &reference.cases["stacks"];
     let loss_at = |rate: f64| {
         let (mut plan, [encoder, decoder]) = plan_of(&reference.widths, case);
-        (plan.model.dropout, plan.model.attention_dropout) = (0.0, rate);
+        (plan.model.dropout, plan.model.ffn_dropout) = (0.0, 0.0);
+        plan.model.attention_dropout = rate;
         let weights = weights_of(&plan, "stacks", &saved);
         let network = Network::build(&plan, &weights).expect("everything is there");
-        let direction = network.direction(&encoder, &decoder).expect("a path");
-        let batch = Batch::new(&case.source, &case.target, case.unscored, Device::Cpu);
+        let direction = network
+            .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
+            .expect("a path");
+        let batch = batch(case, case.unscored);
         let masks = Masks::new(1, &[0]);
         direction.loss(&batch, Mode::Train(&masks), case.smoothing).loss
     };
@@ -223,8 +234,10 @@ fn dropout_depends_on_its_key_alone() {
     plan.model.dropout = 0.2;
     let weights = weights_of(&plan, "pre-relu", &saved);
     let network = Network::build(&plan, &weights).expect("everything is there");
-    let direction = network.direction(&encoder, &decoder).expect("a path");
-    let batch = Batch::new(&case.source, &case.target, 0, Device::Cpu);
+    let direction = network
+        .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
+        .expect("a path");
+    let batch = batch(case, 0);
     let masked = |step: u64| {
         let masks = Masks::new(1, &[step]);
         direction.loss(&batch, Mode::Train(&masks), 0.0).loss.double_value(&[])

@@ -4,12 +4,13 @@ use mmc_plan::Norm;
 use tch::Tensor;
 
 use super::dropout::Mode;
-use super::linear::LayerNorm;
+use super::linear::Normaliser;
 
 /// Residual, dropout and normalisation around one sublayer.
 #[derive(Debug)]
 pub(crate) struct Residual {
-    pub(crate) norm: LayerNorm,
+    /// None: nothing is normalised.
+    pub(crate) norm: Option<Normaliser>,
     pub(crate) place: Norm,
     pub(crate) dropout: f64,
 }
@@ -22,9 +23,10 @@ impl Residual {
         mode: Mode<'_>,
         sublayer: impl FnOnce(&Tensor) -> Tensor,
     ) -> Tensor {
-        match self.place {
-            Norm::Pre => mode.add(x, &sublayer(&self.norm.forward(x)), self.dropout),
-            Norm::Post => self.norm.forward(&mode.add(x, &sublayer(x), self.dropout)),
+        match (&self.norm, self.place) {
+            (Some(norm), Norm::Pre) => mode.add(x, &sublayer(&norm.forward(x)), self.dropout),
+            (Some(norm), Norm::Post) => norm.forward(&mode.add(x, &sublayer(x), self.dropout)),
+            (None, _) => mode.add(x, &sublayer(x), self.dropout),
         }
     }
 }

@@ -21,6 +21,12 @@ impl Weights {
         &self.named
     }
 
+    /// A handle on a parameter that may not be there.
+    pub(crate) fn find(&self, parameter: &str) -> Option<Tensor> {
+        let found = self.named.iter().find(|(name, _)| name == parameter);
+        found.map(|(_, tensor)| tensor.shallow_clone())
+    }
+
     /// A handle on one parameter; `module` is for the message only.
     pub(crate) fn take(&self, module: &str, parameter: &str) -> Result<Tensor, ModelError> {
         let found = self.named.iter().find(|(name, _)| name == parameter);

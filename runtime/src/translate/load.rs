@@ -100,7 +100,7 @@ pub(super) fn direction(
         weights.insert(module.clone(), Weights::new(named.collect()));
     }
     let network = Network::build(plan, &weights)?;
-    Ok(network.direction(&path.encoder, &path.decoder)?)
+    Ok(network.direction(path)?)
 }
 
 /// What is read of a checkpoint's manifest: its files' sums in hexadecimal.

@@ -1,5 +1,7 @@
 //! A chunk of examples to batches: shuffled, sorted by length, cut, shuffled again.
 
+use std::ops::Range;
+
 use mmc_plan::random::Stream;
 
 use super::example::Example;
@@ -11,8 +13,9 @@ pub struct Batch {
     pub source: Vec<Vec<u32>>,
     /// Start token, prefix tokens, pieces and the end token of every row: an id is predicted from those before it.
     pub target: Vec<Vec<u32>>,
-    /// Predictions at a row's start that are not scored: its prefix tokens.
-    pub unscored: usize,
+    /// Which predictions of every row are scored, the first being of the id behind the start token: those behind its prefix
+    /// tokens, or fewer.
+    pub scored: Vec<Range<usize>>,
     /// Source ids.
     pub source_tokens: u64,
     /// Scored target ids.
@@ -20,13 +23,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn new(examples: Vec<Example>, unscored: usize) -> Self {
+    fn new(examples: Vec<Example>) -> Self {
         let source_tokens = examples.iter().map(|example| example.source.len() as u64).sum();
-        let scored = |example: &Example| (example.target.len() - 1 - unscored) as u64;
-        let target_tokens = examples.iter().map(scored).sum();
-        let (source, target) =
-            examples.into_iter().map(|example| (example.source, example.target)).unzip();
-        Self { source, target, unscored, source_tokens, target_tokens }
+        let target_tokens = examples.iter().map(|example| example.scored.len() as u64).sum();
+        let (mut source, mut target, mut scored) = (Vec::new(), Vec::new(), Vec::new());
+        for example in examples {
+            source.push(example.source);
+            target.push(example.target);
+            scored.push(example.scored);
+        }
+        Self { source, target, scored, source_tokens, target_tokens }
     }
 }
 
@@ -36,13 +42,13 @@ pub(super) fn columns(example: &Example) -> usize {
 }
 
 /// Cuts examples, in their order, into batches of at most `most` padded tokens on the larger side. Every example fits alone.
-pub(super) fn in_order(examples: Vec<Example>, most: usize, unscored: usize) -> Vec<Batch> {
+pub(super) fn in_order(examples: Vec<Example>, most: usize) -> Vec<Batch> {
     let mut batches = Vec::new();
     let (mut rows, mut widest) = (Vec::new(), 0);
     for example in examples {
         let wider = widest.max(columns(&example));
         if !rows.is_empty() && wider * (rows.len() + 1) > most {
-            batches.push(Batch::new(std::mem::take(&mut rows), unscored));
+            batches.push(Batch::new(std::mem::take(&mut rows)));
             widest = columns(&example);
         } else {
             widest = wider;
@@ -50,7 +56,7 @@ pub(super) fn in_order(examples: Vec<Example>, most: usize, unscored: usize) -> 
         rows.push(example);
     }
     if !rows.is_empty() {
-        batches.push(Batch::new(rows, unscored));
+        batches.push(Batch::new(rows));
     }
     batches
 }
@@ -59,13 +65,12 @@ pub(super) fn in_order(examples: Vec<Example>, most: usize, unscored: usize) -> 
 pub(super) fn shuffled(
     mut chunk: Vec<Example>,
     most: usize,
-    unscored: usize,
     (examples, order): (&mut Stream, &mut Stream),
 ) -> Vec<Batch> {
     examples.shuffle(&mut chunk);
     // Stable: examples of equal lengths stay in their shuffled order.
     chunk.sort_by_key(|example| (columns(example), example.target.len(), example.source.len()));
-    let mut batches = in_order(chunk, most, unscored);
+    let mut batches = in_order(chunk, most);
     order.shuffle(&mut batches);
     batches
 }
@@ -80,6 +85,7 @@ mod tests {
         let of = |(at, &length): (usize, &usize)| Example {
             source: vec![u32::try_from(at).unwrap(); length],
             target: vec![1; length + 1],
+            scored: 0..length,
         };
         lengths.iter().enumerate().map(of).collect()
     }
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn batches_hold_every_example_once_within_the_bound() {
         let lengths: Vec<usize> = (0..500).map(|at| 1 + (at * 37) % 40).collect();
-        let batches = shuffled(examples(&lengths), 128, 0, (&mut stream(1), &mut stream(2)));
+        let batches = shuffled(examples(&lengths), 128, (&mut stream(1), &mut stream(2)));
         let mut seen = Vec::new();
         for batch in &batches {
             let widest = batch.source.iter().map(Vec::len).max().unwrap();
@@ -116,7 +122,7 @@ mod tests {
         let trials = 400_u64;
         for trial in 0..trials {
             let mut streams = (stream(trial * 2), stream(trial * 2 + 1));
-            let batches = shuffled(examples(&lengths), 24, 0, (&mut streams.0, &mut streams.1));
+            let batches = shuffled(examples(&lengths), 24, (&mut streams.0, &mut streams.1));
             let served = batches.iter().flat_map(|batch| batch.source.iter().map(|row| row[0]));
             for (place, at) in (0_u32..).zip(served) {
                 places[at as usize] += f64::from(place);

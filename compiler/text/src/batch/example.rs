@@ -1,12 +1,15 @@
 //! A pair of segments to an example: the task's transforms in their order.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use mmc_plan::{Plan, TaskSpec, Transform, VocabularySpec};
+use mmc_plan::random::Stream;
+use mmc_plan::{Denoise, Plan, TaskSpec, Transform, VocabularySpec};
 use serde::{Deserialize, Serialize};
 
 use super::{StreamError, Tokenizers};
 use crate::tokenizer::Tokenizer;
+use crate::transform::{Change, Filter, Pieces, Vocabulary, change, denoise, looks_at_words};
 
 /// Ids of a pair as the network reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(super) struct Example {
     pub(super) source: Vec<u32>,
     /// Start token, prefix tokens, pieces, end token.
     pub(super) target: Vec<u32>,
+    /// Which predictions of the target are scored; the first is of the id behind the start token.
+    pub(super) scored: Range<usize>,
 }
 
 /// Pairs that were read and not used, by reason.
@@ -27,6 +32,9 @@ pub struct Skipped {
     pub too_long: u64,
     /// A side that is not UTF-8.
     pub not_utf8: u64,
+    /// Dropped by a filter on text.
+    #[serde(default)]
+    pub filtered: u64,
 }
 
 /// One side's vocabulary with its tokenizer.
@@ -34,9 +42,11 @@ pub struct Skipped {
 struct Side {
     tokenizer: Arc<Tokenizer>,
     prefix: Vec<u32>,
-    bos: u32,
-    eos: u32,
-    most: usize,
+    spec: VocabularySpec,
+    /// Ids that are no text.
+    special: Vec<u32>,
+    /// Which pieces begin words, where noise asks for it.
+    words: Option<Pieces>,
 }
 
 impl Side {
@@ -45,7 +55,7 @@ impl Side {
         name: &str,
         tokenizers: &Tokenizers,
         prefix: &[String],
-        most: usize,
+        words: bool,
     ) -> Result<Self, StreamError> {
         let spec: &VocabularySpec = plan
             .vocabularies
@@ -56,12 +66,15 @@ impl Side {
                 || StreamError::UnknownToken { token: token.clone(), vocabulary: name.to_owned() };
             spec.added_id(token).ok_or_else(fault)
         };
+        let tokenizer = tokenizers.get(name)?;
+        let words = words.then(|| Pieces::new(&tokenizer));
+        let special = [spec.unk, spec.bos, spec.eos, spec.pad].into_iter().chain(spec.mask);
         Ok(Self {
-            tokenizer: tokenizers.get(name)?,
+            tokenizer,
             prefix: prefix.iter().map(id).collect::<Result<_, _>>()?,
-            bos: spec.bos,
-            eos: spec.eos,
-            most,
+            spec: spec.clone(),
+            special: special.collect(),
+            words,
         })
     }
 
@@ -71,17 +84,67 @@ impl Side {
             skipped.empty += 1;
             return None;
         }
-        if pieces.len() > self.most {
-            skipped.too_long += 1;
-            return None;
-        }
         Some(pieces)
+    }
+
+    /// `<mask>`; a plan that masks has it.
+    fn mask(&self) -> u32 {
+        self.spec.mask.unwrap_or(self.spec.unk)
+    }
+
+    fn change(&self, pieces: &mut Vec<u32>, temperature: f64, what: Swap, draw: &mut Stream) {
+        let what = match what {
+            Swap::Replace => Change::Replace { pieces: self.spec.pieces, special: &self.special },
+            Swap::Drop => Change::Drop,
+            Swap::Mask => Change::Mask(self.mask()),
+        };
+        change(pieces, temperature, what, draw);
+    }
+}
+
+/// What happens to drawn pieces of both sides.
+#[derive(Debug, Clone, Copy)]
+enum Swap {
+    Replace,
+    Drop,
+    Mask,
+}
+
+/// What happens to pieces, in its order.
+#[derive(Debug)]
+enum Step {
+    TooLong { source: usize, target: usize },
+    Denoise(Denoise),
+    Swap(Swap, f64),
+}
+
+impl Step {
+    /// The step of a transform; none when it is about text or prefixes.
+    fn new(transform: &Transform) -> Option<Self> {
+        Some(match transform {
+            Transform::FilterTooLong { source, target } => {
+                Self::TooLong { source: *source as usize, target: *target as usize }
+            }
+            Transform::Denoise(noise) => Self::Denoise(*noise),
+            Transform::Switchout { temperature } => Self::Swap(Swap::Replace, *temperature),
+            Transform::TokenDrop { temperature } => Self::Swap(Swap::Drop, *temperature),
+            Transform::TokenMask { temperature } => Self::Swap(Swap::Mask, *temperature),
+            Transform::Tokenize
+            | Transform::Prefix { .. }
+            | Transform::FilterWordRatio { .. }
+            | Transform::FilterRepetitions { .. }
+            | Transform::FilterTerminalPunctuation { .. }
+            | Transform::FilterNumerals { .. }
+            | Transform::FilterScript { .. } => return None,
+        })
     }
 }
 
 /// What turns a task's lines into examples.
 #[derive(Debug)]
 pub(super) struct Examples {
+    filters: Vec<Filter>,
+    steps: Vec<Step>,
     source: Side,
     target: Side,
 }
@@ -94,60 +157,76 @@ impl Examples {
         tokenizers: &Tokenizers,
     ) -> Result<Self, StreamError> {
         let (mut source_prefix, mut target_prefix) = (Vec::new(), Vec::new());
-        let (mut source_most, mut target_most) = (usize::MAX, usize::MAX);
+        let mut filters = Vec::new();
         for transform in &spec.transforms {
-            match transform {
-                Transform::Tokenize => {}
-                Transform::Prefix { source, target } => {
-                    source_prefix.extend(source.iter().cloned());
-                    target_prefix.extend(target.iter().cloned());
-                }
-                Transform::FilterWordRatio { .. }
-                | Transform::FilterRepetitions { .. }
-                | Transform::FilterTerminalPunctuation { .. }
-                | Transform::FilterNumerals { .. }
-                | Transform::FilterScript { .. }
-                | Transform::Denoise(_)
-                | Transform::Switchout { .. }
-                | Transform::TokenDrop { .. }
-                | Transform::TokenMask { .. } => {
-                    return Err(StreamError::NotBuilt(format!("{transform:?}")));
-                }
-                Transform::FilterTooLong { source, target } => {
-                    source_most = source_most.min(*source as usize);
-                    target_most = target_most.min(*target as usize);
-                }
+            if let Transform::Prefix { source, target } = transform {
+                source_prefix.extend(source.iter().cloned());
+                target_prefix.extend(target.iter().cloned());
             }
+            filters.extend(Filter::new(transform).map_err(StreamError::NotBuilt)?);
         }
-        let source = (&spec.source_vocabulary, &source_prefix, source_most);
-        let target = (&spec.target_vocabulary, &target_prefix, target_most);
-        let side = |(name, prefix, most): (&String, &Vec<String>, usize)| {
-            Side::new(plan, name, tokenizers, prefix, most)
-        };
-        Ok(Self { source: side(source)?, target: side(target)? })
+        let words = spec.transforms.iter().any(looks_at_words);
+        Ok(Self {
+            filters,
+            steps: spec.transforms.iter().filter_map(Step::new).collect(),
+            source: Side::new(plan, &spec.source_vocabulary, tokenizers, &source_prefix, words)?,
+            target: Side::new(plan, &spec.target_vocabulary, tokenizers, &target_prefix, false)?,
+        })
     }
 
-    /// Target predictions that are given, not scored: the prefix.
-    pub(super) fn unscored(&self) -> usize {
-        self.target.prefix.len()
-    }
-
-    /// The example of a pair, or none, counted by its reason.
+    /// The example of a pair, or none, counted by its reason. Without a stream of random numbers nothing is filtered by its text
+    /// and there is no noise.
     pub(super) fn make(
         &self,
         source: &str,
         target: &str,
+        mut noise: Option<Stream>,
         skipped: &mut Skipped,
     ) -> Option<Example> {
-        let source_pieces = self.source.pieces(source, skipped)?;
-        let target_pieces = self.target.pieces(target, skipped)?;
+        if noise.is_some() && !self.filters.iter().all(|filter| filter.keeps(source, target)) {
+            skipped.filtered += 1;
+            return None;
+        }
+        let mut source_pieces = self.source.pieces(source, skipped)?;
+        let mut target_pieces = self.target.pieces(target, skipped)?;
+        let mut run = None;
+        for step in &self.steps {
+            match (step, &mut noise) {
+                (Step::TooLong { source, target }, _) => {
+                    if source_pieces.len() > *source || target_pieces.len() > *target {
+                        skipped.too_long += 1;
+                        return None;
+                    }
+                }
+                (Step::Denoise(_) | Step::Swap(..), None) => {}
+                (Step::Denoise(noise), Some(draw)) => {
+                    let vocabulary = Vocabulary {
+                        facts: self.source.words.as_ref(),
+                        size: self.source.spec.pieces,
+                        special: &self.source.special,
+                        mask: self.source.mask(),
+                    };
+                    (source_pieces, run) = denoise(noise, &source_pieces, vocabulary, draw);
+                }
+                (Step::Swap(what, temperature), Some(draw)) => {
+                    self.source.change(&mut source_pieces, *temperature, *what, draw);
+                    self.target.change(&mut target_pieces, *temperature, *what, draw);
+                }
+            }
+        }
         let mut source = self.source.prefix.clone();
         source.extend(source_pieces);
-        source.push(self.source.eos);
-        let mut target = vec![self.target.bos];
+        source.push(self.source.spec.eos);
+        let prefix = self.target.prefix.len();
+        let predictions = prefix + target_pieces.len() + 1;
+        let scored = run.map_or(prefix..predictions, |run| {
+            let end = (prefix + run.end).min(predictions);
+            (prefix + run.start).min(end)..end
+        });
+        let mut target = vec![self.target.spec.bos];
         target.extend(&self.target.prefix);
         target.extend(target_pieces);
-        target.push(self.target.eos);
-        Some(Example { source, target })
+        target.push(self.target.spec.eos);
+        Some(Example { source, target, scored })
     }
 }

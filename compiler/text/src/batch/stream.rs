@@ -45,8 +45,9 @@ pub enum StreamError {
     NoValidation(String),
     /// A whole epoch without an example.
     #[error(
-        "task `{task}`: no pair of {} is usable on lane {lane} ({} empty, {} too long, {} not UTF-8)",
-        files.join(", "), skipped.empty, skipped.too_long, skipped.not_utf8
+        "task `{task}`: no pair of {} is usable on lane {lane} ({} empty, {} too long, {} not UTF-8, {} filtered)",
+        files.join(", "), skipped.empty, skipped.too_long, skipped.not_utf8,
+        skipped.filtered
     )]
     NothingUsable {
         /// The task.
@@ -231,6 +232,7 @@ impl TaskStream {
             }
         };
         let mut skipped = self.state.skipped;
+        let task_key = name_key(&self.task);
         let mut chunk = Vec::new();
         self.at_end = true;
         while let Some(pair) = reader.next_pair()? {
@@ -243,7 +245,10 @@ impl TaskStream {
                 skipped.not_utf8 += 1;
                 continue;
             };
-            if let Some(example) = self.examples.make(source, target, &mut skipped) {
+            // By line, not by lane: the same noise wherever a line is read.
+            let key = [task_key, self.state.epoch, pair.index];
+            let noise = Stream::new(self.seed, Purpose::Noise, &key);
+            if let Some(example) = self.examples.make(source, target, Some(noise), &mut skipped) {
                 if columns(&example) > self.most {
                     skipped.too_long += 1;
                 } else {
@@ -258,13 +263,12 @@ impl TaskStream {
         self.behind = (reader.position(), skipped);
         self.reader = Some(reader);
         let StreamState { epoch, chunk: number, .. } = self.state;
-        let key = [name_key(&self.task), u64::from(self.lane), epoch, number];
+        let key = [task_key, u64::from(self.lane), epoch, number];
         let mut streams = (
             Stream::new(self.seed, Purpose::Shuffle, &key),
             Stream::new(self.seed, Purpose::BatchOrder, &key),
         );
-        let unscored = self.examples.unscored();
-        self.waiting = shuffled(chunk, self.most, unscored, (&mut streams.0, &mut streams.1));
+        self.waiting = shuffled(chunk, self.most, (&mut streams.0, &mut streams.1));
         self.waiting.reverse();
         Ok(())
     }

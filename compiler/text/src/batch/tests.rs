@@ -73,7 +73,7 @@ fn lines(plan: &Plan, batch: &Batch) -> Vec<u64> {
         plan.tasks[TASK].transforms.iter().any(|t| matches!(t, mmc_plan::Transform::Prefix { .. }));
     let number = |row: &[u32], at: usize| u64::from(row[at]) - 3;
     let (source_at, target_at) =
-        (usize::from(prefix && batch.source[0][0] >= 1003), 1 + batch.unscored);
+        (usize::from(prefix && batch.source[0][0] >= 1003), 1 + batch.scored[0].start);
     let rows = batch.source.iter().zip(&batch.target);
     rows.map(|(source, target)| {
         assert_eq!(number(source, source_at), number(target, target_at), "sides belong together");
@@ -174,14 +174,9 @@ fn validation_gives_each_pair_once() {
     let mut stream = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
     let mut seen = Vec::new();
     while let Some(batch) = stream.next_batch().unwrap() {
-        assert_eq!(
-            batch.target_tokens,
-            batch
-                .target
-                .iter()
-                .map(|row| row.len() as u64 - 1 - batch.unscored as u64)
-                .sum::<u64>()
-        );
+        let predictions = batch.target.iter().map(|row| row.len() as u64 - 1);
+        let unscored = batch.scored.iter().map(|scored| scored.start as u64);
+        assert_eq!(batch.target_tokens, predictions.sum::<u64>() - unscored.sum::<u64>());
         seen.extend(lines(&plan, &batch));
     }
     seen.sort_unstable();
@@ -197,4 +192,53 @@ fn another_tokenizer_than_the_plan_s_is_refused() {
     fs::write(path, text.replace("w999", "v999")).unwrap();
     let fault = Tokenizers::load(&plan, &[TASK]).unwrap_err();
     assert!(matches!(fault, StreamError::OtherTokenizer { .. }), "{fault}");
+}
+
+#[test]
+fn noise_is_anew_in_every_epoch_the_same_after_a_resumption_and_absent_in_validation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 60, 20);
+    let mask = 5_000;
+    plan.vocabularies.get_mut("joint").unwrap().mask = Some(mask);
+    let noise = mmc_plan::Denoise {
+        objective: mmc_plan::Objective::Bart,
+        ratio: 0.5,
+        unit: mmc_plan::MaskUnit::Word,
+        replace: mmc_plan::Replace::Each,
+        random: 0.0,
+        insert: 0.0,
+        rotate: 0.0,
+        permute: 0.0,
+    };
+    let task = plan.tasks.get_mut(TASK).unwrap();
+    task.transforms.push(mmc_plan::Transform::Denoise(noise));
+    // The target tells which line it is; the source is what noise made of it.
+    let epoch = |stream: &mut TaskStream| {
+        let mut sources = BTreeMap::new();
+        while sources.len() < 60 {
+            let batch = stream.next_batch().unwrap();
+            sources.extend(batch.target.into_iter().zip(batch.source));
+        }
+        sources
+    };
+    let mut stream = open(&plan, 0);
+    let (first, second) = (epoch(&mut stream), epoch(&mut stream));
+    let masks = |sources: &BTreeMap<Vec<u32>, Vec<u32>>| {
+        sources.values().flatten().filter(|&&id| id == mask).count()
+    };
+    assert!(masks(&first) > 60 && masks(&first) == masks(&second));
+    assert_ne!(first, second);
+    assert_eq!(first, epoch(&mut open(&plan, 1)), "by line, not by lane");
+    let mut stream = open(&plan, 0);
+    for _ in 0..3 {
+        stream.next_batch().unwrap();
+    }
+    let mut again = open(&plan, 0);
+    again.resume(&stream.state()).unwrap();
+    assert_eq!(again.next_batch().unwrap(), stream.next_batch().unwrap());
+    let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+    let mut valid = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
+    while let Some(batch) = valid.next_batch().unwrap() {
+        assert!(!batch.source.concat().contains(&mask));
+    }
 }

@@ -53,13 +53,13 @@ impl ValidationStream {
                     self.skipped.not_utf8 += 1;
                     continue;
                 };
-                match self.examples.make(source, target, &mut self.skipped) {
+                match self.examples.make(source, target, None, &mut self.skipped) {
                     Some(example) if columns(&example) > self.most => self.skipped.too_long += 1,
                     example => chunk.extend(example),
                 }
             }
             chunk.sort_by_key(|example| (columns(example), example.target.len()));
-            self.waiting = in_order(chunk, self.most, self.examples.unscored());
+            self.waiting = in_order(chunk, self.most);
             self.waiting.reverse();
         }
         Ok(self.waiting.pop())

@@ -200,6 +200,11 @@ impl HuggingFace {
         ids
     }
 
+    /// The text of one piece.
+    pub(crate) fn piece(&self, id: u32) -> Option<String> {
+        self.model.id_to_token(id)
+    }
+
     /// The text of ids, special pieces left out.
     pub(crate) fn decode(&self, ids: &[u32]) -> String {
         self.model.decode(ids, true).unwrap_or_default()

@@ -99,6 +99,14 @@ impl Tokenizer {
         }
     }
 
+    /// The text of one piece as the file has it; none for an id without a piece.
+    pub(crate) fn piece(&self, id: u32) -> Option<String> {
+        match &self.kind {
+            Kind::SentencePiece(model) => model.piece(id),
+            Kind::HuggingFace(model) => model.piece(id),
+        }
+    }
+
     /// The text of ids. Control pieces and ids that the file doesn't have (added tokens) say nothing.
     pub fn decode(&self, ids: &[u32]) -> String {
         match &self.kind {

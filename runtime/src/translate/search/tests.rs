@@ -22,7 +22,7 @@ fn direction(vocabulary: u32, seed: u64) -> Direction {
     let path = plan.module_path("a", "b").expect("a path");
     let weights = weights(&plan, seed);
     let network = Network::build(&plan, &weights).expect("all parameters");
-    network.direction(&path.encoder, &path.decoder).expect("a path of right kinds")
+    network.direction(&path).expect("a path of right kinds")
 }
 
 fn weights(plan: &Plan, seed: u64) -> BTreeMap<String, Weights> {
@@ -191,7 +191,7 @@ fn a_network_of_nans_translates_to_nothing() {
     };
     let weights = weights(&plan, 1).into_iter().map(broken).collect();
     let network = Network::build(&plan, &weights).expect("all parameters");
-    let direction = network.direction(&path.encoder, &path.decoder).expect("a path");
+    let direction = network.direction(&path).expect("a path");
     let found = run(&search(2, 1.0), &direction, &sources(2, 10), 5);
     assert!(found.iter().all(|found| found.ids.is_empty()));
 }

@@ -93,6 +93,11 @@ impl SentencePiece {
         ids
     }
 
+    /// The text of one piece.
+    pub(crate) fn piece(&self, id: u32) -> Option<String> {
+        self.model.pieces.get(id as usize).map(|piece| piece.text.clone())
+    }
+
     /// The text of ids; ids beyond the vocabulary and control pieces say nothing.
     pub(crate) fn decode(&self, ids: &[u32]) -> String {
         let mut text = String::new();

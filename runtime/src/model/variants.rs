@@ -1,0 +1,183 @@
+//! Every choice of the model that `reference` does not meet, against equations in torch's functions: norms, gated
+//! feed-forward sublayers, positions, adapters, bridges. Fixtures by `tests/fixtures/make_variants.py`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mmc_plan::sample::Sample;
+use mmc_plan::{ModelSpec, ModuleKind, ModuleSpec, Plan};
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor};
+
+use super::{Batch, Ids, Mode, Network, Way, Weights, layout};
+
+const TOLERANCE: f64 = 1e-10;
+
+#[derive(Deserialize)]
+struct Reference {
+    vocabulary: u32,
+    source: Vec<Vec<u32>>,
+    target: Vec<Vec<u32>>,
+    cases: BTreeMap<String, Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    model: ModelSpec,
+    /// Module -> parameters.
+    parameters: BTreeMap<String, u64>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
+}
+
+fn reference() -> (Reference, BTreeMap<String, Tensor>) {
+    let text = std::fs::read(fixture("variant_reference.json")).expect("the fixture is there");
+    let tensors = Tensor::read_safetensors(fixture("variant_reference.safetensors"));
+    let tensors = tensors.expect("the fixture is readable").into_iter().collect();
+    (serde_json::from_slice(&text).expect("models as a plan has them"), tensors)
+}
+
+/// A plan of the case's model and modules, and a path through it.
+fn plan_of(reference: &Reference, case: &Case) -> (Plan, mmc_plan::path::ModulePath) {
+    let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
+    let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
+    joint.pieces = reference.vocabulary - 1;
+    let vocabulary = "joint".to_owned();
+    let mut plan = sample.plan();
+    plan.model = case.model.clone();
+    let kind = |name: &str| -> ModuleKind {
+        let own = name.strip_prefix("adapter.").and_then(|rest| rest.strip_suffix(".full"));
+        match (own, name.split('.').next()) {
+            (Some(adapter), _) => ModuleKind::Adapter { adapter: adapter.to_owned() },
+            (None, Some("embed")) => ModuleKind::Embedding { vocabulary: vocabulary.clone() },
+            (None, Some("bridge")) => ModuleKind::Bridge,
+            (None, side) => {
+                let closed = case.model.closes(0, 1);
+                if side == Some("encoder") {
+                    ModuleKind::EncoderStack { layers: 1, closed }
+                } else {
+                    ModuleKind::DecoderStack { layers: 1, closed }
+                }
+            }
+        }
+    };
+    let spec = |(name, &parameters): (&String, &u64)| {
+        (name.clone(), ModuleSpec { kind: kind(name), parameters, frozen: false })
+    };
+    plan.modules = case.parameters.iter().map(spec).collect();
+    let path = plan.module_path("a", "b").expect("a path");
+    (plan, path)
+}
+
+fn weights_of(
+    plan: &Plan,
+    case: &str,
+    saved: &BTreeMap<String, Tensor>,
+) -> BTreeMap<String, Weights> {
+    let load = |module: &String| {
+        let parameters = layout(plan, module).expect("the fixture has what the layout has");
+        let named = parameters.into_iter().map(|parameter| {
+            let tensor = saved[&format!("{case}/{module}/{}", parameter.name)].shallow_clone();
+            assert_eq!(tensor.size(), parameter.shape, "{module}/{}", parameter.name);
+            (parameter.name, tensor.set_requires_grad(true))
+        });
+        (module.clone(), Weights::new(named.collect()))
+    };
+    plan.modules.keys().map(load).collect()
+}
+
+fn assert_close(found: &Tensor, expected: &Tensor, what: &str) {
+    assert_eq!(found.numel(), expected.numel(), "{what}: sizes");
+    let difference = (found - expected.view_as(found)).abs().max().double_value(&[]);
+    let scale = expected.abs().max().double_value(&[]).max(1.0);
+    assert!(difference / scale < TOLERANCE, "{what}: {difference:e} apart");
+}
+
+#[test]
+fn states_loss_and_gradients_equal_their_equations() {
+    let (reference, saved) = reference();
+    for (name, case) in &reference.cases {
+        let (plan, path) = plan_of(&reference, case);
+        let weights = weights_of(&plan, name, &saved);
+        let network = Network::build(&plan, &weights).expect("everything is there");
+        let direction = network.direction(Way::from(&path)).expect("a path of right kinds");
+        let scored: Vec<_> = reference.target.iter().map(|row| 0..row.len() - 1).collect();
+        let batch = Batch::new(&reference.source, &reference.target, &scored, Device::Cpu);
+        let memory = direction.encode(&batch.source, Mode::Evaluate);
+        assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
+        let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
+        assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
+        let sum = direction.loss(&batch, Mode::Evaluate, 0.0);
+        assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
+        sum.loss.backward();
+        for (module, weights) in &weights {
+            for (parameter, tensor) in weights.named() {
+                let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
+                assert_close(&tensor.grad(), expected, &format!("{name} {module} {parameter}"));
+            }
+        }
+    }
+}
+
+/// Position after position, with cached keys and values, gives the logits of all positions at once.
+#[test]
+fn decoding_step_by_step_gives_the_same_logits() {
+    let (reference, saved) = reference();
+    let target: Vec<Vec<u32>> = vec![vec![1, 9, 5, 4], vec![1, 9, 8, 3]];
+    for (name, case) in &reference.cases {
+        let (plan, path) = plan_of(&reference, case);
+        let weights = weights_of(&plan, name, &saved);
+        let network = Network::build(&plan, &weights).expect("everything is there");
+        let direction = network.direction(&path).expect("a path of right kinds");
+        let ids = |rows: &[Vec<u32>]| Ids::new(rows.iter().map(Vec::as_slice), Device::Cpu);
+        tch::no_grad(|| {
+            let memory = direction.encode(&ids(&reference.source), Mode::Evaluate);
+            let whole = direction.decode(&ids(&target), &memory, Mode::Evaluate);
+            let whole = direction.logits(&whole).view([2, 4, -1]);
+            let mut decoding = direction.begin(memory);
+            // The first two positions together, as a prompt.
+            let mut from = 0;
+            for to in [2, 3, 4] {
+                let rows: Vec<_> = target.iter().map(|row| row[from..to].to_vec()).collect();
+                let logits = direction.advance(&mut decoding, &ids(&rows));
+                let at = i64::try_from(to).expect("small") - 1;
+                assert_close(&logits, &whole.select(1, at), &format!("{name} position {at}"));
+                from = to;
+            }
+        });
+    }
+}
+
+#[test]
+fn adapters_begin_as_the_identity() {
+    let (reference, _) = reference();
+    for name in ["lora", "bottlenecks"] {
+        let loss_of = |case: &Case| {
+            let (plan, path) = plan_of(&reference, case);
+            let fill = |module: &String| {
+                let parameters = layout(&plan, module).expect("a layout").into_iter();
+                let named = parameters.map(|parameter| {
+                    let values = super::init::fill(1, module, &parameter);
+                    (parameter.name, values)
+                });
+                (module.clone(), Weights::new(named.collect()))
+            };
+            let weights = plan.modules.keys().map(fill).collect();
+            let network = Network::build(&plan, &weights).expect("everything is there");
+            let direction = network.direction(&path).expect("a path");
+            let scored: Vec<_> = reference.target.iter().map(|row| 0..row.len() - 1).collect();
+            let batch = Batch::new(&reference.source, &reference.target, &scored, Device::Cpu);
+            direction.loss(&batch, Mode::Evaluate, 0.0).loss.to_kind(Kind::Double).double_value(&[])
+        };
+        let with = &reference.cases[name];
+        let model = ModelSpec { adapters: Vec::new(), ..with.model.clone() };
+        let parameters = with.parameters.iter().filter(|(name, _)| !name.starts_with("adapter."));
+        let parameters = parameters.map(|(name, count)| (name.clone(), *count)).collect();
+        let without = Case { model, parameters };
+        // A further feed-forward sublayer of zero keeps its residual, so all of them leave the states as they are.
+        let difference = (loss_of(with) - loss_of(&without)).abs();
+        assert!(difference < 1e-12, "{name}: {difference:e}");
+    }
+}
