@@ -14,8 +14,8 @@ pub mod parallel;
 pub mod synth;
 pub mod tokenizer;
 
-mod utf8;
 mod transform;
+mod utf8;
 mod write;
 
 pub use error::TextError;
