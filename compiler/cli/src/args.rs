@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::error::{Exit, Stop};
 use crate::{
     check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, place, plan,
-    run, synth, tokenizer, translate,
+    run, simulate, synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Curriculum(curriculum::Arguments),
     /// Place tasks that share modules on the GPUs of a machine: cost, bound, assignment
     Place(place::Arguments),
+    /// Run steps of a plan as the estimates say: a timeline, where time is lost, a trace for Perfetto
+    Simulate(simulate::Arguments),
     /// List the compiler's stages and passes
     Passes,
     /// Tell what differs between two plans or experiments, and whether the mathematics is the same
@@ -66,6 +68,7 @@ impl Command {
             Self::Plan(arguments) => plan::run(&arguments),
             Self::Curriculum(arguments) => curriculum::run(&arguments),
             Self::Place(arguments) => place::run(&arguments),
+            Self::Simulate(arguments) => simulate::run(&arguments),
             Self::Passes => passes::run(),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Explain(arguments) => explain::run(&arguments),

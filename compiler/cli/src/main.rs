@@ -31,6 +31,7 @@ mod progress;
 mod report;
 mod run;
 mod seat;
+mod simulate;
 mod svg;
 mod synth;
 mod tokenizer;

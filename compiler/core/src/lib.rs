@@ -26,6 +26,7 @@ pub mod passes;
 pub mod place;
 pub mod registry;
 pub mod resolve;
+pub mod simulate;
 pub mod size;
 pub mod stdlib;
 pub mod suggest;
