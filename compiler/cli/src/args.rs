@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, curriculum, diff, emit, eval, explain, fmt, groups, index, mammoth, passes, place, plan,
-    run, simulate, synth, tokenizer, translate,
+    check, curriculum, diff, emit, eval, explain, fmt, groups, import, index, mammoth, passes,
+    place, plan, run, simulate, synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Write what a plan needs to know of corpora and tokenizers, to plan where they are not
     Index(index::Arguments),
+    /// Make an experiment of a MAMMOTH configuration
+    Import(import::Arguments),
     /// Write a plan for another program: a batch script, a graph
     Emit(emit::Arguments),
     /// Run a stage of MAMMOTH's configuration compiler, in its place
@@ -74,6 +76,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments),
             Self::Groups(arguments) => groups::run(&arguments),
             Self::Index(arguments) => index::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
             Self::Emit(arguments) => emit::run(&arguments),
             Self::Mammoth(arguments) => mammoth::run(*arguments),
             Self::Synth(arguments) => synth::run(&arguments),

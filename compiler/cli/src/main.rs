@@ -6,6 +6,7 @@
 mod args;
 mod cache;
 mod check;
+mod configuration;
 mod curriculum;
 mod dendrogram;
 mod diff;
@@ -17,6 +18,7 @@ mod explain;
 mod findings;
 mod fmt;
 mod groups;
+mod import;
 mod index;
 mod indexed;
 mod launch;

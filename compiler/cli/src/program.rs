@@ -13,6 +13,7 @@ use mmc_core::{Compilation, Options};
 use mmc_plan::Plan;
 use mmc_syntax::SourceMap;
 
+use crate::configuration::{self, Configuration};
 use crate::disk::Disk;
 use crate::error::{At as _, CliError, Exit, Stop};
 use crate::findings::Findings;
@@ -76,8 +77,30 @@ impl SourceArguments {
         let (disk, index) = (Disk::new(self.verify), self.read_index()?);
         let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
+        if configuration::is_one(file) {
+            return self.compile_configuration(file, world, &disk, options);
+        }
         let compilation = compile(file, &self.params, world, &disk, options)?;
         let Compilation { plan, findings, sources, stages } = compilation;
+        Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
+    }
+
+    /// Compiles the experiment of a MAMMOTH configuration; findings are about the configuration.
+    fn compile_configuration(
+        &self,
+        file: &Path,
+        world: &dyn World,
+        disk: &Disk,
+        options: &Options,
+    ) -> Result<Compiled, Stop> {
+        let configuration = match Configuration::read(file)? {
+            Ok(configuration) => configuration,
+            Err(findings) => return Ok(Compiled { plan: None, findings, stages: Vec::new() }),
+        };
+        let over = configuration.over(world);
+        let compilation = compile(file, &self.params, &over, disk, options)?;
+        let Compilation { plan, findings, sources, stages } = compilation;
+        let (findings, sources) = configuration.relocate(findings, sources);
         Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
     }
 
@@ -137,9 +160,12 @@ fn readable(file: &Path) -> Result<&str, Stop> {
     Ok(entry)
 }
 
-/// Whether a file is a plan by its name.
+/// Whether a file is a plan: YAML by its name that has none of the keys of a MAMMOTH configuration.
 pub(crate) fn is_plan(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix == "yaml" || suffix == "yml")
+    const KEYS: [&str; 3] = ["config_config:", "src_vocab:", "tgt_vocab:"];
+    configuration::is_yaml(path)
+        && !fs::read_to_string(path)
+            .is_ok_and(|text| text.lines().any(|line| KEYS.iter().any(|key| line.starts_with(key))))
 }
 
 /// Reads a plan and checks it with the code that shares nothing with the planner.

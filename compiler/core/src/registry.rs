@@ -3,6 +3,7 @@
 mod cli;
 mod corpus;
 mod emit;
+mod import;
 mod lint;
 mod mammoth;
 mod model;
@@ -59,6 +60,7 @@ const STAGES: &[(&str, &[Row])] = &[
     ("emit", emit::ROWS),
     ("text", text::ROWS),
     ("yaml", yaml::ROWS),
+    ("import", import::ROWS),
     ("mammoth", mammoth::ROWS),
     ("cli", cli::CLI),
     ("run", cli::RUN),

@@ -3,11 +3,13 @@
 //! [`yaml`] reads YAML 1.1 with the place of every key and value and writes the bytes that PyYAML's `safe_dump` writes.
 //! [`Stage`] is a stage of MAMMOTH's configuration compiler: the same keys from the same files, byte for byte; where the peer is
 //! wrong, what its documentation says, with a warning, unless [`Flags::bug_for_bug`]. Files are seen through [`Files`] alone.
+//! [`import`] makes experiments of configurations.
 //! See `docs/decisions/0005-mammoth-crate.md` and `docs/mammoth.md`.
 
 mod error;
 mod files;
 mod flags;
+pub mod import;
 mod job;
 mod stage;
 mod template;

@@ -1,0 +1,137 @@
+//! Configurations become experiments, and what can't is said with its place.
+
+use miette::Diagnostic as _;
+use mmc_mammoth::import::{Imported, import};
+use mmc_mammoth::yaml::Tree;
+use mmc_syntax::SourceMap;
+
+fn imported(yaml: &str) -> (Imported, SourceMap) {
+    let mut sources = SourceMap::new();
+    let source = sources.add("a.yaml", yaml);
+    let tree = Tree::read(source, yaml).expect("it is YAML").tree;
+    (import(&tree, source, yaml), sources)
+}
+
+/// `line:column code` of every fault.
+fn faults(yaml: &str) -> Vec<String> {
+    let (imported, sources) = imported(yaml);
+    let place = |fault: &mmc_mammoth::import::ImportError| {
+        let label = fault.labels().into_iter().flatten().next().expect("a place");
+        let at = u32::try_from(label.offset()).expect("a small file");
+        let (line, column) =
+            sources.line_column(mmc_syntax::Span::new(at, at)).expect("it is in the file");
+        format!("{line}:{column} {}", fault.code().expect("a code"))
+    };
+    imported.faults.iter().map(place).collect()
+}
+
+const META: &str = "\
+config_config:
+  src_path: 'opus/{sorted_pair}/train.{src_lang}'
+  tgt_path: 'opus/{sorted_pair}/train.{tgt_lang}'
+  ae_path: ['mono/{src_lang}']
+  autoencoder: true
+  use_weight: true
+  temperature: 0.5
+  transforms: [sentencepiece, prefix, filtertoolong]
+  ae_transforms: [sentencepiece, denoising]
+  groups: {de: ger, nl: ger, fi: fin+ugr}
+  enc_sharing_groups: [GROUP, FULL]
+  dec_sharing_groups: [LANGUAGE]
+  n_gpus_per_node: 4
+src_vocab: {de: v.de, nl: v.nl, fi: v.fi}
+tgt_vocab: {de: v.de, nl: v.nl, fi: v.fi}
+src_subword_model: spm/{src_lang}.model
+src_subword_nbest: 5
+model_dim: 512
+enc_layers: [3, 3]
+dec_layers: [2]
+adapters:
+  encoder:
+    low: {adapter_type: lora, layer_stack_index: 0, layers: [0, 1], hidden_dim: 8, ids: LANGUAGE}
+save_model: models/opus
+batch_type: tokens
+batch_size: 4096
+mask_ratio: 0.2
+mask_length: span-poisson
+replace_length: 1
+optim: adamw
+learning_rate: 1e-4
+decay_method: linear_warmup
+x_transformers_opts: {heads: 16, rotary_pos_emb: true, tie_embedding: true}
+";
+
+#[test]
+fn a_meta_configuration_becomes_an_experiment() {
+    let (imported, _) = imported(META);
+    assert_eq!(imported.faults, []);
+    let text = mmc_syntax::format(&imported.text).expect("an experiment is written");
+    for part in [
+        "import std.models.mammoth\n",
+        "groups {\n  fin_ugr = [fi]\n  ger = [de, nl]\n}\n",
+        "  train = \"opus/{sorted_pair}/train.{src_lang}\" -> \"opus/{sorted_pair}/train.{tgt_lang}\"\n",
+        "  mono = [\"mono/{lang}\"]\n",
+        "  model = \"spm/{lang}.model\"\n",
+        "  transforms = [pieces, prefix(target), filter_too_long(src = 200, tgt = 200)]\n",
+        "  corpus = text.mono\n",
+        "denoise(bart, ratio = 0.2, mask = span_poisson(3), replace = 1)",
+        "  positions = rotary(dims = 32)\n",
+        "  encoder = [3 x GROUP, 3 x FULL]\n",
+        "adapter low { in = encoder[0]  layers = [0, 1]  kind = lora(rank = 8)  sharing = LANGUAGE }",
+        "  weight = temperature(0.5)\n",
+        "  optimizer = adamw(lr = 0.0001, ",
+        "  schedule = linear(warmup = 4000)\n",
+        "cluster = puhti(nodes = 1, gpus_per_node = 4)\n",
+    ] {
+        assert!(text.contains(part), "{part}\nis not in\n{text}");
+    }
+}
+
+#[test]
+fn a_finished_configuration_gives_back_templates_and_patterns() {
+    let task = |source: &str, target: &str| {
+        format!(
+            "  {source}-{target}:\n    src_tgt: {source}-{target}\n    path_src: d/train.{source}.gz\n    path_tgt: d/train.{target}.gz\n    transforms: [filtertoolong]\n    enc_sharing_group: [{source}, full]\n    dec_sharing_group: [{target}]\n"
+        )
+    };
+    let tasks: String = [("de", "en"), ("en", "de")].iter().map(|(a, b)| task(a, b)).collect();
+    let yaml = format!(
+        "tasks:\n{tasks}src_vocab: {{de: v/de, en: v/en}}\ntgt_vocab: {{de: v/de, en: v/en}}\nmodel_dim: 64\nenc_layers: [1, 2]\ndec_layers: [3]\nbatch_type: tokens\n"
+    );
+    let (imported, _) = imported(&yaml);
+    assert_eq!(imported.faults, []);
+    for part in [
+        "train = \"d/train.{src_lang}.gz\" -> \"d/train.{tgt_lang}.gz\"\n",
+        "pairs = all <-> all\n",
+        "vocab = \"v/{lang}\"\n",
+        "encoder = [1 x SRC_LANGUAGE, 2 x FULL]\n",
+        "decoder = [3 x TGT_LANGUAGE]\n",
+        "weight = uniform\n",
+        "cluster = laptop(ranks = 1)\n",
+    ] {
+        assert!(imported.text.contains(part), "{part}\nis not in\n{}", imported.text);
+    }
+}
+
+#[test]
+fn faults_have_codes_and_places() {
+    let spoilt = |from: &str, to: &str| faults(&META.replacen(from, to, 1));
+    assert_eq!(spoilt("optim: adamw", "optimm: adamw"), ["28:1 mmc::import::unknown_key"]);
+    assert_eq!(spoilt("model_dim: 512", "model_dim: wide"), ["18:12 mmc::import::wrong_value"]);
+    assert_eq!(spoilt("batch_type: tokens", "batch_type: sents"), ["26:1 mmc::import::no_equal"]);
+    let missing = spoilt("  src_path: 'opus/{sorted_pair}/train.{src_lang}'\n", "");
+    assert_eq!(missing, ["2:3 mmc::import::missing_key"]);
+    assert_eq!(faults("a: 1\n").first().map(String::as_str), Some("1:1 mmc::import::unknown_key"));
+    assert_eq!(faults("- a\n"), ["1:1 mmc::import::missing_key"]);
+}
+
+#[test]
+fn every_part_knows_where_it_comes_from() {
+    let (imported, sources) = imported(META);
+    let at = imported.text.find("temperature(0.5)").expect("the weight is written");
+    let span = imported.origins.of(u32::try_from(at).expect("a small file")).expect("an origin");
+    assert_eq!(sources.line_column(span).map(|(line, _)| line), Some(2));
+    let at = imported.text.find("16").expect("the heads are written");
+    let span = imported.origins.of(u32::try_from(at).expect("a small file")).expect("an origin");
+    assert_eq!(sources.text(span), Some("16"));
+}
