@@ -7,7 +7,7 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, Severity};
 use mmc_core::cluster::TextProfile;
 use mmc_core::diagnostics::Finding;
-use mmc_core::world::{CorpusFacts, TokenizerFacts, World, WorldError};
+use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 use mmc_mammoth::import::{Imported, import};
 use mmc_mammoth::yaml::Tree;
 use mmc_syntax::{SourceMap, Span};
@@ -106,12 +106,12 @@ impl World for Over<'_> {
         self.world.source(path)
     }
 
-    fn corpus(&self, path: &str) -> Result<CorpusFacts, WorldError> {
-        self.world.corpus(path)
+    fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
+        self.world.corpora(paths)
     }
 
-    fn matching(&self, pattern: &str) -> Vec<String> {
-        self.world.matching(pattern)
+    fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
+        self.world.matching(patterns)
     }
 
     fn tokenizer(
@@ -124,6 +124,10 @@ impl World for Over<'_> {
 
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
         self.world.profile(path)
+    }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.world.remarks()
     }
 }
 
