@@ -116,7 +116,7 @@ fn a_finished_configuration_gives_back_templates_and_patterns() {
 #[test]
 fn faults_have_codes_and_places() {
     let spoilt = |from: &str, to: &str| faults(&META.replacen(from, to, 1));
-    assert_eq!(spoilt("optim: adamw", "optimm: adamw"), ["28:1 mmc::import::unknown_key"]);
+    assert_eq!(spoilt("optim: adamw", "optimm: adamw"), ["30:1 mmc::import::unknown_key"]);
     assert_eq!(spoilt("model_dim: 512", "model_dim: wide"), ["18:12 mmc::import::wrong_value"]);
     assert_eq!(spoilt("batch_type: tokens", "batch_type: sents"), ["26:1 mmc::import::no_equal"]);
     let missing = spoilt("  src_path: 'opus/{sorted_pair}/train.{src_lang}'\n", "");

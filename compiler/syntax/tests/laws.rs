@@ -35,6 +35,12 @@ fn laws(text: &str) -> bool {
     true
 }
 
+#[test]
+fn a_carriage_return_alone_is_white_space_within_a_line() {
+    assert!(laws("k { a in zh-Hans\rhere\n b = (x) }"));
+    assert!(laws("steps = 50k\rlanes = 8\r\nbatch = 512 tokens\r\n"));
+}
+
 fn leaf() -> impl Strategy<Value = Vec<String>> {
     prop::sample::select(vec![
         "512",
