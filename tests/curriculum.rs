@@ -19,7 +19,7 @@ fn plan_with(lanes: u32, ranks: u32, curriculum: &str) -> Plan {
          training {{ steps = 300k  lanes = {lanes} }}\n\
          cluster {{ ranks = {ranks}  cpu {{ memory = 64 GiB }} }}\n\
          curriculum {{ {curriculum} }}\n\
-         lint {{ allow = [mmc::lint::corpus_repeated] }}"
+         lint {{ allow = [mmc::lint::corpus_worn_out] }}"
     );
     let world = TestWorld::with_main(&root().join("tests/ui"), &text);
     let outcome = planned(&world, "main.mmc", &[]);

@@ -3,7 +3,7 @@
 //!
 //! A note `#~ CODE` stands in the lines below the one where the finding's first label begins; before any other line it is
 //! about a finding without place. `#@ param NAME=VALUE`, `#@ missing FILE`, `#@ lines FILE COUNT`, `#@ not_utf8 FILE LINE`,
-//! `#@ fault FILE WORD` and `#@ remark WORD FILE...` set the stage.
+//! `#@ unknown FILE PIECES_OF_1000`, `#@ fault FILE WORD` and `#@ remark WORD FILE...` set the stage.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

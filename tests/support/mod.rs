@@ -57,7 +57,8 @@ pub(crate) fn planned(world: &TestWorld, entry: &str, params: &[(String, String)
     Outcome { experiment: None, plan, findings, sources }
 }
 
-/// Sets the stage that the comments `#@` of a source tell: `param NAME=VALUE` (given back), `missing FILE`, `lines FILE COUNT`.
+/// Sets the stage that the comments `#@` of a source tell: `param NAME=VALUE` (given back), `missing FILE`, `lines FILE COUNT`,
+/// `unknown FILE PIECES`.
 pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)> {
     let mut params = Vec::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
@@ -69,6 +70,9 @@ pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)>
             ["missing", file] => drop(world.missing.insert((*file).to_owned())),
             ["not_utf8", file, line] => {
                 world.not_utf8.insert((*file).to_owned(), line.parse().expect("a line"));
+            }
+            ["unknown", file, pieces] => {
+                world.unknown.insert((*file).to_owned(), pieces.parse().expect("a count"));
             }
             ["fault", file, fault] => {
                 world.faults.insert((*file).to_owned(), corpus_fault(fault));

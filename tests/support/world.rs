@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mmc_core::cluster::TextProfile;
-use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
+use mmc_core::world::{
+    CorpusFacts, Remark, Sample, SampleFacts, TokenizerFacts, World, WorldError,
+};
 use mmc_plan::VocabularyKind;
 
 /// Lines of a corpus that nobody says anything about.
@@ -24,6 +26,8 @@ pub(crate) struct TestWorld {
     pub(crate) lines: BTreeMap<String, u64>,
     /// Lines that are not UTF-8.
     pub(crate) not_utf8: BTreeMap<String, u64>,
+    /// Of 1000 pieces of a text, those that no tokenizer knows.
+    pub(crate) unknown: BTreeMap<String, u64>,
     /// Corpora that can't be read.
     pub(crate) faults: BTreeMap<String, WorldError>,
     /// What is odd.
@@ -74,6 +78,14 @@ impl World for TestWorld {
             ["0", "1"].map(|shard| pattern.replace('*', shard)).to_vec()
         };
         patterns.iter().map(shards).collect()
+    }
+
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        let facts = |sample: &Sample| SampleFacts {
+            pieces: 1000,
+            unknown: self.unknown.get(&sample.text).copied().unwrap_or(0),
+        };
+        wanted.iter().map(|sample| Ok(facts(sample))).collect()
     }
 
     fn remarks(&self) -> Vec<Remark> {

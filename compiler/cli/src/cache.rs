@@ -5,13 +5,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mmc_core::world::{CorpusFacts, TokenizerFacts};
+use mmc_core::world::{CorpusFacts, SampleFacts, TokenizerFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::output;
 
 /// Bumped when the cache's meaning changes; older caches are forgotten.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What identifies a file's content without reading it: bytes, and modification time in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub(crate) struct Cache {
     pub(crate) corpora: BTreeMap<String, Known>,
     /// By kind and path.
     pub(crate) tokenizers: BTreeMap<String, (Stamp, TokenizerFacts)>,
+    /// By kind and path of the tokenizer, then by path of the text; the stamps of both.
+    pub(crate) samples: BTreeMap<String, BTreeMap<String, ([Stamp; 2], SampleFacts)>>,
 }
 
 impl Cache {
@@ -100,7 +102,7 @@ mod tests {
         assert_eq!(Cache::read(&path).unwrap().corpora.get("a"), Some(&known));
         fs::write(&path, "{\"format\": 1, \"lines\": 3}").unwrap();
         assert!(Cache::read(&path).unwrap().corpora.is_empty());
-        fs::write(&path, "{\"format\": 2, \"corp").unwrap();
+        fs::write(&path, "{\"format\": 3, \"corp").unwrap();
         assert!(Cache::read(&path).is_err());
     }
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, Severity};
 use mmc_core::cluster::TextProfile;
 use mmc_core::diagnostics::Finding;
-use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
+use mmc_core::world::{
+    CorpusFacts, Remark, Sample, SampleFacts, TokenizerFacts, World, WorldError,
+};
 use mmc_mammoth::import::{Imported, import};
 use mmc_mammoth::yaml::Tree;
 use mmc_syntax::{SourceMap, Span};
@@ -124,6 +126,10 @@ impl World for Over<'_> {
 
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
         self.world.profile(path)
+    }
+
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        self.world.samples(wanted)
     }
 
     fn remarks(&self) -> Vec<Remark> {

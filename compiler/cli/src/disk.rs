@@ -13,13 +13,16 @@ use std::time::UNIX_EPOCH;
 use indicatif::{ProgressBar, ProgressStyle};
 use mmc_core::cluster::TextProfile;
 use mmc_core::cluster::profile::PROFILED_LINES;
-use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
+use mmc_core::world::{
+    CorpusFacts, Remark, Sample, SampleFacts, TokenizerFacts, World, WorldError,
+};
 use mmc_plan::VocabularyKind;
 use mmc_text::TextError;
 use rayon::prelude::*;
 
 use crate::cache::{self, Cache, Known, Stamp};
 use crate::listing::{self, Asked};
+use crate::samples;
 
 /// The world on disk, seen from the working directory.
 #[derive(Debug)]
@@ -190,6 +193,12 @@ impl World for Disk {
         profile(path).map_err(|fault| WorldError::Unreadable(fault.to_string()))
     }
 
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        let (answers, has_new) = samples::answer(wanted, &mut self.cache.borrow_mut());
+        *self.changed.borrow_mut() |= has_new;
+        answers
+    }
+
     fn remarks(&self) -> Vec<Remark> {
         self.remarks.borrow().clone()
     }
@@ -215,7 +224,7 @@ fn fault(cause: &std::io::Error) -> WorldError {
     }
 }
 
-fn stamp(path: &str) -> Result<Stamp, WorldError> {
+pub(crate) fn stamp(path: &str) -> Result<Stamp, WorldError> {
     let facts = fs::metadata(path).map_err(|cause| fault(&cause))?;
     if !facts.is_file() {
         return Err(WorldError::Unreadable("not a file".to_owned()));

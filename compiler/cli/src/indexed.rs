@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use mmc_core::cluster::TextProfile;
 use mmc_core::index::{CorpusIndex, Indexed};
-use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
+use mmc_core::world::{
+    CorpusFacts, Remark, Sample, SampleFacts, TokenizerFacts, World, WorldError,
+};
 use mmc_plan::VocabularyKind;
 
 use crate::disk::Disk;
@@ -67,6 +69,10 @@ impl World for Compared<'_> {
 
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
         self.indexed().profile(path)
+    }
+
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        self.indexed().samples(wanted)
     }
 
     fn remarks(&self) -> Vec<Remark> {

@@ -32,6 +32,7 @@ mod program;
 mod progress;
 mod report;
 mod run;
+mod samples;
 mod seat;
 mod simulate;
 mod svg;

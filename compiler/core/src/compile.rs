@@ -122,7 +122,7 @@ fn plan(
     trace.stage("lower", || plan.to_yaml());
     check(&plan, diagnostics)?;
     lint::run(
-        &lint::Subject { experiment, table: &table, graph: &graph, plan: &plan },
+        &lint::Subject { experiment, table: &table, graph: &graph, plan: &plan, world },
         diagnostics,
     );
     diagnostics.checkpoint()?;

@@ -8,7 +8,7 @@ use mmc_plan::VocabularyKind;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::TextProfile;
-use crate::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
+use crate::world::{CorpusFacts, Remark, Sample, SampleFacts, TokenizerFacts, World, WorldError};
 
 /// Facts by path, as the experiment's templates spell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct CorpusIndex {
     /// Letters and words of corpus files that languages are compared by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, TextProfile>,
+    /// Tokenizer file -> corpus file -> what the one made of the other's first lines.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub samples: BTreeMap<String, BTreeMap<String, SampleFacts>>,
     /// `sha256` of corpus files in hexadecimal, where they were taken (`--verify`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sha256: BTreeMap<String, String>,
@@ -147,6 +150,12 @@ impl World for Indexed<'_> {
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {
         self.index.profiles.get(path).cloned().ok_or(WorldError::Missing)
     }
+
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        let known =
+            |sample: &Sample| self.index.samples.get(&sample.tokenizer)?.get(&sample.text).copied();
+        wanted.iter().map(|sample| known(sample).ok_or(WorldError::Missing)).collect()
+    }
 }
 
 /// A world that notes all facts that it was asked for: compiling with it makes the index of an experiment.
@@ -201,6 +210,18 @@ impl World for Recorder<'_> {
         let profile = self.world.profile(path)?;
         self.seen.borrow_mut().profiles.insert(path.to_owned(), profile.clone());
         Ok(profile)
+    }
+
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        let found = self.world.samples(wanted);
+        let mut seen = self.seen.borrow_mut();
+        for (sample, facts) in wanted.iter().zip(&found) {
+            if let Ok(facts) = facts {
+                let texts = seen.samples.entry(sample.tokenizer.clone()).or_default();
+                texts.insert(sample.text.clone(), *facts);
+            }
+        }
+        found
     }
 }
 

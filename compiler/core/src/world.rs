@@ -22,6 +22,10 @@ pub trait World {
     ) -> Result<TokenizerFacts, WorldError>;
     /// The letters and words of the first lines of a corpus file.
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError>;
+    /// How well tokenizers know texts: an answer for each sample, in their order. A world without text has none.
+    fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
+        wanted.iter().map(|_| Err(WorldError::Missing)).collect()
+    }
     /// What was odd about the answers about corpora so far.
     fn remarks(&self) -> Vec<Remark> {
         Vec::new()
@@ -86,6 +90,30 @@ pub struct CorpusFacts {
     /// The first line that is known not to be UTF-8, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_utf8: Option<u64>,
+}
+
+/// Lines at the beginning of a file that a [`Sample`] is made of.
+pub const SAMPLED_LINES: usize = 200;
+
+/// A text beside a tokenizer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The tokenizer's file.
+    pub tokenizer: String,
+    /// What that file is.
+    pub kind: mmc_plan::VocabularyKind,
+    /// The corpus file, whose first [`SAMPLED_LINES`] lines are looked at.
+    pub text: String,
+}
+
+/// What a tokenizer made of a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleFacts {
+    /// All pieces.
+    pub pieces: u64,
+    /// Unknown ones among them.
+    pub unknown: u64,
 }
 
 /// A tokenizer file.

@@ -1,5 +1,6 @@
 //! `cargo demo`, `cargo verify` and their parts: set-up of a bare machine, the main job, the tests.
 
+mod bench;
 mod demo;
 mod fault;
 mod libtorch;
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   verify     set up, then run every check and test (also: cargo verify)
   worker     set up, then build mmc and mmc-worker into target/release
   libtorch   set up libtorch and print its folder
+  bench counting  mmc index beside wc -l and zcat | wc -l
 ";
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for people at a terminal")]
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["verify"] => verify::run(),
         ["worker"] => worker::build().map(|_| ()),
+        ["bench", name] => bench::run(name),
         ["libtorch"] => libtorch::provide().map(|torch| println!("{torch}")),
         _ => {
             eprint!("{USAGE}");

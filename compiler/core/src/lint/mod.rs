@@ -3,7 +3,12 @@
 //! Each has a level of its own that the file may change: `lint { deny = [...] warn = [...] allow = [...] }`.
 
 mod batch_below_longest;
+mod copying_task;
 mod corpus_repeated;
+mod corpus_worn_out;
+mod crowded_window;
+mod frozen_rank;
+mod group_name_twice;
 mod group_named_like_language;
 mod idle_rank;
 mod learning_rate;
@@ -13,18 +18,22 @@ mod never_validated;
 mod retired_code;
 mod script_mismatch;
 mod single_task_module;
+mod target_in_encoder;
 mod target_untold;
 mod temperature_above_one;
 mod test_leak;
 mod thin_support;
 mod transform_order;
 mod unimax_budget;
+mod unknown_pieces;
 mod unsampled_task;
 mod unused_corpus;
 mod unused_group;
 mod unused_language;
 mod unused_tokenizer;
 mod warmup_longer_than_training;
+mod wide_adapter;
+mod zero_shot;
 mod zero_shot_unconnected;
 
 use std::borrow::Cow;
@@ -38,12 +47,13 @@ use crate::diagnostics::Diagnostics;
 use crate::ir::experiment::{Experiment, LintLevel};
 use crate::ir::module::ModuleGraph;
 use crate::ir::task::TaskTable;
+use crate::world::World;
 
 /// Names that one finding lists before it counts the rest.
 const MOST_NAMES: usize = 6;
 
 /// What lints look at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// The resolved program.
     pub experiment: &'a Experiment,
@@ -53,6 +63,14 @@ pub struct Subject<'a> {
     pub graph: &'a ModuleGraph,
     /// Its plan.
     pub plan: &'a Plan,
+    /// Where text can be looked at.
+    pub world: &'a dyn World,
+}
+
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("experiment", &self.experiment.spec).finish_non_exhaustive()
+    }
 }
 
 /// One lint.
@@ -78,6 +96,14 @@ const fn warning(
     Lint { code, level: LintLevel::Warn, is_note: false, docs, run }
 }
 
+const fn denial(
+    code: &'static str,
+    docs: &'static str,
+    run: fn(&Subject<'_>) -> Vec<Found>,
+) -> Lint {
+    Lint { code, level: LintLevel::Deny, is_note: false, docs, run }
+}
+
 const fn note(code: &'static str, docs: &'static str, run: fn(&Subject<'_>) -> Vec<Found>) -> Lint {
     Lint { code, level: LintLevel::Warn, is_note: true, docs, run }
 }
@@ -85,7 +111,12 @@ const fn note(code: &'static str, docs: &'static str, run: fn(&Subject<'_>) -> V
 /// All lints, in order of code.
 pub static LINTS: &[Lint] = &[
     batch_below_longest::LINT,
+    copying_task::LINT,
     corpus_repeated::LINT,
+    corpus_worn_out::LINT,
+    crowded_window::LINT,
+    frozen_rank::LINT,
+    group_name_twice::LINT,
     group_named_like_language::LINT,
     idle_rank::LINT,
     learning_rate::LINT,
@@ -95,18 +126,22 @@ pub static LINTS: &[Lint] = &[
     retired_code::LINT,
     script_mismatch::LINT,
     single_task_module::LINT,
+    target_in_encoder::LINT,
     target_untold::LINT,
     temperature_above_one::LINT,
     test_leak::LINT,
     thin_support::LINT,
     transform_order::LINT,
     unimax_budget::LINT,
+    unknown_pieces::LINT,
     unsampled_task::LINT,
     unused_corpus::LINT,
     unused_group::LINT,
     unused_language::LINT,
     unused_tokenizer::LINT,
     warmup_longer_than_training::LINT,
+    wide_adapter::LINT,
+    zero_shot::LINT,
     zero_shot_unconnected::LINT,
 ];
 

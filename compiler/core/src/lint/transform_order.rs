@@ -1,29 +1,98 @@
 //! Transforms undo each other in this order.
 
 use super::{Found, Lint, Subject, warning};
-use crate::ir::experiment::TransformWish;
+use crate::ir::experiment::{At, TransformWish};
 
 pub(super) const LINT: Lint =
     warning("mmc::lint::transform_order", "transforms undo each other in this order", run);
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
+    let blocks = subject.experiment.task_blocks.iter();
+    blocks.flat_map(|block| faults(&block.transforms)).collect()
+}
+
+/// What is wrong with each transform, given those before it.
+fn faults(transforms: &[At<TransformWish>]) -> Vec<Found> {
     let mut found = Vec::new();
-    for block in &subject.experiment.task_blocks {
-        let place = |is: fn(&TransformWish) -> bool| {
-            block.transforms.iter().position(|wish| is(&wish.value))
-        };
-        let pieces = place(|wish| matches!(wish, TransformWish::Tokenize));
-        let filter = place(|wish| matches!(wish, TransformWish::FilterTooLong { .. }));
-        let (Some(filter), Some(pieces)) = (filter, pieces) else { continue };
-        let span = block.transforms.get(filter).map_or(block.span, |wish| wish.span);
-        if filter < pieces {
+    for (at, wish) in transforms.iter().enumerate() {
+        let before = transforms.get(..at).unwrap_or_default();
+        let after = transforms.get(at + 1..).unwrap_or_default();
+        if let Some((message, label, help)) = fault(&wish.value, before, after) {
             found.push(Found {
-                message: "`filter_too_long` counts pieces before there are any".to_owned(),
-                label: "before the tokenizer",
-                span,
-                help: "put it behind the tokenizer".into(),
+                message: message.to_owned(),
+                label,
+                span: wish.span,
+                help: help.into(),
             });
         }
     }
     found
+}
+
+/// Message, label, help.
+type Words = (&'static str, &'static str, &'static str);
+
+fn fault(
+    wish: &TransformWish,
+    before: &[At<TransformWish>],
+    after: &[At<TransformWish>],
+) -> Option<Words> {
+    let has = |list: &[At<TransformWish>], is: fn(&TransformWish) -> bool| {
+        list.iter().any(|wish| is(&wish.value))
+    };
+    let is_pieces = |wish: &TransformWish| matches!(wish, TransformWish::Tokenize);
+    match wish {
+        TransformWish::FilterTooLong { .. } if has(after, is_pieces) => Some((
+            "`filter_too_long` counts pieces before there are any",
+            "before the tokenizer",
+            "put it behind the tokenizer",
+        )),
+        TransformWish::FilterTooLong { .. } if has(after, grows) => Some((
+            "`filter_too_long` looks before noise that makes segments longer",
+            "not the length that is trained on",
+            "put it behind the noise",
+        )),
+        wish if looks_at_text(wish) && has(before, TransformWish::is_noise) => Some((
+            "a filter on text stands behind noise, but looks at the text before it",
+            "not at what the noise made",
+            "put it first: filters on text see the lines as they are in the files",
+        )),
+        TransformWish::Denoise(_) if has(before, hides) => Some((
+            "`denoise` hides pieces that other noise has dropped or masked already",
+            "behind other noise",
+            "put `denoise` right behind the tokenizer, or leave the other noise out",
+        )),
+        TransformWish::Switchout { .. } | TransformWish::TokenDrop { .. } if has(before, masks) => {
+            Some((
+                "noise that replaces or drops pieces also takes the masks that stand before it",
+                "behind the masks",
+                "put it before the masking",
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Noise that may add pieces.
+fn grows(wish: &TransformWish) -> bool {
+    matches!(wish, TransformWish::Denoise(noise) if noise.insert > 0.0)
+}
+
+fn hides(wish: &TransformWish) -> bool {
+    matches!(wish, TransformWish::TokenDrop { .. } | TransformWish::TokenMask { .. })
+}
+
+fn masks(wish: &TransformWish) -> bool {
+    matches!(wish, TransformWish::Denoise(_) | TransformWish::TokenMask { .. })
+}
+
+fn looks_at_text(wish: &TransformWish) -> bool {
+    matches!(
+        wish,
+        TransformWish::FilterWordRatio { .. }
+            | TransformWish::FilterRepetitions { .. }
+            | TransformWish::FilterTerminalPunctuation { .. }
+            | TransformWish::FilterNumerals { .. }
+            | TransformWish::FilterScript { .. }
+    )
 }

@@ -1,60 +1,40 @@
-//! The modules of a direction exist, but were never trained together.
+//! A direction hands the output of one module to another that never met it in training.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use mmc_plan::Sharing;
+use super::zero_shot::directions;
+use super::{Found, Lint, Subject, counted, listed, warning};
 
-use super::{Found, Lint, Subject, counted, listed, note};
-
-/// Directions that are looked at, at most: the rest of a very large matrix is left out.
-const MOST_DIRECTIONS: usize = 40_000;
-
-pub(super) const LINT: Lint = note(
+pub(super) const LINT: Lint = warning(
     "mmc::lint::zero_shot_unconnected",
-    "the modules of a direction exist, but were never trained together",
+    "the modules of a direction exist, but never met in training",
     run,
 );
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
-    let (plan, table) = (subject.plan, subject.table);
-    let trained: BTreeSet<(&str, &str)> =
-        table.tasks.iter().map(|task| (task.source.as_str(), task.target.as_str())).collect();
-    let sources: BTreeSet<&str> = trained.iter().map(|(source, _)| *source).collect();
-    let targets: BTreeSet<&str> = trained.iter().map(|(_, target)| *target).collect();
-    let directions =
-        sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target)));
-    let untrained: Vec<String> = directions
-        .take(MOST_DIRECTIONS)
-        .filter(|(source, target)| source != target && !trained.contains(&(*source, *target)))
-        .filter(|(source, target)| {
-            plan.module_path(source, target)
-                .is_some_and(|path| path.modules().all(|name| plan.modules.contains_key(name)))
-        })
-        .map(|(source, target)| format!("{source} -> {target}"))
-        .collect();
-    let Some(block) = subject.experiment.task_blocks.first() else { return Vec::new() };
-    if untrained.is_empty() {
-        return Vec::new();
+    let mut unmet: Vec<String> = Vec::new();
+    let mut seams: BTreeMap<[String; 2], usize> = BTreeMap::new();
+    for direction in directions(subject).into_iter().filter(|direction| !direction.met) {
+        unmet.push(direction.name);
+        *seams.entry(direction.seam).or_default() += 1;
     }
-    let fully_shared = plan
-        .model
-        .encoder
-        .iter()
-        .chain(&plan.model.decoder)
-        .any(|stack| stack.sharing == Sharing::Full);
+    let most = seams.iter().max_by_key(|(_, number)| **number);
+    let (Some(block), Some(([encoder, decoder], _))) =
+        (subject.experiment.task_blocks.first(), most)
+    else {
+        return Vec::new();
+    };
     vec![Found {
         message: format!(
-            "{} can be translated but {} never trained together: {}",
-            counted(untrained.len(), "direction"),
-            if untrained.len() == 1 { "is" } else { "are" },
-            listed(&untrained)
+            "{} whose modules never meet in training: {}",
+            counted(unmet.len(), "direction"),
+            listed(&unmet)
         ),
-        label: "not among these pairs",
+        label: "no task among these joins them",
         span: block.span,
-        help: if fully_shared {
-            "they are zero-shot directions: check them before relying on them".into()
-        } else {
-            "they are zero-shot directions without any layers that all languages share: expect little of them".into()
-        },
+        help: format!(
+            "`{decoder}` never reads what `{encoder}` writes: expect nothing of these directions, or train one that joins the two, or share a layer or a `bridge` between them"
+        )
+        .into(),
     }]
 }

@@ -1,0 +1,99 @@
+//! Directions that nobody trains although all their modules are there.
+//!
+//! Where encoder and decoder meet, a direction hands the output of one module to another. A pair of modules that some task
+//! trains together knows how; a pair that never met does not, whatever else the two have learnt.
+
+use std::collections::BTreeSet;
+
+use mmc_plan::TaskSpec;
+use mmc_plan::path::ModulePath;
+
+use super::{Found, Lint, Subject, counted, listed, note};
+
+/// Directions that are looked at, at most: the rest of a very large matrix is left out.
+const MOST_DIRECTIONS: usize = 40_000;
+
+pub(super) const LINT: Lint =
+    note("mmc::lint::zero_shot", "a direction can be translated but is not trained", run);
+
+fn run(subject: &Subject<'_>) -> Vec<Found> {
+    let untrained: Vec<String> =
+        directions(subject).into_iter().filter(|found| found.met).map(|found| found.name).collect();
+    let Some(block) = subject.experiment.task_blocks.first().filter(|_| !untrained.is_empty())
+    else {
+        return Vec::new();
+    };
+    vec![Found {
+        message: format!(
+            "{} can be translated but {} never trained together: {}",
+            counted(untrained.len(), "direction"),
+            if untrained.len() == 1 { "is" } else { "are" },
+            listed(&untrained)
+        ),
+        label: "not among these pairs",
+        span: block.span,
+        help: "they are zero-shot directions: check them before relying on them".into(),
+    }]
+}
+
+/// A direction that no task trains.
+pub(super) struct Untrained {
+    /// `de -> fr`.
+    pub(super) name: String,
+    /// The last module of its encoder and the first of its decoder.
+    pub(super) seam: [String; 2],
+    /// Whether some task trains these two together.
+    pub(super) met: bool,
+}
+
+/// The directions without a task whose modules are all there.
+pub(super) fn directions(subject: &Subject<'_>) -> Vec<Untrained> {
+    let (plan, table) = (subject.plan, subject.table);
+    let trained: BTreeSet<(&str, &str)> =
+        table.tasks.iter().map(|task| (task.source.as_str(), task.target.as_str())).collect();
+    let sources: BTreeSet<&str> = trained.iter().map(|(source, _)| *source).collect();
+    let targets: BTreeSet<&str> = trained.iter().map(|(_, target)| *target).collect();
+    let all =
+        sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target)));
+    let wanted: Vec<(&str, &str)> = all
+        .take(MOST_DIRECTIONS)
+        .filter(|(source, target)| source != target && !trained.contains(&(*source, *target)))
+        .collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let seams: BTreeSet<[&str; 2]> = plan.tasks.values().filter_map(task_seam).collect();
+    let untrained = |(source, target): (&str, &str)| {
+        let path = plan.module_path(source, target)?;
+        if !path.modules().all(|name| plan.modules.contains_key(name)) {
+            return None;
+        }
+        let seam = path_seam(&path)?;
+        let met = seams.contains(&seam);
+        Some(Untrained {
+            name: format!("{source} -> {target}"),
+            seam: seam.map(str::to_owned),
+            met,
+        })
+    };
+    wanted.into_iter().filter_map(untrained).collect()
+}
+
+fn task_seam(task: &TaskSpec) -> Option<[&str; 2]> {
+    seam(&task.encoder, task.bridge.as_ref(), &task.decoder)
+}
+
+fn path_seam(path: &ModulePath) -> Option<[&str; 2]> {
+    seam(&path.encoder, path.bridge.as_ref(), &path.decoder)
+}
+
+/// The last module before the decoder, and the decoder's first stack: the embedding before it does not look at the encoder.
+fn seam<'a>(
+    encoder: &'a [String],
+    bridge: Option<&'a String>,
+    decoder: &'a [String],
+) -> Option<[&'a str; 2]> {
+    let last = bridge.or(encoder.last())?;
+    let first = decoder.get(1).or(decoder.first())?;
+    Some([last, first])
+}
