@@ -144,7 +144,7 @@ impl Reader<'_> {
                 entry.insert(stream)
             }
         };
-        let texts = (0..self.plan.training.accumulate).map(|_| stream.next_batch());
+        let texts = (0..self.plan.training.accumulate).map(|_| stream.next_batch(step));
         let texts = texts.collect::<Result<_, _>>()?;
         Ok(Portion { texts, state: stream.state() })
     }

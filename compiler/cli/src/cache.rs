@@ -25,6 +25,8 @@ pub(crate) struct Stamp {
 pub(crate) struct Known {
     pub(crate) stamp: Stamp,
     pub(crate) facts: CorpusFacts,
+    /// Whether its last line has no line end.
+    pub(crate) ends_open: bool,
     /// Of its bytes, if they were hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
@@ -95,7 +97,7 @@ mod tests {
         assert!(Cache::read(&path).unwrap().corpora.is_empty());
         let stamp = Stamp { bytes: 4, modified: 5 };
         let facts = CorpusFacts { bytes: 4, lines: 2, not_utf8: Some(1) };
-        let known = Known { stamp, facts, sha256: Some("00".to_owned()) };
+        let known = Known { stamp, facts, ends_open: true, sha256: Some("00".to_owned()) };
         let mut cache = Cache::default();
         cache.corpora.insert("a".to_owned(), known.clone());
         cache.write(&path);

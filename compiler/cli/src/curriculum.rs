@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mmc_plan::Plan;
 use mmc_plan::forecast::{Forecast, TaskForecast};
+use mmc_plan::{Competence, Plan};
 
 use crate::error::{Exit, Stop};
 use crate::program::ProgramArguments;
@@ -18,6 +18,10 @@ const COLUMNS: u64 = 32;
 const HEIGHTS: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
 /// Rows of a table that are written out.
 const ROWS: usize = 60;
+/// All of a text, in the parts of a competence.
+const PARTS: u64 = 1_000_000_000;
+/// Places in a drawing of a competence.
+const PLACES: u64 = 100;
 
 /// Options of `mmc curriculum`.
 #[derive(Debug, Args)]
@@ -68,9 +72,10 @@ fn text(plan: &Plan, forecast: &Forecast) -> String {
         forecast.windows.len(),
         if forecast.windows.len() == 1 { "" } else { "s" }
     );
+    let columns = COLUMNS.min(steps);
+    text.push_str(&competence(plan, columns));
     let width =
         forecast.tasks.iter().map(|task| task.name.chars().count()).max().unwrap_or(0).max(4);
-    let columns = COLUMNS.min(steps);
     let most = forecast.tasks.iter().flat_map(|task| &task.shares).copied().max().unwrap_or(0);
     let _ = writeln!(
         text,
@@ -105,6 +110,17 @@ fn text(plan: &Plan, forecast: &Forecast) -> String {
     text
 }
 
+/// How much of every text is there; nothing when it is all of it from the beginning.
+fn competence(plan: &Plan, columns: u64) -> String {
+    let Some(competence) = plan.curriculum.competence else { return String::new() };
+    let course: String = (0..columns)
+        .map(|column| {
+            height(competence.parts_at(middle(plan.training.steps, column, columns)), PARTS)
+        })
+        .collect();
+    format!("  competence: {competence}\n  {course}  @ is all of every text\n\n")
+}
+
 /// Active tasks of every device.
 fn devices(forecast: &Forecast, columns: u64) -> String {
     let most = forecast.active.iter().flatten().copied().max().unwrap_or(0);
@@ -129,18 +145,25 @@ fn devices(forecast: &Forecast, columns: u64) -> String {
 fn course(forecast: &Forecast, columns: u64, most: u64, at: &dyn Fn(usize) -> u64) -> String {
     let steps = forecast.windows.last().map_or(1, |[_, last]| *last);
     let column = |column: u64| {
-        // 128 bits: steps times columns.
-        let middle =
-            u128::from(steps) * u128::from(2 * column + 1) / u128::from(2 * columns.max(1));
-        let middle = u64::try_from(middle).unwrap_or(steps) + 1;
+        let middle = middle(steps, column, columns);
         let window = forecast.windows.iter().position(|[_, last]| middle <= *last);
-        let value = at(window.unwrap_or(forecast.windows.len().saturating_sub(1)));
-        let levels = HEIGHTS.len() as u64 - 1;
-        // Whatever is there is seen.
-        let level = (value * levels).checked_div(most).unwrap_or(0).max(u64::from(value > 0));
-        usize::try_from(level).ok().and_then(|level| HEIGHTS.get(level)).copied().unwrap_or(' ')
+        height(at(window.unwrap_or(forecast.windows.len().saturating_sub(1))), most)
     };
     (0..columns).map(column).collect()
+}
+
+/// The step in the middle of a column.
+fn middle(steps: u64, column: u64, columns: u64) -> u64 {
+    // 128 bits: steps times columns.
+    let middle = u128::from(steps) * u128::from(2 * column + 1) / u128::from(2 * columns.max(1));
+    u64::try_from(middle).unwrap_or(steps) + 1
+}
+
+/// A number as a letter; whatever is there is seen.
+fn height(value: u64, most: u64) -> char {
+    let levels = HEIGHTS.len() as u64 - 1;
+    let level = (value * levels).checked_div(most).unwrap_or(0).max(u64::from(value > 0));
+    usize::try_from(level).ok().and_then(|level| HEIGHTS.get(level)).copied().unwrap_or(' ')
 }
 
 fn percent(share: u64) -> String {
@@ -184,17 +207,32 @@ fn drawing(plan: &Plan, forecast: &Forecast) -> String {
         name: format!("rank {rank}"),
         points: stairs(active.iter().map(|count| float(*count as u64)).collect()),
     });
-    svg::panels(
-        &plan.experiment.name,
-        &[
-            panel("share, per cent", &shares),
-            panel("tokens read", &|task| sums(&task.tokens)),
-            panel("epochs read", &|task| sums(&task.epochs)),
-            Panel {
-                title: "active tasks of a device".to_owned(),
-                axis: "steps".to_owned(),
-                curves: active.collect(),
-            },
-        ],
-    )
+    let mut panels = vec![
+        panel("share, per cent", &shares),
+        panel("tokens read", &|task| sums(&task.tokens)),
+        panel("epochs read", &|task| sums(&task.epochs)),
+        Panel {
+            title: "active tasks of a device".to_owned(),
+            axis: "steps".to_owned(),
+            curves: active.collect(),
+        },
+    ];
+    panels.extend(plan.curriculum.competence.map(|of| ease(of, plan.training.steps)));
+    svg::panels(&plan.experiment.name, &panels)
+}
+
+/// How much of every text is there, step by step.
+fn ease(competence: Competence, steps: u64) -> Panel {
+    let places = PLACES.min(steps.max(2) - 1);
+    let step = |at: u64| 1 + (steps.saturating_sub(1)) * at / places;
+    let points = (0..=places).map(step);
+    let curve = Curve {
+        name: "of every text".to_owned(),
+        points: points.map(|step| (float(step), float(competence.parts_at(step)) / 1e7)).collect(),
+    };
+    Panel {
+        title: "easy enough, per cent".to_owned(),
+        axis: "steps".to_owned(),
+        curves: vec![curve],
+    }
 }

@@ -6,20 +6,14 @@ use std::fmt::Write as _;
 use mmc_core::cluster::{Clustering, Cut, Tree, Way};
 use mmc_core::ir::experiment::Grouping;
 
+use crate::svg::{COLOURS, document, escaped, line};
+
 /// Support below this is too little for a distance to be trusted.
 const LITTLE_SUPPORT: u32 = 20;
-/// Colours of clusters (Okabe and Ito's, which the colour-blind can tell apart).
-const COLOURS: &[&str] =
-    &["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 /// Columns of the drawing's tree, in pixels, and the height of a line.
 const WIDTH: f64 = 480.0;
 const LINE: f64 = 22.0;
 const MARGIN: f64 = 24.0;
-
-/// Writing into a string does not fail.
-macro_rules! line {
-    ($text:expr, $($arg:tt)*) => { let _ = writeln!($text, $($arg)*); };
-}
 
 /// Groups with their members; then how they were found, the tree, and how far to trust it.
 pub(crate) fn text(grouping: &Grouping) -> String {
@@ -146,12 +140,7 @@ pub(crate) fn svg(grouping: &Grouping) -> Option<String> {
         MARGIN + WIDTH * (1.0 - part)
     };
     let height = LINE * f64::from(u32::try_from(tree.leaves).unwrap_or(u32::MAX)) + 2.0 * MARGIN;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:.0}\" height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-         <title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<g fill=\"none\" stroke=\"#555555\">\n",
-        2.0 * MARGIN + WIDTH + 200.0,
-        escaped(&grouping.name)
-    );
+    let mut text = String::from("<g fill=\"none\" stroke=\"#555555\">\n");
     for merge in &tree.merges {
         let (top, left) = places.get(merge.left).copied().unwrap_or_default();
         let (bottom, right) = places.get(merge.right).copied().unwrap_or_default();
@@ -181,8 +170,7 @@ pub(crate) fn svg(grouping: &Grouping) -> Option<String> {
         let (x, y, name) = (MARGIN + WIDTH + 8.0, y + 4.0, escaped(name));
         line!(text, "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"{colour}\">{name} group{label}</text>");
     }
-    text.push_str("</svg>\n");
-    Some(text)
+    Some(document(&grouping.name, [2.0 * MARGIN + WIDTH + 200.0, height], &text))
 }
 
 /// Where the dashed line of a cut goes: between the last merge that stays and the first that is undone.
@@ -213,8 +201,4 @@ fn places(tree: &Tree) -> Vec<(f64, f64)> {
         places.push((f64::midpoint(of(merge.left), of(merge.right)), merge.height));
     }
     places
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -95,6 +95,24 @@ impl Disk {
             .collect()
     }
 
+    /// What is known of files, after counting those that are not known yet: an answer for each path, in their order.
+    pub(crate) fn known(&self, paths: &[String]) -> Vec<Result<Known, WorldError>> {
+        let stamps = self.stamps(paths);
+        let unknown = paths.iter().zip(&stamps).filter_map(|(path, stamp)| {
+            let stamp = stamp.as_ref().ok()?;
+            (!self.is_known(path, stamp)).then_some((path, *stamp))
+        });
+        let unknown: Vec<(&String, Stamp)> = unknown.collect();
+        let faults = if unknown.is_empty() { BTreeMap::new() } else { self.count(unknown) };
+        let cache = self.cache.borrow();
+        let known = |path: &String| match (faults.get(path), cache.corpora.get(path.as_str())) {
+            (Some(fault), _) => Err(fault.clone()),
+            (None, Some(known)) => Ok(known.clone()),
+            (None, None) => Err(WorldError::Missing),
+        };
+        paths.iter().zip(stamps).map(|(path, stamp)| stamp.and_then(|_| known(path))).collect()
+    }
+
     /// Whether the cache's facts of a file may be given again.
     fn is_known(&self, path: &str, stamp: &Stamp) -> bool {
         let cache = self.cache.borrow();
@@ -151,20 +169,7 @@ impl World for Disk {
     }
 
     fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
-        let stamps = self.stamps(paths);
-        let unknown = paths.iter().zip(&stamps).filter_map(|(path, stamp)| {
-            let stamp = stamp.as_ref().ok()?;
-            (!self.is_known(path, stamp)).then_some((path, *stamp))
-        });
-        let unknown: Vec<(&String, Stamp)> = unknown.collect();
-        let faults = if unknown.is_empty() { BTreeMap::new() } else { self.count(unknown) };
-        let cache = self.cache.borrow();
-        let facts = |path: &String| match (faults.get(path), cache.corpora.get(path.as_str())) {
-            (Some(fault), _) => Err(fault.clone()),
-            (None, Some(known)) => Ok(known.facts),
-            (None, None) => Err(WorldError::Missing),
-        };
-        paths.iter().zip(stamps).map(|(path, stamp)| stamp.and_then(|_| facts(path))).collect()
+        self.known(paths).into_iter().map(|known| known.map(|known| known.facts)).collect()
     }
 
     fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {
@@ -255,7 +260,7 @@ fn count(path: &str, stamp: Stamp, verify: bool) -> Result<Known, WorldError> {
         }
     })?;
     let facts = CorpusFacts { bytes: stamp.bytes, lines: count.lines, not_utf8: count.not_utf8 };
-    Ok(Known { stamp, facts, sha256 })
+    Ok(Known { stamp, facts, ends_open: count.ends_open, sha256 })
 }
 
 /// Shown on a terminal while files are counted.

@@ -1,4 +1,4 @@
-//! Small drawings: lines of numbers over an axis, panel below panel, as SVG.
+//! Small drawings as SVG: the frame of any, and lines of numbers over an axis, panel below panel.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,10 @@ macro_rules! line {
         let _ = writeln!($text, $($words)*);
     }};
 }
+pub(crate) use line;
 
-/// Colours that are told apart by most eyes (Okabe and Ito 2008), for the first lines of a panel.
-const COLOURS: [&str; 7] =
+/// Colours that are told apart by most eyes (Okabe and Ito 2008), for the first lines of a panel or clusters.
+pub(crate) const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 /// Of the other lines.
 const GREY: &str = "#bbbbbb";
@@ -47,20 +48,22 @@ pub(crate) struct Panel {
 pub(crate) fn panels(title: &str, panels: &[Panel]) -> String {
     let rows = f64::from(u32::try_from(panels.len()).unwrap_or(u32::MAX));
     let panel_height = TOP + HEIGHT + BELOW;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:.0}\" height=\"{:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n",
-        LEFT + WIDTH + RIGHT,
-        rows * panel_height
-    );
-    line!(text, "<title>{}</title>", escaped(title));
-    line!(text, "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>");
+    let mut text = String::new();
     let mut top = 0.0;
     for panel in panels {
         draw(&mut text, panel, top + TOP);
         top += panel_height;
     }
-    text.push_str("</svg>\n");
-    text
+    document(title, [LEFT + WIDTH + RIGHT, rows * panel_height], &text)
+}
+
+/// A drawing of so many pixels in width and height, on white.
+pub(crate) fn document(title: &str, [width, height]: [f64; 2], body: &str) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n",
+        escaped(title)
+    )
 }
 
 fn draw(text: &mut String, panel: &Panel, top: f64) {
@@ -163,7 +166,8 @@ pub(crate) fn short(value: f64) -> String {
     format!("{plain}{letter}")
 }
 
-fn escaped(text: &str) -> String {
+/// Text as it may stand between tags.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::competence::Competence;
 use crate::flow;
 use crate::plan::Plan;
 
@@ -17,6 +18,9 @@ pub struct CurriculumSpec {
     /// How the draws of different lanes in one step are coupled.
     #[serde(default)]
     pub schedule: Coupling,
+    /// How much of every text is there, easiest first; none: all, from the first step on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub competence: Option<Competence>,
     /// First steps of the windows, ascending, the first of them 1. Empty: one window, and then `shares` and `lanes` are empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "flow::steps")]
     pub windows: Vec<u64>,
@@ -71,7 +75,7 @@ pub struct LaneOrder {
 }
 
 impl CurriculumSpec {
-    /// Whether nothing is said: one window, independent lanes.
+    /// Whether nothing is said: one window, independent lanes, whole texts.
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
     }

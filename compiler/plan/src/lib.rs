@@ -7,6 +7,7 @@
 
 pub mod attachment;
 pub mod collective;
+pub mod competence;
 pub mod curriculum;
 pub mod diff;
 pub mod digest;
@@ -35,6 +36,7 @@ mod units;
 
 pub use attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 pub use collective::{CollectiveCall, CollectivePurpose};
+pub use competence::{Competence, Difficulty, Growth};
 pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
+use crate::competence::{Competence, Difficulty, Growth};
 use crate::curriculum::Synchronised;
 use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
 use crate::plan::{FoundSpec, PlacementSpec, Plan};
@@ -57,6 +58,12 @@ pub(crate) fn subject() -> Plan {
     }
     let mut plan = sample.plan();
     plan.curriculum = sample::two_windows(&plan);
+    plan.curriculum.competence = Some(Competence {
+        growth: Growth::Sqrt,
+        initial: 10_000_000,
+        steps: 10,
+        difficulty: Difficulty::Length,
+    });
     plan.synchronised = Some(Synchronised { independent: 2, aligned: 1 });
     plan.experiment.about = vec!["one".to_owned(), "two".to_owned()];
     let found = |cost| FoundSpec { cost, bound: cost, algorithm: "exact".to_owned() };
@@ -84,7 +91,7 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
 }
 
 /// Words that stand in a plan for choices: an unknown word there makes no plan.
-const CHOICES: [&str; 39] = [
+const CHOICES: [&str; 40] = [
     "relu",
     "gelu",
     "pre",
@@ -124,6 +131,7 @@ const CHOICES: [&str; 39] = [
     "decoder",
     "simple",
     "denoise",
+    "rarity",
 ];
 
 /// Every plan that differs from this one in one fact, with the fact's place: numbers changed, texts changed, entries of maps

@@ -67,6 +67,7 @@ pub fn two_windows(plan: &Plan) -> CurriculumSpec {
     let order = |lane: &LaneSpec| LaneOrder { tasks: lane.tasks.keys().rev().cloned().collect() };
     CurriculumSpec {
         schedule: Coupling::Aligned,
+        competence: None,
         windows: vec![1, plan.training.steps / 2 + 1],
         shares: plan.tasks.iter().map(|(name, task)| (name.clone(), vec![task.share; 2])).collect(),
         lanes: lanes.collect(),

@@ -80,7 +80,8 @@ impl Plan {
             ("estimate", format!("{} a step, {} in all", self.step_time(), self.whole_time())),
         ];
         let facts = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
-        for (name, fact) in facts.chain(self.synchronised_fact()) {
+        let competence = self.curriculum.competence.map(|of| ("competence", of.to_string()));
+        for (name, fact) in facts.chain(self.synchronised_fact()).chain(competence) {
             let _ = writeln!(text, "  {name:<12} {fact}");
         }
         text

@@ -49,17 +49,6 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<(Count, String), TextError> {
     Ok((counted, format!("{:x}", hashed.hash.finalize())))
 }
 
-/// Newlines alone, as `zcat FILE | wc -l` counts them: a last line without its line end does not count.
-pub fn newlines(path: impl AsRef<Path>) -> Result<u64, TextError> {
-    let path = path.as_ref();
-    let mut lines = 0;
-    blocks(path, open_bytes(path)?, &mut |block, lines_before| {
-        lines = lines_before + found(block);
-        lines
-    })?;
-    Ok(lines)
-}
-
 fn found(block: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', block).count() as u64
 }
@@ -148,7 +137,6 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert_eq!(lines_and_bytes(&path), (lines, text.len() as u64), "{text:?}");
             assert_eq!(count(&path).unwrap().ends_open, !text.is_empty() && !text.ends_with('\n'));
-            assert_eq!(newlines(&path).unwrap(), text.matches('\n').count() as u64, "{text:?}");
         }
     }
 
@@ -162,10 +150,8 @@ mod tests {
         let whole = gz.finish().unwrap();
         std::fs::write(&path, &whole).unwrap();
         assert_eq!(lines_and_bytes(&path), (900, 6300));
-        assert_eq!(newlines(&path).unwrap(), 900);
         std::fs::write(&path, &whole[..whole.len() - 4]).unwrap();
         assert!(matches!(count(&path), Err(TextError::Damaged { .. })));
-        assert!(matches!(newlines(&path), Err(TextError::Damaged { .. })));
     }
 
     #[test]

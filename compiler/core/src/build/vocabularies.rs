@@ -185,33 +185,19 @@ pub(super) fn transforms(
     block
         .transforms
         .iter()
-        .map(|wish| match wish.value {
+        .map(|wish| match &wish.value {
             TransformWish::Tokenize => Transform::Tokenize,
             TransformWish::Prefix { source, target } => {
                 let from = source.then(|| from_token(&pair.source));
                 let to = target.then(|| to_token(&pair.target));
                 Transform::Prefix { source: from.into_iter().chain(to).collect(), target: vec![] }
             }
-            TransformWish::FilterTooLong { source, target } => {
-                Transform::FilterTooLong { source, target }
-            }
-            TransformWish::FilterWordRatio { most } => Transform::FilterWordRatio { most },
-            TransformWish::FilterRepetitions { most, shortest, longest } => {
-                Transform::FilterRepetitions { most, shortest, longest }
-            }
-            TransformWish::FilterTerminalPunctuation { least } => {
-                Transform::FilterTerminalPunctuation { least }
-            }
-            TransformWish::FilterNumerals { least } => Transform::FilterNumerals { least },
             TransformWish::FilterScript { least } => Transform::FilterScript {
                 source: script(&pair.source),
                 target: script(&pair.target),
-                least,
+                least: *least,
             },
-            TransformWish::Denoise(noise) => Transform::Denoise(noise),
-            TransformWish::Switchout { temperature } => Transform::Switchout { temperature },
-            TransformWish::TokenDrop { temperature } => Transform::TokenDrop { temperature },
-            TransformWish::TokenMask { temperature } => Transform::TokenMask { temperature },
+            TransformWish::Plain(transform) => transform.clone(),
         })
         .collect()
 }

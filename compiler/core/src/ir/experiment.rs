@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::{
-    ClusterSpec, Coupling, Denoise, ExperimentSpec, ModelSpec, Sampling, StackSide, TrainingSpec,
-    VocabularyKind,
+    ClusterSpec, Competence, Coupling, ExperimentSpec, ModelSpec, Sampling, StackSide,
+    TrainingSpec, Transform, VocabularyKind,
 };
 use mmc_syntax::source::Span;
 
@@ -259,83 +259,32 @@ pub enum TransformWish {
         /// Tell the target language.
         target: bool,
     },
-    /// Bounds in pieces.
-    FilterTooLong {
-        /// Of the source.
-        source: u32,
-        /// Of the target.
-        target: u32,
-    },
-    /// Bound of the ratio of words.
-    FilterWordRatio {
-        /// Above 1.
-        most: f64,
-    },
-    /// Bound of repetitions.
-    FilterRepetitions {
-        /// Of one string in a row.
-        most: u32,
-        /// Characters of the shortest string.
-        shortest: u32,
-        /// Of the longest.
-        longest: u32,
-    },
-    /// Bound of the agreement of terminal punctuation.
-    FilterTerminalPunctuation {
-        /// At most 0.
-        least: f64,
-    },
-    /// Bound of the agreement of numbers.
-    FilterNumerals {
-        /// From 0 to 1.
-        least: f64,
-    },
     /// Bound of the part of letters in the languages' scripts.
     FilterScript {
         /// From 0 to 1.
         least: f64,
     },
-    /// Noise on the source.
-    Denoise(Denoise),
-    /// Random pieces on both sides.
-    Switchout {
-        /// Above 0.
-        temperature: f64,
-    },
-    /// Fewer pieces on both sides.
-    TokenDrop {
-        /// Above 0.
-        temperature: f64,
-    },
-    /// Masked pieces on both sides.
-    TokenMask {
-        /// Above 0.
-        temperature: f64,
-    },
+    /// One that is the same for all languages, as plans have it.
+    Plain(Transform),
 }
 
 impl TransformWish {
     /// Whether it changes pieces at random.
     pub fn is_noise(&self) -> bool {
-        match self {
-            Self::Denoise(_)
-            | Self::Switchout { .. }
-            | Self::TokenDrop { .. }
-            | Self::TokenMask { .. } => true,
-            Self::Tokenize
-            | Self::Prefix { .. }
-            | Self::FilterTooLong { .. }
-            | Self::FilterWordRatio { .. }
-            | Self::FilterRepetitions { .. }
-            | Self::FilterTerminalPunctuation { .. }
-            | Self::FilterNumerals { .. }
-            | Self::FilterScript { .. } => false,
-        }
+        matches!(
+            self,
+            Self::Plain(
+                Transform::Denoise(_)
+                    | Transform::Switchout { .. }
+                    | Transform::TokenDrop { .. }
+                    | Transform::TokenMask { .. }
+            )
+        )
     }
 
     /// Whether it needs the piece `<mask>`.
     pub fn masks(&self) -> bool {
-        matches!(self, Self::Denoise(_) | Self::TokenMask { .. })
+        matches!(self, Self::Plain(Transform::Denoise(_) | Transform::TokenMask { .. }))
     }
 }
 
@@ -352,6 +301,8 @@ pub struct CurriculumRule {
     pub team: u32,
     /// How the draws of lanes in one step are coupled.
     pub schedule: Coupling,
+    /// How much of every text is there, easiest first.
+    pub competence: Option<At<Competence>>,
     /// Padded tokens of a line, for predictions.
     pub line_tokens: u32,
 }

@@ -1,5 +1,7 @@
 //! Segments that the filter lets through do not fit a batch.
 
+use mmc_plan::Transform;
+
 use super::{Found, Lint, Subject, warning};
 use crate::ir::experiment::TransformWish;
 
@@ -14,7 +16,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for block in &subject.experiment.task_blocks {
         for wish in &block.transforms {
-            if let TransformWish::FilterTooLong { source, target } = wish.value
+            if let TransformWish::Plain(Transform::FilterTooLong { source, target }) = wish.value
                 && source.max(target) >= batch
             {
                 found.push(Found {

@@ -1,5 +1,7 @@
 //! Transforms undo each other in this order.
 
+use mmc_plan::Transform;
+
 use super::{Found, Lint, Subject, warning};
 use crate::ir::experiment::{At, TransformWish};
 
@@ -40,59 +42,71 @@ fn fault(
     let has = |list: &[At<TransformWish>], is: fn(&TransformWish) -> bool| {
         list.iter().any(|wish| is(&wish.value))
     };
-    let is_pieces = |wish: &TransformWish| matches!(wish, TransformWish::Tokenize);
-    match wish {
-        TransformWish::FilterTooLong { .. } if has(after, is_pieces) => Some((
+    let is_too_long = |wish: &TransformWish| {
+        matches!(wish, TransformWish::Plain(Transform::FilterTooLong { .. }))
+    };
+    if is_too_long(wish) && has(after, |wish| *wish == TransformWish::Tokenize) {
+        return Some((
             "`filter_too_long` counts pieces before there are any",
             "before the tokenizer",
             "put it behind the tokenizer",
-        )),
-        TransformWish::FilterTooLong { .. } if has(after, grows) => Some((
+        ));
+    }
+    if is_too_long(wish) && has(after, grows) {
+        return Some((
             "`filter_too_long` looks before noise that makes segments longer",
             "not the length that is trained on",
             "put it behind the noise",
-        )),
-        wish if looks_at_text(wish) && has(before, TransformWish::is_noise) => Some((
+        ));
+    }
+    if looks_at_text(wish) && has(before, TransformWish::is_noise) {
+        return Some((
             "a filter on text stands behind noise, but looks at the text before it",
             "not at what the noise made",
             "put it first: filters on text see the lines as they are in the files",
-        )),
-        TransformWish::Denoise(_) if has(before, hides) => Some((
+        ));
+    }
+    if is_denoise(wish) && has(before, hides) {
+        return Some((
             "`denoise` hides pieces that other noise has dropped or masked already",
             "behind other noise",
             "put `denoise` right behind the tokenizer, or leave the other noise out",
-        )),
-        TransformWish::Switchout { .. } | TransformWish::TokenDrop { .. } if has(before, masks) => {
-            Some((
-                "noise that replaces or drops pieces also takes the masks that stand before it",
-                "behind the masks",
-                "put it before the masking",
-            ))
-        }
-        _ => None,
+        ));
     }
+    (moves(wish) && has(before, TransformWish::masks)).then_some((
+        "noise that replaces or drops pieces also takes the masks that stand before it",
+        "behind the masks",
+        "put it before the masking",
+    ))
+}
+
+fn is_denoise(wish: &TransformWish) -> bool {
+    matches!(wish, TransformWish::Plain(Transform::Denoise(_)))
+}
+
+/// Noise that replaces or drops whatever it finds.
+fn moves(wish: &TransformWish) -> bool {
+    matches!(wish, TransformWish::Plain(Transform::Switchout { .. } | Transform::TokenDrop { .. }))
 }
 
 /// Noise that may add pieces.
 fn grows(wish: &TransformWish) -> bool {
-    matches!(wish, TransformWish::Denoise(noise) if noise.insert > 0.0)
+    matches!(wish, TransformWish::Plain(Transform::Denoise(noise)) if noise.insert > 0.0)
 }
 
 fn hides(wish: &TransformWish) -> bool {
-    matches!(wish, TransformWish::TokenDrop { .. } | TransformWish::TokenMask { .. })
-}
-
-fn masks(wish: &TransformWish) -> bool {
-    matches!(wish, TransformWish::Denoise(_) | TransformWish::TokenMask { .. })
+    matches!(wish, TransformWish::Plain(Transform::TokenDrop { .. } | Transform::TokenMask { .. }))
 }
 
 fn looks_at_text(wish: &TransformWish) -> bool {
     matches!(
         wish,
-        TransformWish::FilterWordRatio { .. }
-            | TransformWish::FilterRepetitions { .. }
-            | TransformWish::FilterTerminalPunctuation { .. }
-            | TransformWish::FilterNumerals { .. }
-            | TransformWish::FilterScript { .. }
+        TransformWish::FilterScript { .. }
+            | TransformWish::Plain(
+                Transform::FilterWordRatio { .. }
+                    | Transform::FilterRepetitions { .. }
+                    | Transform::FilterTerminalPunctuation { .. }
+                    | Transform::FilterNumerals { .. }
+            )
     )
 }

@@ -9,6 +9,7 @@ use mmc_plan::TaskSpec;
 use mmc_plan::path::ModulePath;
 
 use super::{Found, Lint, Subject, counted, listed, note};
+use crate::ir::experiment::TaskBlock;
 
 /// Directions that are looked at, at most: the rest of a very large matrix is left out.
 const MOST_DIRECTIONS: usize = 40_000;
@@ -19,8 +20,7 @@ pub(super) const LINT: Lint =
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let untrained: Vec<String> =
         directions(subject).into_iter().filter(|found| found.met).map(|found| found.name).collect();
-    let Some(block) = subject.experiment.task_blocks.first().filter(|_| !untrained.is_empty())
-    else {
+    let Some(block) = translating(subject).filter(|_| !untrained.is_empty()) else {
         return Vec::new();
     };
     vec![Found {
@@ -34,6 +34,11 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
         span: block.span,
         help: "they are zero-shot directions: check them before relying on them".into(),
     }]
+}
+
+/// The first block whose tasks translate.
+pub(super) fn translating<'a>(subject: &Subject<'a>) -> Option<&'a TaskBlock> {
+    subject.experiment.task_blocks.iter().find(|block| !block.is_mono)
 }
 
 /// A direction that no task trains.

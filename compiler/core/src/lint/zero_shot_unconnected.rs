@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::zero_shot::directions;
+use super::zero_shot::{directions, translating};
 use super::{Found, Lint, Subject, counted, listed, warning};
 
 pub(super) const LINT: Lint = warning(
@@ -19,9 +19,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
         *seams.entry(direction.seam).or_default() += 1;
     }
     let most = seams.iter().max_by_key(|(_, number)| **number);
-    let (Some(block), Some(([encoder, decoder], _))) =
-        (subject.experiment.task_blocks.first(), most)
-    else {
+    let (Some(block), Some(([encoder, decoder], _))) = (translating(subject), most) else {
         return Vec::new();
     };
     vec![Found {

@@ -120,15 +120,17 @@ fn curriculum(
     table: &TaskTable,
     lanes: Vec<LaneCourse>,
 ) -> CurriculumSpec {
-    let schedule = experiment.curriculum.value.schedule;
+    let rule = &experiment.curriculum.value;
+    let (schedule, competence) = (rule.schedule, rule.competence.as_ref().map(|of| of.value));
     if table.windows.len() < 2 {
-        return CurriculumSpec { schedule, ..CurriculumSpec::default() };
+        return CurriculumSpec { schedule, competence, ..CurriculumSpec::default() };
     }
     let course = |at: usize| {
         table.windows.iter().filter_map(|window| window.shares.get(at).copied()).collect()
     };
     CurriculumSpec {
         schedule,
+        competence,
         windows: table.windows.iter().map(|window| window.first).collect(),
         shares: table
             .tasks

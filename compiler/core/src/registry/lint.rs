@@ -192,9 +192,9 @@ pub(super) const ROWS: &[Row] = &[
         code: "mmc::lint::unknown_pieces",
         title: "text that the tokenizer does not know",
         meaning: "More than one piece in a hundred of the first 200 lines of a language's training text is unknown to its tokenizer: letters that were not in the text that it was made from, or a whole script.",
-        wrong: "tokenizer western { kind = sentencepiece  model = \"western.model\" }\ncorpus other { train = \"more.{src_lang}\" -> \"more.{tgt_lang}\" }\ntasks more { pairs = cs -> de  corpus = other  transforms = [western, prefix(target)] }\n#@ unknown more.cs 430",
-        right: "tokenizer western { kind = sentencepiece  model = \"western/{lang}.model\" }\ncorpus other { train = \"more.{src_lang}\" -> \"more.{tgt_lang}\" }\ntasks more { pairs = cs -> de  corpus = other  transforms = [western, prefix(target)] }",
-        example: Example::Over,
+        wrong: "tokenizer western { kind = sentencepiece  model = \"western.model\" }\ntasks translation { pairs = all <-> all  corpus = text  transforms = [western, prefix(target)] }\nlint { allow = [mmc::lint::unused_tokenizer] }\n#@ unknown train.cs 430",
+        right: "tokenizer western { kind = sentencepiece  model = \"western/{lang}.model\" }\ntasks translation { pairs = all <-> all  corpus = text  transforms = [western, prefix(target)] }\nlint { allow = [mmc::lint::unused_tokenizer] }",
+        example: Example::Bare,
     },
     Row {
         code: "mmc::lint::unsampled_task",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmc_plan::Coupling;
+use mmc_plan::{Competence, Coupling, Difficulty, Growth};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -16,9 +16,9 @@ use crate::ir::experiment::{At, CurriculumRule, Introduction, WeightPiece, Weigh
 use crate::ir::task::SHARE_PARTS;
 
 const KNOWN: Fields = Fields {
-    values: &["introduce", "line", "schedule", "split", "weight"],
+    values: &["competence", "introduce", "line", "schedule", "split", "weight"],
     blocks: &[],
-    not_built: &[("competence", "`competence`")],
+    not_built: &[],
 };
 
 /// Tokens of a line where nothing is known: sentences of newspapers and parliaments have 20 to 30 pieces.
@@ -26,6 +26,12 @@ const LINE_TOKENS: u32 = 25;
 
 const SCHEDULES: &[Choice<Coupling>] =
     &[("independent", Coupling::Independent), ("aligned", Coupling::Aligned)];
+
+const DIFFICULTIES: &[Choice<Difficulty>] =
+    &[("length", Difficulty::Length), ("rarity", Difficulty::Rarity)];
+
+/// The initial competence of Platanios et al. 2019.
+const INITIAL: f64 = 0.01;
 
 /// Most steps before a task takes part.
 const MOST_STEPS: u64 = 1_000_000_000_000;
@@ -50,6 +56,11 @@ pub(crate) fn resolve<'a>(
     let schedule = section.value("schedule").map_or(Some(Coupling::Independent), |value| {
         reader.choice(value, "schedule", SCHEDULES, &[])
     });
+    let wanted = section.value("competence").and_then(|value| reader.follow(value));
+    let competence = match wanted.filter(|value| !matches!(head(value), Some(("none", _)))) {
+        None => Some(None),
+        Some(value) => competence(value, reader).map(Some),
+    };
     let line_tokens = section.value("line").map_or(Some(LINE_TOKENS), |value| {
         reader.small(value, "line", needs(Dimension::Tokens), 1)
     });
@@ -60,6 +71,7 @@ pub(crate) fn resolve<'a>(
         split,
         team,
         schedule: schedule?,
+        competence: competence?,
         line_tokens: line_tokens?,
     };
     Some(At { value: rule, span })
@@ -98,6 +110,44 @@ fn split<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<(u64, u32)>
             None
         }
     }
+}
+
+/// `sqrt(steps = 30k)`, `linear(steps = 30k, initial = 0.01, difficulty = rarity)`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "rounded, between 1 and a billion"
+)]
+fn competence<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<At<Competence>> {
+    let (word, growth) = match head(value) {
+        Some(("linear", _)) => ("linear", Growth::Linear),
+        Some(("sqrt", _)) => ("sqrt", Growth::Sqrt),
+        Some((word, span)) => {
+            reader.unknown_choice(word, span, "competence", &["linear", "none", "sqrt"], &[]);
+            return None;
+        }
+        None => {
+            reader.wrong_type(
+                "competence",
+                "`sqrt(steps = 30k)`, `linear(steps = 30k)` or `none`",
+                value,
+            );
+            return None;
+        }
+    };
+    let args = reader.args(word, arguments(value), &["steps", "initial", "difficulty"]);
+    let length = reader.argument((word, value.span), &args, "steps", "sqrt(steps = 30k)");
+    let steps = length.and_then(|length| steps(length, "steps", reader));
+    let bounds = Bounds { low: 1e-9, ..Bounds::PART };
+    let initial = optional(&args, "initial")
+        .map_or(Some(INITIAL), |initial| reader.real(initial, "initial", PLAIN, bounds));
+    let difficulty = optional(&args, "difficulty").map_or(Some(Difficulty::Length), |value| {
+        reader.choice(value, "difficulty", DIFFICULTIES, &[])
+    });
+    let initial = libm::round(initial? * SHARE_PARTS as f64).max(1.0) as u64;
+    let rule = Competence { growth, initial, steps: steps?, difficulty: difficulty? };
+    Some(At { value: rule, span: value.span })
 }
 
 /// `none`, `by_weight`, or starts of directions.
@@ -307,6 +357,12 @@ pub(crate) fn check(
             let fault = format!("an anneal takes {length} steps, but training has {steps} steps");
             reader.report(conflict(fault, piece.span, "it never arrives"));
         }
+    }
+    if let Some(At { value: Competence { steps: length, .. }, span }) = &rule.competence
+        && *length > steps
+    {
+        let fault = format!("competence grows for {length} steps, but training has {steps} steps");
+        reader.report(conflict(fault, *span, "the hardest text never comes"));
     }
     if let Introduction::Given(starts) = &rule.introduce
         && let Some(((source, target), start)) = starts.iter().find(|(_, start)| **start >= steps)

@@ -206,7 +206,7 @@ fn transforms_keep_their_order_and_the_tokenizer_its_place() {
     let block = &experiment.task_blocks[0];
     let wishes: Vec<TransformWish> =
         block.transforms.iter().map(|wish| wish.value.clone()).collect();
-    let filter = TransformWish::FilterTooLong { source: 4, target: 5 };
+    let filter = TransformWish::Plain(mmc_plan::Transform::FilterTooLong { source: 4, target: 5 });
     let prefix = TransformWish::Prefix { source: true, target: true };
     assert_eq!(wishes, [TransformWish::Tokenize, filter, prefix]);
     assert_eq!((block.tokenizer.value, block.corpus.value), (0, 0));

@@ -1,6 +1,6 @@
 //! The list of transforms of a `tasks` block: one tokenizer, and what stands before and behind it.
 
-use mmc_plan::{Denoise, MaskUnit, Objective, Replace};
+use mmc_plan::{Denoise, MaskUnit, Objective, Replace, Transform as Plain};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -137,7 +137,10 @@ fn wish<'a>(
 ) -> Option<TransformWish> {
     match word {
         "prefix" => return prefix(item, span, reader),
-        "denoise" => return denoise(item, span, reader).map(TransformWish::Denoise),
+        "denoise" => {
+            let noise = denoise(item, span, reader)?;
+            return Some(TransformWish::Plain(Plain::Denoise(noise)));
+        }
         "filter_too_long" => return filter_too_long(item, span, reader),
         "filter_repetitions" => return repetitions(item, reader),
         _ => {}
@@ -152,15 +155,15 @@ fn wish<'a>(
     };
     let args = reader.args(word, arguments(item), &[name]);
     let value = real(&args, name, default, bounds, reader)?;
-    Some(match word {
-        "filter_word_ratio" => TransformWish::FilterWordRatio { most: value },
-        "filter_terminal_punctuation" => TransformWish::FilterTerminalPunctuation { least: value },
-        "filter_numerals" => TransformWish::FilterNumerals { least: value },
-        "filter_script" => TransformWish::FilterScript { least: value },
-        "switchout" => TransformWish::Switchout { temperature: value },
-        "token_drop" => TransformWish::TokenDrop { temperature: value },
-        _ => TransformWish::TokenMask { temperature: value },
-    })
+    Some(TransformWish::Plain(match word {
+        "filter_script" => return Some(TransformWish::FilterScript { least: value }),
+        "filter_word_ratio" => Plain::FilterWordRatio { most: value },
+        "filter_terminal_punctuation" => Plain::FilterTerminalPunctuation { least: value },
+        "filter_numerals" => Plain::FilterNumerals { least: value },
+        "switchout" => Plain::Switchout { temperature: value },
+        "token_drop" => Plain::TokenDrop { temperature: value },
+        _ => Plain::TokenMask { temperature: value },
+    }))
 }
 
 fn real<'a>(
@@ -219,7 +222,7 @@ fn filter_too_long<'a>(
     let target = reader
         .argument(call, &args, "tgt", example)
         .and_then(|value| reader.small(value, "tgt", rule, 1));
-    Some(TransformWish::FilterTooLong { source: source?, target: target? })
+    Some(TransformWish::Plain(Plain::FilterTooLong { source: source?, target: target? }))
 }
 
 fn repetitions<'a>(item: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<TransformWish> {
@@ -229,7 +232,8 @@ fn repetitions<'a>(item: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Transf
     };
     let (most, shortest) = (whole("most", 2, 2), whole("shortest", 3, 1));
     let longest = whole("longest", 100.max(shortest.unwrap_or(3)), shortest.unwrap_or(1));
-    Some(TransformWish::FilterRepetitions { most: most?, shortest: shortest?, longest: longest? })
+    let (most, shortest, longest) = (most?, shortest?, longest?);
+    Some(TransformWish::Plain(Plain::FilterRepetitions { most, shortest, longest }))
 }
 
 /// `denoise(bart, ratio = 0.2, mask = span_poisson(3.0), replace = 1)`.

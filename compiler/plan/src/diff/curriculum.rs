@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::competence::Competence;
 use crate::curriculum::{CurriculumSpec, Synchronised};
 use crate::diff::compare::{Found, Owner};
 use crate::diff::parts::word;
@@ -10,10 +11,13 @@ use crate::plan::Plan;
 use crate::units;
 
 pub(super) fn compare(found: &mut Found, before: &Plan, after: &Plan) {
-    let CurriculumSpec { schedule, windows, shares, lanes, orders } = &before.curriculum;
+    let CurriculumSpec { schedule, competence, windows, shares, lanes, orders } =
+        &before.curriculum;
     let other = &after.curriculum;
     let owner = Owner::mathematics(Subject::Curriculum, "");
     found.field(owner, "schedule", word(schedule), word(&other.schedule));
+    let words = |of: &Option<Competence>| of.as_ref().map_or(Value::Nothing, word);
+    found.field(owner, "competence", words(competence), words(&other.competence));
     let firsts =
         |steps: &[u64]| Value::List(steps.iter().map(|step| units::count(*step)).collect());
     found.field(owner, "windows", firsts(windows), firsts(&other.windows));

@@ -12,6 +12,12 @@ const WHOLE: u64 = 1_000_000_000;
 
 pub(super) fn check(plan: &Plan, findings: &mut Findings) {
     orders(plan, findings);
+    if let Some(competence) = plan.curriculum.competence {
+        let fits = (1..=WHOLE).contains(&competence.initial) && competence.steps > 0;
+        findings.expect(fits, Rule::Curriculum, || {
+            ("curriculum.competence", "it begins with nothing, with more than all, or ends at once")
+        });
+    }
     if plan.curriculum.windows.is_empty() {
         let empty = plan.curriculum.shares.is_empty() && plan.curriculum.lanes.is_empty();
         findings

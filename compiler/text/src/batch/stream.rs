@@ -2,11 +2,12 @@
 
 use mmc_plan::random::{Purpose, Stream, name_key};
 use mmc_plan::schedule::line_position;
-use mmc_plan::{ParallelFiles, Plan};
+use mmc_plan::{Competence, ParallelFiles, Plan};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::cut::{Batch, columns, shuffled};
+use super::ease::easiest;
 use super::example::{Examples, Skipped};
 use super::{StreamError as Fault, Tokenizers};
 use crate::error::TextError;
@@ -96,6 +97,14 @@ pub struct StreamState {
     pub served: u64,
     /// Pairs skipped before the present chunk.
     pub skipped: Skipped,
+    /// The step that the present chunk was read for, where that matters (competence); else 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Endless batches of one task on one lane.
@@ -109,6 +118,7 @@ pub struct TaskStream {
     most: usize,
     chunk_size: usize,
     examples: Examples,
+    competence: Option<Competence>,
     reader: Option<ParallelReader>,
     state: StreamState,
     /// Batches of the present chunk that are still to be served, last first.
@@ -141,6 +151,7 @@ impl TaskStream {
             most: plan.training.batch_tokens as usize,
             chunk_size: plan.training.shuffle.max(1) as usize,
             examples: Examples::new(plan, spec, tokenizers)?,
+            competence: plan.curriculum.competence,
             reader: None,
             state: StreamState::default(),
             waiting: Vec::new(),
@@ -177,8 +188,8 @@ impl TaskStream {
         Ok(())
     }
 
-    /// The next batch. The stream starts anew, in another order, whenever the corpus is through.
-    pub fn next_batch(&mut self) -> Result<Batch, StreamError> {
+    /// The next batch, for a step (from 1). The stream starts anew, in another order, whenever the corpus is through.
+    pub fn next_batch(&mut self, step: u64) -> Result<Batch, StreamError> {
         let mut empty_passes = 0;
         loop {
             if let Some(batch) = self.waiting.pop() {
@@ -186,6 +197,7 @@ impl TaskStream {
                 return Ok(batch);
             }
             self.advance();
+            self.state.step = if self.competence.is_some() { step } else { 0 };
             self.fill()?;
             if self.waiting.is_empty() && self.at_end {
                 empty_passes += 1;
@@ -211,10 +223,10 @@ impl TaskStream {
         self.state = if self.at_end {
             self.reader = None;
             self.at_end = false;
-            StreamState { epoch: self.state.epoch + 1, chunk: 0, line: 0, served: 0, skipped }
+            StreamState { epoch: self.state.epoch + 1, skipped, ..StreamState::default() }
         } else {
             let (epoch, chunk) = (self.state.epoch, self.state.chunk + 1);
-            StreamState { epoch, chunk, line, served: 0, skipped }
+            StreamState { epoch, chunk, line, skipped, ..StreamState::default() }
         };
         self.behind = (self.state.line, skipped);
     }
@@ -259,6 +271,10 @@ impl TaskStream {
                 self.at_end = false;
                 break;
             }
+        }
+        if let Some(competence) = self.competence {
+            let keep = competence.admitted(self.state.step, chunk.len());
+            chunk = easiest(chunk, keep, competence.difficulty);
         }
         self.behind = (reader.position(), skipped);
         self.reader = Some(reader);

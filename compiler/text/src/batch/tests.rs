@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use mmc_plan::sample::{Sample, vocabulary};
-use mmc_plan::{CorpusFiles, LaneTask, ParallelFiles, Plan, VocabularyKind};
+use mmc_plan::{
+    Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, VocabularyKind,
+};
 
 use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
 
@@ -88,7 +90,7 @@ fn epochs(plan: &Plan, stream: &mut TaskStream, lines_each: usize, count: usize)
         .map(|_| {
             let mut epoch = Vec::new();
             while epoch.len() < lines_each {
-                epoch.extend(lines(plan, &stream.next_batch().unwrap()));
+                epoch.extend(lines(plan, &stream.next_batch(1).unwrap()));
             }
             epoch
         })
@@ -119,7 +121,7 @@ fn a_stream_resumes_exactly_after_any_batch() {
     let mut states = vec![stream.state()];
     let mut batches = Vec::new();
     for _ in 0..90 {
-        batches.push(stream.next_batch().unwrap());
+        batches.push(stream.next_batch(1).unwrap());
         states.push(stream.state());
     }
     for (at, state) in states.iter().enumerate() {
@@ -127,7 +129,7 @@ fn a_stream_resumes_exactly_after_any_batch() {
         again.resume(state).unwrap();
         assert_eq!(again.state(), *state);
         for batch in batches.iter().skip(at).take(12) {
-            assert_eq!(again.next_batch().unwrap(), *batch, "resumed after {at}");
+            assert_eq!(again.next_batch(1).unwrap(), *batch, "resumed after {at}");
         }
     }
 }
@@ -159,10 +161,10 @@ fn unusable_pairs_are_counted_and_nothing_usable_is_an_error() {
     fs::write(&source, &text).unwrap();
     let mut stream = open(&plan, 0);
     epochs(&plan, &mut stream, 59, 1);
-    stream.next_batch().unwrap();
+    stream.next_batch(1).unwrap();
     assert_eq!(stream.state().skipped.not_utf8, 1);
     plan.training.batch_tokens = 1;
-    let fault = open(&plan, 0).next_batch().unwrap_err();
+    let fault = open(&plan, 0).next_batch(1).unwrap_err();
     assert!(matches!(fault, StreamError::NothingUsable { .. }), "{fault}");
 }
 
@@ -216,7 +218,7 @@ fn noise_is_anew_in_every_epoch_the_same_after_a_resumption_and_absent_in_valida
     let epoch = |stream: &mut TaskStream| {
         let mut sources = BTreeMap::new();
         while sources.len() < 60 {
-            let batch = stream.next_batch().unwrap();
+            let batch = stream.next_batch(1).unwrap();
             sources.extend(batch.target.into_iter().zip(batch.source));
         }
         sources
@@ -231,14 +233,45 @@ fn noise_is_anew_in_every_epoch_the_same_after_a_resumption_and_absent_in_valida
     assert_eq!(first, epoch(&mut open(&plan, 1)), "by line, not by lane");
     let mut stream = open(&plan, 0);
     for _ in 0..3 {
-        stream.next_batch().unwrap();
+        stream.next_batch(1).unwrap();
     }
     let mut again = open(&plan, 0);
     again.resume(&stream.state()).unwrap();
-    assert_eq!(again.next_batch().unwrap(), stream.next_batch().unwrap());
+    assert_eq!(again.next_batch(1).unwrap(), stream.next_batch(1).unwrap());
     let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
     let mut valid = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
     while let Some(batch) = valid.next_batch().unwrap() {
         assert!(!batch.source.concat().contains(&mask));
+    }
+}
+
+#[test]
+fn competence_admits_longer_examples_step_by_step_and_resumes_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 350, 70);
+    let (growth, difficulty) = (Growth::Linear, Difficulty::Length);
+    plan.curriculum.competence =
+        Some(Competence { growth, initial: 100_000_000, steps: 100, difficulty });
+    let longest = |batch: &Batch| batch.source.iter().map(Vec::len).max().unwrap_or(0);
+    let mut stream = open(&plan, 0);
+    let (mut batches, mut states) = (Vec::new(), vec![stream.state()]);
+    for step in 1..=120 {
+        batches.push(stream.next_batch(step).unwrap());
+        states.push(stream.state());
+    }
+    // Lines have 1 to 7 words, each a seventh of them: a tenth of a chunk has one word.
+    let all = batches.iter().map(longest).max().unwrap();
+    assert_eq!(longest(&batches[0]), all - 6);
+    assert!(batches[..20].iter().all(|batch| longest(batch) < all - 2));
+    assert!(batches[100..].iter().any(|batch| longest(batch) == all));
+    let rows = |batches: &[Batch]| batches.iter().map(|batch| batch.source.len()).sum::<usize>();
+    assert_eq!(batches.iter().filter(|batch| batch.source.is_empty()).count(), 0);
+    assert!(rows(&batches) > 350, "several passes through the text");
+    for (at, state) in states.iter().enumerate().step_by(7) {
+        let mut again = open(&plan, 0);
+        again.resume(state).unwrap();
+        for (step, batch) in (at as u64 + 1..).zip(batches.iter().skip(at).take(9)) {
+            assert_eq!(again.next_batch(step).unwrap(), *batch, "resumed after {at}");
+        }
     }
 }

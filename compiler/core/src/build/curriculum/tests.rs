@@ -18,6 +18,7 @@ fn rule(pieces: Vec<(WeightRule, Option<u64>)>, introduce: Introduction) -> Curr
         split: SHARE_PARTS,
         team: 1,
         schedule: mmc_plan::Coupling::Independent,
+        competence: None,
         line_tokens: 25,
     }
 }
