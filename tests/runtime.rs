@@ -6,6 +6,10 @@
     reason = "a test that can't go on has failed"
 )]
 
+#[path = "runtime/choices.rs"]
+mod choices;
+#[path = "runtime/kill.rs"]
+mod kill;
 #[path = "runtime/train.rs"]
 mod train;
 #[path = "runtime/workplace.rs"]

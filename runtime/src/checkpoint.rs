@@ -4,9 +4,10 @@
 //! step_000200/modules/<module>.safetensors    parameters by name
 //!             optimizer/<module>.safetensors  flat moments `mean`, `square`, and `updates`
 //!             streams/<lane>.json             where every task's stream stands
-//!             manifest.json                   format, digest, step, sha256 of every file above
+//!             manifest.json                   format, digest, step, what early stopping goes by, sha256 of every file above
 //!             plan.yaml                       the plan, for translation
 //! latest                                      name of the newest
+//! best                                        with `stop_early`: name of the one behind the best validation, which is kept
 //! ```
 //! All ranks write into a folder that gets its name last. Names are of modules and lanes, never of ranks: another placement of
 //! the same mathematics resumes from it.
@@ -26,6 +27,7 @@ use crate::dist::World;
 use crate::error::{While as _, WorkerError};
 use crate::feed::LaneStreams;
 use crate::store::{ModuleStore, Store};
+use crate::watch::Watch;
 
 /// Version of the layout above.
 const FORMAT: u32 = 1;
@@ -37,7 +39,7 @@ const LISTS: &str = "lists";
 const SUBFOLDERS: [&str; 4] = ["modules", "optimizer", "streams", LISTS];
 
 /// What a checkpoint says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`FORMAT`].
@@ -46,8 +48,31 @@ pub struct Manifest {
     pub digest: String,
     /// Steps done.
     pub step: u64,
+    /// What early stopping goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
     /// File below the checkpoint's folder -> sha256 in hexadecimal.
     pub files: BTreeMap<String, String>,
+}
+
+/// What one rank saves.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'a> {
+    /// Its modules; those that it owns are written.
+    pub store: &'a Store,
+    /// Where its streams stand.
+    pub streams: &'a BTreeMap<u32, LaneStreams>,
+    /// What early stopping goes by: the same on all ranks.
+    pub watch: Option<&'a Watch>,
+}
+
+/// What a rank finds again beside its modules.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Where the streams of its lanes stood.
+    pub streams: BTreeMap<u32, LaneStreams>,
+    /// What early stopping went by.
+    pub watch: Option<Watch>,
 }
 
 /// The folder of an experiment's checkpoints.
@@ -103,14 +128,13 @@ impl Checkpoints {
         Ok(None)
     }
 
-    /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`.
+    /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`, but never the best.
     pub fn save(
         &self,
         step: u64,
         plan: &Plan,
         world: &World,
-        store: &Store,
-        streams: &BTreeMap<u32, LaneStreams>,
+        contents: &Contents<'_>,
     ) -> Result<PathBuf, WorkerError> {
         let folder = self.of_step(step);
         let part = self.folder.join(format!(".step_{step:06}.part"));
@@ -122,13 +146,19 @@ impl Checkpoints {
             }
         }
         world.barrier()?;
-        write_part(&part, plan, world.seat().rank, store, streams)?;
+        write_part(&part, plan, world.seat().rank, contents)?;
         world.barrier()?;
         if world.leads() {
-            complete(&part, &folder, step, plan)?;
-            write_atomically(&self.folder.join("latest"), format!("step_{step:06}\n").as_bytes())?;
-            for old in self.steps().into_iter().skip(plan.training.checkpoint.keep.max(1) as usize)
-            {
+            complete(&part, &folder, step, plan, contents.watch)?;
+            let best = contents.watch.and_then(Watch::best);
+            for (name, step) in [("latest", Some(step)), ("best", best)] {
+                if let Some(step) = step {
+                    let text = format!("step_{step:06}\n");
+                    write_atomically(&self.folder.join(name), text.as_bytes())?;
+                }
+            }
+            let keep = plan.training.checkpoint.keep.max(1) as usize;
+            for old in self.steps().into_iter().skip(keep).filter(|step| Some(*step) != best) {
                 remove(&self.of_step(old))?;
             }
         }
@@ -136,13 +166,13 @@ impl Checkpoints {
         Ok(folder)
     }
 
-    /// Reads this rank's modules and the streams of its lanes.
+    /// Reads this rank's modules, the streams of its lanes, and what early stopping went by.
     pub fn load(
         &self,
         step: u64,
         store: &mut Store,
         lanes: &[u32],
-    ) -> Result<BTreeMap<u32, LaneStreams>, WorkerError> {
+    ) -> Result<Resumed, WorkerError> {
         let folder = self.of_step(step);
         for (name, module) in &mut store.modules {
             read_module(&folder, name, module)?;
@@ -155,7 +185,9 @@ impl Checkpoints {
                 .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
             streams.insert(lane, states);
         }
-        Ok(streams)
+        let manifest = read_manifest(&folder)
+            .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", folder.display())))?;
+        Ok(Resumed { streams, watch: manifest.watch })
     }
 }
 
@@ -164,9 +196,9 @@ fn write_part(
     part: &Path,
     plan: &Plan,
     rank: u32,
-    store: &Store,
-    streams: &BTreeMap<u32, LaneStreams>,
+    contents: &Contents<'_>,
 ) -> Result<(), WorkerError> {
+    let Contents { store, streams, watch: _ } = contents;
     let mut files = BTreeMap::new();
     let owned = plan.ranks.get(rank as usize).map(|spec| spec.owns.as_slice());
     for name in owned.unwrap_or_default() {
@@ -174,7 +206,7 @@ fn write_part(
             write_module(part, name, module, &mut files)?;
         }
     }
-    for (lane, states) in streams {
+    for (lane, states) in *streams {
         write_file(part, &format!("streams/{lane}.json"), &json(states)?, &mut files)?;
     }
     write_file(part, &format!("{LISTS}/{rank}.json"), &json(&files)?, &mut BTreeMap::new())
@@ -185,7 +217,13 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
 }
 
 /// Merges the ranks' lists into the manifest and gives the folder its name.
-fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), WorkerError> {
+fn complete(
+    part: &Path,
+    folder: &Path,
+    step: u64,
+    plan: &Plan,
+    watch: Option<&Watch>,
+) -> Result<(), WorkerError> {
     let mut files = BTreeMap::new();
     for rank in 0..plan.ranks.len() {
         let path = part.join(format!("{LISTS}/{rank}.json"));
@@ -196,7 +234,8 @@ fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), Wo
     }
     remove(&part.join(LISTS))?;
     write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
-    let manifest = Manifest { format: FORMAT, digest: plan.digest.clone(), step, files };
+    let (digest, watch) = (plan.digest.clone(), watch.copied());
+    let manifest = Manifest { format: FORMAT, digest, step, watch, files };
     write_file(part, "manifest.json", &json(&manifest)?, &mut BTreeMap::new())?;
     for sub in ["modules", "optimizer", "streams", "."] {
         sync(&part.join(sub))?;
@@ -206,11 +245,14 @@ fn complete(part: &Path, folder: &Path, step: u64, plan: &Plan) -> Result<(), Wo
     folder.parent().map_or(Ok(()), sync)
 }
 
+fn read_manifest(folder: &Path) -> Result<Manifest, String> {
+    let text = fs::read(folder.join("manifest.json")).map_err(|e| format!("manifest.json: {e}"))?;
+    serde_json::from_slice(&text).map_err(|e| format!("manifest.json: {e}"))
+}
+
 /// Reads a checkpoint's manifest and compares every file's sum.
 fn check(folder: &Path) -> Result<Manifest, String> {
-    let text = fs::read(folder.join("manifest.json")).map_err(|e| format!("manifest.json: {e}"))?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|e| format!("manifest.json: {e}"))?;
+    let manifest = read_manifest(folder)?;
     if manifest.format != FORMAT {
         return Err(format!("format {} is not {FORMAT}", manifest.format));
     }

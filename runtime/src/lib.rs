@@ -14,3 +14,5 @@ pub mod step;
 pub mod store;
 pub mod train;
 pub mod translate;
+pub mod validation;
+pub mod watch;

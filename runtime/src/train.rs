@@ -8,17 +8,18 @@ use std::thread::Scope;
 use std::time::Instant;
 
 use mmc_plan::{Device, Event, Plan, RankSpec};
-use tch::{Kind, Tensor};
 
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, Contents};
 use crate::dist::{Seat, World};
 use crate::error::{While as _, WorkerError};
 use crate::events::Events;
 use crate::feed::Feed;
 use crate::ffi;
-use crate::model::{Mode, Network};
+use crate::model::Network;
 use crate::step::{StepRecord, Stepper};
 use crate::store::Store;
+use crate::validation::{self, Validation};
+use crate::watch::Watch;
 
 /// What a training worker is asked.
 #[derive(Debug, Clone)]
@@ -105,6 +106,8 @@ struct Trainer<'a> {
     stepper: Stepper<'a>,
     feed: Feed<'a>,
     checkpoints: Checkpoints,
+    /// With `stop_early`.
+    watch: Option<Watch>,
     stop: Arc<AtomicBool>,
 }
 
@@ -128,7 +131,8 @@ impl<'a> Trainer<'a> {
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
         let feed = Feed::new(plan, rank)?;
-        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, stop })
+        let watch = plan.training.stop_early.map(|_| Watch::default());
+        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop })
     }
 
     fn run<'scope>(
@@ -146,33 +150,54 @@ impl<'a> Trainer<'a> {
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
         events.tell(&Event::Started { world, step, steps, parameters })?;
-        while step < steps {
+        while step < steps && self.over().is_none() {
             step += 1;
-            let began = Instant::now();
-            let asked = self.stop.load(Ordering::Relaxed);
-            let Self { stepper, store, feed, .. } = self;
-            let record =
-                stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
-            let interrupted = record.stop;
-            events.tell(&step_event(step, record, began))?;
-            if !interrupted && plan.validates_after(step) {
-                let losses = self.validate()?;
-                if !losses.is_empty() {
-                    events.tell(&Event::Validated { step, losses })?;
-                }
+            let interrupted = self.step(step, events)?;
+            let mut saves = interrupted || plan.saves_after(step);
+            // What early stopping goes by is not left out, even when there is little time: a resumed run must end where an
+            // uninterrupted one does.
+            if plan.validates_after(step) && (!interrupted || plan.training.stop_early.is_some()) {
+                saves |= self.validate(step, events)?;
             }
-            if interrupted || plan.saves_after(step) {
-                let states = self.feed.states();
-                let folder = self.checkpoints.save(step, plan, self.world, &self.store, states)?;
+            if saves || self.over().is_some() {
+                let (states, watch) = (self.feed.states(), self.watch.as_ref());
+                let contents = Contents { store: &self.store, streams: states, watch };
+                let folder = self.checkpoints.save(step, plan, self.world, &contents)?;
                 events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
             }
-            if interrupted && step < steps {
+            if interrupted && step < steps && self.over().is_none() {
                 events.tell(&Event::Finished { step, interrupted: true })?;
                 return Ok(Ending::Interrupted);
             }
         }
+        if let Some(best) = self.over().filter(|_| step < steps) {
+            events.tell(&Event::StoppedEarly { step, best })?;
+        }
         events.tell(&Event::Finished { step, interrupted: false })?;
         Ok(Ending::Finished)
+    }
+
+    /// Runs one step and tells it; whether some rank was asked to stop.
+    fn step(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
+        let began = Instant::now();
+        let asked = self.stop.load(Ordering::Relaxed);
+        let Self { stepper, store, feed, .. } = self;
+        let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
+        let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop } = record;
+        let seconds = began.elapsed().as_secs_f64();
+        let (sync_seconds, memory) = (self.world.take_waited().as_secs_f64(), peak_memory());
+        events.tell(&Event::Step {
+            step,
+            losses,
+            source_tokens,
+            target_tokens,
+            lr,
+            norm,
+            seconds,
+            sync_seconds,
+            memory,
+        })?;
+        Ok(stop)
     }
 
     /// Loads the newest whole checkpoint, chosen by rank 0 for all; gives its step, 0 when there is none.
@@ -186,49 +211,50 @@ impl<'a> Trainer<'a> {
         let step = to_step(chosen[0]);
         if step > 0 {
             let saved = self.checkpoints.load(step, &mut self.store, &self.rank.lanes)?;
-            self.feed.resume(saved);
+            self.feed.resume(saved.streams);
+            if let Some(watch) = &mut self.watch {
+                *watch = saved.watch.unwrap_or_default();
+            }
         }
         Ok(step)
     }
 
-    /// Validation losses of all tasks: each is computed by one rank and added to zeros elsewhere.
-    fn validate(&self) -> Result<BTreeMap<String, f64>, WorkerError> {
-        let names: Vec<&String> = self.plan.tasks.keys().collect();
-        let mut sums = vec![0.0; names.len() * 2];
-        for (task, slots) in names.iter().zip(sums.chunks_exact_mut(2)) {
-            if self.rank.validates.iter().any(|own| own == *task) {
-                slots.copy_from_slice(&self.validate_task(task)?);
-            }
-        }
-        self.world.sum_all(&mut sums)?;
-        let pairs = names.into_iter().zip(sums.chunks_exact(2));
-        Ok(pairs
-            .filter_map(|(name, pair)| match pair {
-                [loss, tokens] if *tokens > 0.0 => Some((name.clone(), loss / tokens)),
-                _ => None,
-            })
-            .collect())
+    /// Validates and tells it; whether this is the best so far of a run that may stop early.
+    fn validate(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
+        let Self { plan, world, rank, stepper, feed, .. } = self;
+        let direction = |task: &str| stepper.direction(task);
+        let found = validation::validate(plan, &rank.validates, world, feed, &direction)?;
+        let Some(found) = found else { return Ok(false) };
+        let best = match (&mut self.watch, plan.training.stop_early) {
+            (Some(watch), Some(rule)) => watch.see(rule, step, &found),
+            _ => false,
+        };
+        let Validation { losses, accuracies, loss, accuracy, macro_loss, macro_accuracy } = found;
+        events.tell(&Event::Validated {
+            step,
+            losses,
+            accuracies,
+            loss,
+            accuracy,
+            macro_loss,
+            macro_accuracy,
+        })?;
+        Ok(best)
     }
 
-    /// The sum of cross-entropies of a task's validation text and of its target tokens.
-    fn validate_task(&self, task: &str) -> Result<[f64; 2], WorkerError> {
-        let direction = self.stepper.direction(task)?;
-        let mut loss = Tensor::f_zeros([], (Kind::Double, tch::Device::Cpu))?;
-        let mut tokens = 0_u64;
-        self.feed.validation(task, &mut |batch| {
-            let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, 0.0));
-            let _ = loss.f_add_(&sum.loss)?;
-            tokens += u64::try_from(sum.tokens).unwrap_or(0);
-            Ok(())
-        })?;
-        Ok([loss.f_double_value(&[])?, to_number(tokens)])
+    /// The step of the best validation, when it is time to stop early.
+    fn over(&self) -> Option<u64> {
+        let (watch, rule) = (self.watch.as_ref()?, self.plan.training.stop_early?);
+        watch.best().filter(|_| watch.is_over(rule))
     }
 }
 
-fn step_event(step: u64, record: StepRecord, began: Instant) -> Event {
-    let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop: _ } = record;
-    let seconds = began.elapsed().as_secs_f64();
-    Event::Step { step, losses, source_tokens, target_tokens, lr, norm, seconds }
+/// Most memory that this process has held, in bytes; 0 where the system does not tell.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
+    kibibytes.map_or(0, |number: u64| number.saturating_mul(1024))
 }
 
 /// A flag that the signals for an orderly end set: TERM, INT, and Slurm's USR1 before the time limit.

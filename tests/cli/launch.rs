@@ -31,9 +31,9 @@ save() {
 say '{"event":"started","world":2,"step":0,"steps":2,"parameters":12345}'
 case "$FAKE-$RANK" in
   fine-*)
-    say '{"event":"step","step":1,"losses":{"t.de-en":3.5},"source_tokens":100,"target_tokens":90,"lr":0.001,"norm":1.0,"seconds":0.5}'
+    say '{"event":"step","step":1,"losses":{"t.de-en":3.5},"source_tokens":100,"target_tokens":90,"lr":0.001,"norm":1.0,"seconds":0.5,"sync_seconds":0.1,"memory":1000000}'
     say 'a word of some library'
-    say '{"event":"validated","step":2,"losses":{"t.de-en":3.25}}'
+    say '{"event":"validated","step":2,"losses":{"t.de-en":3.25},"accuracies":{"t.de-en":0.5},"loss":3.25,"accuracy":0.5,"macro_loss":3.25,"macro_accuracy":0.5}'
     save
     say '{"event":"finished","step":2,"interrupted":false}';;
   killed-1) kill -9 $$;;
@@ -85,7 +85,7 @@ fn two_ranks_get_their_seats_and_the_plan_and_their_events_are_shown() {
     assert_eq!(out, "step 2: out/checkpoints/step_000002\n");
     assert!(err.contains("training 12 345 parameters on 2 ranks, 2 steps"), "{err}");
     assert!(err.contains("step 1/2: loss 3.500, 200 source + 180 target tokens/s"), "{err}");
-    assert!(err.contains("step 2: validation loss t.de-en 3.250"), "{err}");
+    assert!(err.contains("step 2: validation loss 3.250, accuracy 50.0 %; t.de-en 3.250"), "{err}");
     assert!(err.contains("rank 0: a word of some library"), "{err}");
     assert!(err.contains("finished after step 2"), "{err}");
     for rank in ["0", "1"] {

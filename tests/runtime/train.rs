@@ -16,7 +16,7 @@ const MAPPINGS: [&[&[u32]]; 4] =
     [&[&[0, 1, 2, 3]], &[&[0, 1], &[2, 3]], &[&[3, 0], &[2, 1]], &[&[0], &[1], &[2], &[3]]];
 
 /// All tensors of the modules of a checkpoint, by `module/parameter`.
-fn parameters(output: &Path, step: u64) -> BTreeMap<String, Tensor> {
+pub(crate) fn parameters(output: &Path, step: u64) -> BTreeMap<String, Tensor> {
     tensors(output, step, "modules")
 }
 
@@ -34,7 +34,7 @@ fn tensors(output: &Path, step: u64, sub: &str) -> BTreeMap<String, Tensor> {
 }
 
 /// The largest difference of any parameter, relative to the larger of itself and a thousandth of its tensor's largest.
-fn difference(one: &BTreeMap<String, Tensor>, other: &BTreeMap<String, Tensor>) -> f64 {
+pub(crate) fn difference(one: &BTreeMap<String, Tensor>, other: &BTreeMap<String, Tensor>) -> f64 {
     assert!(one.keys().eq(other.keys()), "other parameters");
     let mut worst = 0.0_f64;
     for (a, b) in one.values().zip(other.values()) {
@@ -88,7 +88,7 @@ fn mapping_does_not_change_parameters_when_lanes_weigh_alike() {
 }
 
 /// Everything that a checkpoint holds, bit by bit.
-fn assert_same_checkpoint(one: &Path, other: &Path, step: u64) {
+pub(crate) fn assert_same_checkpoint(one: &Path, other: &Path, step: u64) {
     for sub in ["modules", "optimizer"] {
         let (a, b) = (tensors(one, step, sub), tensors(other, step, sub));
         assert!(a.keys().eq(b.keys()));

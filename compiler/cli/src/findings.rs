@@ -53,6 +53,12 @@ impl Findings {
         Self { found, sources }
     }
 
+    /// The words of the first error.
+    pub(crate) fn first_error(&self) -> Option<String> {
+        let mut found = self.found.iter();
+        found.find(|finding| level(finding.as_ref()) == "error").map(ToString::to_string)
+    }
+
     /// Errors, and others.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let errors = self.found.iter().filter(|finding| level(finding.as_ref()) == "error").count();

@@ -39,6 +39,7 @@ mod svg;
 mod synth;
 mod tokenizer;
 mod translate;
+mod what_if;
 mod worker;
 
 use std::process::ExitCode;

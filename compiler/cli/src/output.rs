@@ -46,6 +46,11 @@ impl Output {
         self.folder.join("plan.yaml")
     }
 
+    /// The file that names the checkpoint of the best validation.
+    pub(crate) fn best(&self) -> PathBuf {
+        self.folder.join("checkpoints/best")
+    }
+
     /// Folders of complete checkpoints by step, newest last.
     pub(crate) fn checkpoints(&self) -> Vec<(u64, PathBuf)> {
         let entries = fs::read_dir(self.folder.join("checkpoints")).into_iter().flatten().flatten();

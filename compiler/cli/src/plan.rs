@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use mmc_core::resolve::ClusterChange;
 use mmc_core::{Options, StageText};
 use mmc_plan::Plan;
 use mmc_plan::diff::PlanDiff;
 
 use crate::error::{At as _, CliError, Exit, Stop};
 use crate::program::{self, ProgramArguments};
-use crate::{output, passes, report};
+use crate::{output, passes, report, what_if};
 
 /// Options of `mmc plan`.
 #[derive(Debug, Args)]
@@ -20,9 +21,14 @@ pub(crate) struct Arguments {
     /// Where to write the plan [default: standard output]
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["explain", "emit_stage", "golden"])]
     output: Option<PathBuf>,
-    /// The plan's file (`yaml`), or what it says in tables (`text`)
-    #[arg(long, value_enum, default_value_t = Format::Yaml)]
-    format: Format,
+    /// The plan's file (`yaml`), or what it says in tables (`text`); with `--what-if` a table (`text`) or a drawing (`svg`)
+    /// [default: `yaml`, with `--what-if` `text`]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Plan for other clusters and compare: `nodes`, `ranks`, `gpus_per_node`, `memory`, `flops`, `intra`, `inter` or `latency`, with a range
+    /// (`nodes=1..8`) or values (`inter=25 Gbit/s,200 Gbit/s`)
+    #[arg(long, value_name = "FIELD=VALUES", value_parser = changes, conflicts_with_all = ["explain", "emit_stage", "golden"])]
+    what_if: Option<Changes>,
     /// Show what every stage and pass makes, with its reason
     #[arg(long, conflicts_with_all = ["emit_stage", "golden"])]
     explain: bool,
@@ -44,6 +50,16 @@ enum Format {
     Yaml,
     /// Tables for people
     Text,
+    /// A drawing
+    Svg,
+}
+
+/// Clusters to try.
+#[derive(Debug, Clone)]
+struct Changes(Vec<ClusterChange>);
+
+fn changes(text: &str) -> Result<Changes, String> {
+    ClusterChange::read(text).map(Changes)
 }
 
 /// Plans.
@@ -51,19 +67,51 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     if arguments.explain || arguments.emit_stage.is_some() {
         return stages(arguments);
     }
+    if let Some(Changes(changes)) = &arguments.what_if {
+        return what_if(arguments, changes);
+    }
     let plan = arguments.program.plan()?;
     if let Some(golden) = &arguments.golden {
         return compare(&plan, golden, arguments.bless);
     }
-    let text = match arguments.format {
+    let text = match arguments.format.unwrap_or(Format::Yaml) {
         Format::Yaml => plan.to_yaml(),
         Format::Text => plan.summary(),
+        Format::Svg => {
+            return Err(unfit("a plan is not drawn", "give `--what-if`, or see `mmc emit dot`"));
+        }
     };
+    write(arguments, &text)
+}
+
+fn write(arguments: &Arguments, text: &str) -> Result<Exit, Stop> {
     match &arguments.output {
-        Some(path) => output::write_atomically(path, &text)?,
-        None => report::print(&text)?,
+        Some(path) => output::write_atomically(path, text)?,
+        None => report::print(text)?,
     }
     Ok(Exit::FINE)
+}
+
+fn unfit(message: &str, help: &str) -> Stop {
+    CliError::Usage { message: message.to_owned(), help: help.to_owned() }.into()
+}
+
+fn what_if(arguments: &Arguments, changes: &[ClusterChange]) -> Result<Exit, Stop> {
+    let file = &arguments.program.file;
+    if program::is_plan(file) {
+        let help = "give the `.mmc` file that it was made from";
+        return Err(unfit("a plan is for one cluster", help));
+    }
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let trials = what_if::plan(&arguments.program, changes)?;
+    let text = match arguments.format.unwrap_or(Format::Text) {
+        Format::Text => what_if::table(&trials),
+        Format::Svg => what_if::drawing(&name, &trials),
+        Format::Yaml => {
+            return Err(unfit("`--what-if` makes no plan file", "use `--format text` or `svg`"));
+        }
+    };
+    write(arguments, &text)
 }
 
 fn stages(arguments: &Arguments) -> Result<Exit, Stop> {

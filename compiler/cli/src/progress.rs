@@ -81,15 +81,24 @@ impl Progress {
                     if *world == 1 { "rank" } else { "ranks" }
                 ));
             }
-            Event::Step { step, losses, source_tokens, target_tokens, lr, norm: _, seconds } => {
+            Event::Step { step, losses, source_tokens, target_tokens, lr, seconds, .. } => {
                 self.losses.extend(losses.iter().map(|(task, loss)| (task.clone(), *loss)));
                 self.window.source_tokens += source_tokens;
                 self.window.target_tokens += target_tokens;
                 self.window.seconds += seconds;
                 self.step(*step, *lr);
             }
-            Event::Validated { step, losses } => {
-                self.say(&format!("step {step}: validation loss{}", listed(losses)));
+            Event::Validated { step, losses, loss, accuracy, .. } => {
+                let percent = 100.0 * accuracy;
+                self.say(&format!(
+                    "step {step}: validation loss {loss:.3}, accuracy {percent:.1} %;{}",
+                    listed(losses)
+                ));
+            }
+            Event::StoppedEarly { step, best } => {
+                self.say(&format!(
+                    "stopping after step {step}: no validation was better than that of step {best}"
+                ));
             }
             Event::Saved { step, path } => {
                 self.saved = Some(path.clone());

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mmc_core::suggest;
 use mmc_plan::Plan;
 use mmc_plan::path::ModulePath;
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Hypotheses are compared by `log p / length^X`
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     length_penalty: f64,
-    /// Step of the checkpoint, or `latest`
+    /// Step of the checkpoint, `latest`, or `best` (of a run with `stop_early`)
     #[arg(long, value_name = "STEP", default_value = "latest")]
     checkpoint: String,
     /// Text with one segment a line [default: standard input]
@@ -42,12 +42,72 @@ pub(crate) struct Arguments {
     /// Put each translation's score before it, with a tab between
     #[arg(long)]
     scores: bool,
+    #[command(flatten)]
+    decoding: Decoding,
     /// Computing threads [default: the worker's choice]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
     /// The worker program [default: beside mmc, then `MMC_WORKER`, then PATH]
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
+}
+
+/// What else is asked of the worker, in its own words.
+#[derive(Debug, Args)]
+struct Decoding {
+    /// Translations of each line, at most the beam; each is written as `line<TAB>score<TAB>text`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    nbest: Option<u32>,
+    /// No sequence of N pieces comes twice in a translation
+    #[arg(long, value_name = "N")]
+    no_repeat: Option<u32>,
+    /// Draw translations in place of searching for the best; `--nbest` draws several
+    #[arg(long, conflicts_with = "beam")]
+    sample: bool,
+    /// Raise probabilities to the power of 1/X before drawing
+    #[arg(long, value_name = "X", requires = "sample")]
+    temperature: Option<f64>,
+    /// Draw from the N likeliest pieces
+    #[arg(long, value_name = "N", requires = "sample")]
+    top_k: Option<u32>,
+    /// Draw from the likeliest pieces that together have probability X
+    #[arg(long, value_name = "X", requires = "sample")]
+    top_p: Option<f64>,
+    /// Seed of what is drawn
+    #[arg(long, value_name = "N", requires = "sample")]
+    seed: Option<u64>,
+    /// What input lines hold behind a tab: the beginning of the translation, or all of it, whose score is then written in its place
+    #[arg(long, value_enum)]
+    given: Option<Given>,
+}
+
+/// What is given of a translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Given {
+    /// Its beginning
+    Prefix,
+    /// All of it
+    Translation,
+}
+
+impl Decoding {
+    fn flags(&self) -> Vec<String> {
+        let given = self.given.map(|given| match given {
+            Given::Prefix => "prefix".to_owned(),
+            Given::Translation => "translation".to_owned(),
+        });
+        let flags = [
+            ("--nbest", self.nbest.map(|n| n.to_string())),
+            ("--no-repeat", self.no_repeat.map(|n| n.to_string())),
+            ("--temperature", self.temperature.map(|x| x.to_string())),
+            ("--top-k", self.top_k.map(|n| n.to_string())),
+            ("--top-p", self.top_p.map(|x| x.to_string())),
+            ("--seed", self.seed.map(|n| n.to_string())),
+            ("--given", given),
+        ];
+        let flags = flags.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        flags.flatten().chain(self.sample.then(|| "--sample".to_owned())).collect()
+    }
 }
 
 /// Translates.
@@ -61,7 +121,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let mut command = Command::new(&worker);
     command.arg("translate").arg("--plan").arg(&plan_path).arg("--checkpoint").arg(checkpoint);
     command.arg("--source").arg(&arguments.from).arg("--target").arg(&arguments.to);
-    command.arg("--beam").arg(arguments.beam.to_string());
+    if !arguments.decoding.sample {
+        command.arg("--beam").arg(arguments.beam.to_string());
+    }
+    command.args(arguments.decoding.flags());
     command.arg("--length-penalty").arg(arguments.length_penalty.to_string());
     if arguments.scores {
         command.arg("--scores");
@@ -137,6 +200,9 @@ fn checkpoint(output: &Output, wanted: &str) -> Result<PathBuf, CliError> {
     let steps: Vec<String> = all.iter().map(|(step, _)| step.to_string()).collect();
     let found = if wanted == "latest" {
         all.pop()
+    } else if wanted == "best" {
+        let named = std::fs::read_to_string(output.best()).unwrap_or_default();
+        all.into_iter().find(|(_, path)| path.ends_with(named.trim()) && !named.trim().is_empty())
     } else {
         let step: Option<u64> = wanted.parse().ok();
         all.into_iter().find(|(known, _)| Some(*known) == step)

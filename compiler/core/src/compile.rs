@@ -11,6 +11,7 @@ use crate::diagnostics::{Diagnostics, Finding, Halt};
 use crate::ir::experiment::{Experiment, LintLevel};
 use crate::ir::module::Program;
 use crate::ir::print;
+use crate::resolve::ClusterChange;
 use crate::world::World;
 use crate::{build, lint, lower, passes, place, resolve};
 
@@ -39,12 +40,14 @@ pub static STAGES: &[Stage] = &[
 ];
 
 /// What to keep besides the plan, and what the command line says of lints.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     /// Keep the text of every stage and pass.
     pub trace: bool,
     /// Levels of lints by code, over those of the file.
     pub levels: BTreeMap<String, LintLevel>,
+    /// Another value of one field of the cluster than the file's.
+    pub cluster: Option<ClusterChange>,
 }
 
 /// What a stage or pass made.
@@ -85,6 +88,9 @@ pub fn compile(
     let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics).and_then(
         |mut experiment| {
             experiment.lints.extend(options.levels.clone());
+            if let Some(change) = &options.cluster {
+                change.apply(&mut experiment.cluster.value);
+            }
             plan(&experiment, world, &mut diagnostics, &mut trace)
         },
     );

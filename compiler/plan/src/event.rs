@@ -35,6 +35,10 @@ pub enum Event {
         norm: f64,
         /// Wall seconds of the step.
         seconds: f64,
+        /// Of them, seconds in which rank 0 exchanged with others or waited for them.
+        sync_seconds: f64,
+        /// Most memory that rank 0 has held so far, in bytes.
+        memory: u64,
     },
     /// A validation is done.
     Validated {
@@ -42,6 +46,23 @@ pub enum Event {
         step: u64,
         /// Mean cross-entropy per target token in nats, without label smoothing, per task.
         losses: BTreeMap<String, f64>,
+        /// Part of the target tokens that are predicted first, given those before them, per task.
+        accuracies: BTreeMap<String, f64>,
+        /// Cross-entropy over the tokens of all tasks together.
+        loss: f64,
+        /// Accuracy over the tokens of all tasks together.
+        accuracy: f64,
+        /// Mean of the tasks' losses.
+        macro_loss: f64,
+        /// Mean of the tasks' accuracies.
+        macro_accuracy: f64,
+    },
+    /// Training ends before its last step: the plan's `stop_early` says so.
+    StoppedEarly {
+        /// After this step.
+        step: u64,
+        /// The step of the best validation, whose checkpoint `best` names.
+        best: u64,
     },
     /// A checkpoint is complete on disk.
     Saved {

@@ -18,6 +18,8 @@ pub enum Purpose {
     Synth = 6,
     /// Noise of examples.
     Noise = 7,
+    /// Sampled translations.
+    Sampling = 8,
 }
 
 /// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that mixes all bits.

@@ -1,7 +1,8 @@
 //! The communicators of the plan as process groups, created in the plan's order on every rank.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mmc_plan::Plan;
 use tch::Tensor;
@@ -104,6 +105,8 @@ struct Member {
 pub struct World {
     seat: Seat,
     members: BTreeMap<String, Member>,
+    /// Time in collectives since it was last asked for.
+    waited: Cell<Duration>,
     // Groups talk through the store until they are gone: it is dropped after them.
     peers: Option<Peers>,
 }
@@ -115,7 +118,8 @@ impl World {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
         if seat.world == 1 {
-            return Ok(Self { seat, members: BTreeMap::new(), peers: None });
+            let (members, waited) = (BTreeMap::new(), Cell::default());
+            return Ok(Self { seat, members, waited, peers: None });
         }
         let store = Store::new(&seat.host, seat.port, seat.rank == 0, seat.world, MEETING)
             .map_err(|cause| meeting(&seat, cause))?;
@@ -140,7 +144,7 @@ impl World {
             members.insert(spec.name.clone(), Member { group, ranks: spec.ranks.clone() });
         }
         let peers = Peers::meet(store, &seat).map_err(|cause| meeting(&seat, cause))?;
-        Ok(Self { seat, members, peers: Some(peers) })
+        Ok(Self { seat, members, waited: Cell::default(), peers: Some(peers) })
     }
 
     /// Tells the other ranks why this one can't go on, as far as they can still be told; `own` is false when another rank is
@@ -181,6 +185,11 @@ impl World {
         Ok(())
     }
 
+    /// Time that this rank has spent in collectives, waiting for others included, since it was last asked.
+    pub fn take_waited(&self) -> Duration {
+        self.waited.take()
+    }
+
     /// Waits for all ranks.
     pub fn barrier(&self) -> Result<(), WorldError> {
         if self.seat.world == 1 {
@@ -198,7 +207,10 @@ impl World {
             .members
             .get(communicator)
             .ok_or_else(|| WorldError::Unknown(communicator.to_owned()))?;
-        act(&member.group).map_err(|cause| {
+        let began = Instant::now();
+        let done = act(&member.group);
+        self.waited.set(self.waited.get() + began.elapsed());
+        done.map_err(|cause| {
             self.inquest(communicator).unwrap_or_else(|| WorldError::Collective {
                 name: communicator.to_owned(),
                 ranks: member.ranks.clone(),

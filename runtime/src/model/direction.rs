@@ -10,7 +10,7 @@ use super::decoder::{DecoderStack, Memory};
 use super::dropout::Mode;
 use super::embedding::{Embedding, Positions};
 use super::encoder::{EncoderStack, StackAdapters};
-use super::loss::{LossSum, cross_entropy};
+use super::loss::{LossSum, Scored, cross_entropy};
 
 /// The layers of one direction, looked up once.
 #[derive(Debug, Clone)]
@@ -34,8 +34,9 @@ impl Direction {
             Some(scored) => states.index_select(0, scored),
             None => states,
         };
-        let loss = cross_entropy(&states, &self.output.weight, &batch.gold, label_smoothing);
-        LossSum { loss, tokens: batch.tokens() }
+        let Scored { loss, hits } =
+            cross_entropy(&states, &self.output.weight, &batch.gold, label_smoothing);
+        LossSum { loss, tokens: batch.tokens(), hits }
     }
 
     /// Source ids to the encoder's states.

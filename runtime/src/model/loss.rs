@@ -9,6 +9,15 @@ pub struct LossSum {
     pub loss: Tensor,
     /// Scored target tokens.
     pub tokens: i64,
+    /// How many of them are predicted first, without dimensions; not counted where gradients are recorded.
+    pub hits: Option<Tensor>,
+}
+
+/// The loss of some states, and how many of them predict their gold token first.
+pub(crate) struct Scored {
+    pub(crate) loss: Tensor,
+    /// Not counted where gradients are recorded.
+    pub(crate) hits: Option<Tensor>,
 }
 
 /// Logits made at a time: a few MiB, so that they stay in the processor's cache between the passes over them.
@@ -27,22 +36,23 @@ pub(crate) fn cross_entropy(
     output: &Tensor,
     gold: &Tensor,
     smoothing: f64,
-) -> Tensor {
-    // A view tells whether recording is on: a parameter itself wants gradients even where nothing is recorded.
-    let recorded = [states, output].iter().any(|x| x.view_as(x).requires_grad());
+) -> Scored {
+    // What is computed tells whether recording is on: a parameter, and a view of it, wants gradients even where nothing is recorded.
+    let recorded = [states, output].iter().any(|x| x.narrow(0, 0, 0).sum(x.kind()).requires_grad());
     let parts = tch::no_grad(|| Parts::compute(states, output, gold, smoothing, recorded));
     let Some([by_states, by_output]) = parts.gradients else {
-        return parts.loss;
+        return Scored { loss: parts.loss, hits: parts.hits };
     };
     let form = states.reshape([-1]).dot(&by_states.reshape([-1]))
         + output.reshape([-1]).dot(&by_output.reshape([-1]));
     let value = form.detach();
-    parts.loss + (form - value)
+    Scored { loss: parts.loss + (form - value), hits: None }
 }
 
 /// The loss and, if wanted, its gradients by states and output.
 struct Parts {
     loss: Tensor,
+    hits: Option<Tensor>,
     gradients: Option<[Tensor; 2]>,
 }
 
@@ -62,6 +72,7 @@ impl Parts {
         let mut by_states = Vec::new();
         let mut by_output = recorded.then(|| output.zeros_like());
         let mut loss = Tensor::zeros([], (Kind::Double, states.device()));
+        let mut hits = (!recorded).then(|| Tensor::zeros([], (Kind::Int64, states.device())));
         for from in (0..tokens).step_by(usize::try_from(chunk).unwrap_or(usize::MAX)) {
             let count = chunk.min(tokens - from);
             let states = states.narrow(0, from, count);
@@ -69,6 +80,9 @@ impl Parts {
             let logits = states.mm(&output.tr());
             let (top, at) = logits.max_dim(1, true);
             let at_gold = logits.gather(1, &gold, false);
+            if let Some(hits) = hits.as_mut() {
+                *hits += at.eq_tensor(&gold).sum(Kind::Int64);
+            }
             let mut p = logits.softmax(-1, logits.kind());
             // The largest probability is at least 1 / v, so its logarithm loses nothing.
             let logsumexp = top - p.gather(1, &at, false).log();
@@ -91,7 +105,7 @@ impl Parts {
                 if by_states.is_empty() { states.zeros_like() } else { Tensor::cat(&by_states, 0) };
             [by_states, by_output]
         });
-        Self { loss, gradients }
+        Self { loss, hits, gradients }
     }
 }
 

@@ -180,7 +180,7 @@ fn the_fused_loss_equals_pytorchs_kernel() {
         tch::manual_seed(tokens);
         let (states, output) = (leaf([tokens, 6]), leaf([vocabulary, 6]));
         let gold = Tensor::randint(vocabulary, [tokens], (Kind::Int64, Device::Cpu));
-        let ours = cross_entropy(&states, &output, &gold, smoothing);
+        let ours = cross_entropy(&states, &output, &gold, smoothing).loss;
         let none: Option<Tensor> = None;
         let logits = states.mm(&output.tr());
         let theirs = logits.cross_entropy_loss(&gold, none, Reduction::Sum, -100, smoothing);
@@ -200,8 +200,11 @@ fn an_unrecorded_loss_is_the_same() {
     let gold = Tensor::randint(7, [9], (Kind::Int64, Device::Cpu));
     let recorded = cross_entropy(&states, &output, &gold, 0.1);
     let unrecorded = tch::no_grad(|| cross_entropy(&states, &output, &gold, 0.1));
-    assert!(recorded.requires_grad() && !unrecorded.requires_grad());
-    assert!(recorded.detach().equal(&unrecorded));
+    assert!(recorded.loss.requires_grad() && !unrecorded.loss.requires_grad());
+    assert!(recorded.loss.detach().equal(&unrecorded.loss));
+    let best = states.mm(&output.tr()).argmax(1, false);
+    let right = best.eq_tensor(&gold).sum(Kind::Int64).int64_value(&[]);
+    assert_eq!(unrecorded.hits.map(|hits| hits.int64_value(&[])), Some(right));
 }
 
 #[test]

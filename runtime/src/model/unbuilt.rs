@@ -21,9 +21,6 @@ fn training(training: &TrainingSpec, found: &mut Vec<String>) {
             found.push(format!("precision {:?}", training.precision));
         }
     }
-    if training.stop_early.is_some() {
-        found.push("early stopping".to_owned());
-    }
 }
 
 #[cfg(test)]

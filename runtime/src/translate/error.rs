@@ -91,6 +91,17 @@ pub enum TranslateError {
     /// The parameters do not fit the plan.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// More translations than hypotheses.
+    #[error("{nbest} translations of a line need a beam at least as wide; it is {beam}")]
+    Beam {
+        /// Translations asked for.
+        nbest: u32,
+        /// The beam.
+        beam: u32,
+    },
+    /// An input line without the second column that was announced.
+    #[error("line {0} has no tab: `source<TAB>target` is expected")]
+    Column(u64),
     /// Reading lines or writing translations.
     #[error("{doing}: {fault}")]
     Stream {

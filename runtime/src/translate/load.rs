@@ -50,16 +50,16 @@ fn alike(plan: &Plan, module: &str) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The folder of a checkpoint: the one given, or the newest of an experiment's.
+/// The folder of a checkpoint: the one given, the one that `best` or `latest` names, or the newest of an experiment's.
 pub(super) fn checkpoint(given: &Path) -> Result<PathBuf, TranslateError> {
     if given.join("modules").is_dir() {
         return Ok(given.to_owned());
     }
-    for folder in [given.to_owned(), given.join("checkpoints")] {
-        if let Ok(name) = fs::read_to_string(folder.join("latest")) {
-            let newest = folder.join(name.trim());
-            if newest.join("modules").is_dir() {
-                return Ok(newest);
+    for pointer in [given.to_owned(), given.join("latest"), given.join("checkpoints/latest")] {
+        if let Ok(name) = fs::read_to_string(&pointer) {
+            let named = pointer.with_file_name(name.trim());
+            if named.join("modules").is_dir() {
+                return Ok(named);
             }
         }
     }

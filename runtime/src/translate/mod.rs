@@ -5,6 +5,7 @@
 
 mod arguments;
 mod error;
+mod force;
 mod load;
 mod search;
 mod sides;
@@ -18,9 +19,10 @@ use tch::Device;
 
 use crate::model::Direction;
 
-pub use arguments::TranslateArguments;
+pub use arguments::{Given, TranslateArguments};
 pub use error::TranslateError;
-use search::{Found, Search};
+use force::Pair;
+use search::{Asked, Found, Sampling, Search};
 use sides::Sides;
 
 /// Lines that are read, sorted and translated before any of them is written.
@@ -35,13 +37,21 @@ pub fn run(
     if let Some(threads) = arguments.threads {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     }
+    if arguments.nbest > arguments.beam && !arguments.sample {
+        return Err(TranslateError::Beam { nbest: arguments.nbest, beam: arguments.beam });
+    }
     let translator = Translator::load(arguments)?;
+    let mut done = 0;
     loop {
         let lines = read_block(input)?;
         if lines.is_empty() {
             return Ok(());
         }
-        translator.write(&lines, output)?;
+        let text = translator.block(&lines, done)?;
+        let fault = |fault| TranslateError::Stream { doing: "writing standard output", fault };
+        output.write_all(text.as_bytes()).map_err(fault)?;
+        output.flush().map_err(fault)?;
+        done += lines.len() as u64;
     }
 }
 
@@ -65,8 +75,18 @@ impl<'a> Translator<'a> {
         let sides = Sides::load(&plan, &path, [source, target])?;
         let name = format!("{source}-{target}");
         let direction = load::direction(&plan, &path, &checkpoint, &name)?;
+        let sampling = arguments.sample.then_some(Sampling {
+            temperature: arguments.temperature,
+            top_k: arguments.top_k as usize,
+            top_p: arguments.top_p,
+            seed: arguments.seed,
+        });
+        let single = sampling.is_some();
         let search = Search {
-            beam: arguments.beam as usize,
+            beam: if single { 1 } else { arguments.beam as usize },
+            nbest: if single { 1 } else { arguments.nbest as usize },
+            no_repeat: arguments.no_repeat as usize,
+            sampling,
             length_penalty: arguments.length_penalty,
             prompt: sides.prompt(),
             end: sides.end(),
@@ -75,39 +95,94 @@ impl<'a> Translator<'a> {
         Ok(Self { arguments, direction, sides, search })
     }
 
-    /// Translates a block and writes it.
-    fn write(&self, lines: &[String], output: &mut dyn Write) -> Result<(), TranslateError> {
-        let found = self.translate(lines);
-        let mut text = Vec::new();
-        let fault = |fault| TranslateError::Stream { doing: "writing standard output", fault };
-        for found in &found {
-            if self.arguments.scores {
-                let score = found.as_ref().map_or(0.0, |found| found.score);
-                write!(text, "{score:.4}\t").map_err(fault)?;
-            }
-            let line = found.as_ref().map(|found| self.sides.decode(&found.ids));
-            writeln!(text, "{}", line.unwrap_or_default()).map_err(fault)?;
+    /// What is written for a block of lines, before which there were `done`.
+    fn block(&self, lines: &[String], done: u64) -> Result<String, TranslateError> {
+        if self.arguments.given == Some(Given::Translation) {
+            return self.forced(lines, done);
         }
-        output.write_all(&text).map_err(fault)?;
-        output.flush().map_err(fault)
+        let found = self.translate(lines, done)?;
+        let mut text = String::new();
+        for (number, found) in (done + 1..).zip(&found) {
+            // A line without text has one translation without text.
+            let nothing = [Found { ids: Vec::new(), score: 0.0 }];
+            for Found { ids, score } in if found.is_empty() { &nothing } else { found.as_slice() } {
+                let before = match self.arguments {
+                    TranslateArguments { nbest: 2.., .. } => format!("{number}\t{score:.4}\t"),
+                    TranslateArguments { scores: true, .. } => format!("{score:.4}\t"),
+                    TranslateArguments { .. } => String::new(),
+                };
+                text.extend([before.as_str(), self.sides.decode(ids).as_str(), "\n"]);
+            }
+        }
+        Ok(text)
     }
 
     /// The translations of lines; none for lines without text.
-    fn translate(&self, lines: &[String]) -> Vec<Option<Found>> {
-        let sources: Vec<Option<Vec<u32>>> =
-            lines.iter().map(|line| self.sides.encode(line)).collect();
-        let mut found: Vec<Option<Found>> = vec![None; lines.len()];
-        for batch in batches(&sources, self.arguments) {
-            let ids: Vec<&[u32]> = batch.iter().map(|&(_, ids)| ids).collect();
-            let limits: Vec<usize> = ids.iter().map(|ids| self.limit(ids.len())).collect();
-            let results = self.search.run(&self.direction, &ids, &limits, Device::Cpu);
-            for ((at, _), result) in batch.into_iter().zip(results) {
-                if let Some(slot) = found.get_mut(at) {
-                    *slot = Some(result);
+    fn translate(&self, lines: &[String], done: u64) -> Result<Vec<Vec<Found>>, TranslateError> {
+        let mut items = Vec::new();
+        let copies = if self.arguments.sample { u64::from(self.arguments.nbest) } else { 1 };
+        for (at, line) in lines.iter().enumerate() {
+            let number = done + at as u64;
+            let (source, forced) = if self.arguments.given == Some(Given::Prefix) {
+                let (source, target) = columns(line, number)?;
+                (source, self.sides.encode_target(target))
+            } else {
+                (line.as_str(), Vec::new())
+            };
+            let Some(ids) = self.sides.encode(source) else { continue };
+            items.extend((0..copies).map(|copy| Item {
+                at,
+                key: number * copies + copy,
+                ids: ids.clone(),
+                forced: forced.clone(),
+            }));
+        }
+        let mut found: Vec<Vec<Found>> = vec![Vec::new(); lines.len()];
+        let mut drawn: Vec<(u64, usize, Found)> = Vec::new();
+        for batch in batches(&items, self.arguments, |item| item.ids.len()) {
+            let asked: Vec<Asked<'_>> = batch.iter().map(|item| self.asked(item)).collect();
+            let results = self.search.run(&self.direction, &asked, Device::Cpu);
+            for (item, result) in batch.into_iter().zip(results) {
+                drawn.extend(result.into_iter().map(|found| (item.key, item.at, found)));
+            }
+        }
+        // Copies of a line in their order; the order of one search's results stays.
+        drawn.sort_by_key(|(key, ..)| *key);
+        for (_, at, one) in drawn {
+            if let Some(of_line) = found.get_mut(at) {
+                of_line.push(one);
+            }
+        }
+        Ok(found)
+    }
+
+    fn asked<'i>(&self, item: &'i Item) -> Asked<'i> {
+        let limit = self.limit(item.ids.len());
+        Asked { source: &item.ids, limit, forced: &item.forced, key: item.key }
+    }
+
+    /// The scores of given translations.
+    fn forced(&self, lines: &[String], done: u64) -> Result<String, TranslateError> {
+        let mut pairs = Vec::new();
+        for (at, line) in lines.iter().enumerate() {
+            let (source, target) = columns(line, done + at as u64)?;
+            if let Some(source) = self.sides.encode(source) {
+                pairs.push((at, Pair { source, target: self.sides.encode_target(target) }));
+            }
+        }
+        let mut scores = vec![0.0; lines.len()];
+        let longer = |(_, pair): &(usize, Pair)| pair.source.len().max(pair.target.len() + 1);
+        for batch in batches(&pairs, self.arguments, longer) {
+            let of: Vec<&Pair> = batch.iter().map(|(_, pair)| pair).collect();
+            let found = force::scores(&self.search, &self.direction, &of);
+            for ((at, _), score) in batch.into_iter().zip(found) {
+                if let Some(slot) = scores.get_mut(*at) {
+                    *slot = score;
                 }
             }
         }
-        found
+        let scores: Vec<String> = scores.iter().map(|score| format!("{score:.4}")).collect();
+        Ok(scores.join("\n") + "\n")
     }
 
     /// Most ids of a translation of so many source ids, the end token included.
@@ -123,27 +198,41 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// Sources of like length together, longest first, within the bounds on sentences and padded tokens.
-fn batches<'a>(
-    sources: &'a [Option<Vec<u32>>],
+/// One translation to be made.
+#[derive(Debug)]
+struct Item {
+    /// Its line in the block.
+    at: usize,
+    /// Of its random numbers; copies of a line have their own.
+    key: u64,
+    ids: Vec<u32>,
+    forced: Vec<u32>,
+}
+
+/// Both columns of a line, which has the number `done` from 0.
+fn columns(line: &str, done: u64) -> Result<(&str, &str), TranslateError> {
+    line.split_once('\t').ok_or(TranslateError::Column(done + 1))
+}
+
+/// Items of like length together, longest first, within the bounds on sentences and padded tokens.
+fn batches<'a, T>(
+    items: &'a [T],
     arguments: &TranslateArguments,
-) -> Vec<Vec<(usize, &'a [u32])>> {
-    let mut listed: Vec<(usize, &[u32])> = sources
-        .iter()
-        .enumerate()
-        .filter_map(|(at, ids)| Some((at, ids.as_ref()?.as_slice())))
-        .collect();
-    listed.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(&b.0)));
-    let mut batches: Vec<Vec<(usize, &[u32])>> = Vec::new();
-    for (at, ids) in listed {
-        let fits = |batch: &Vec<(usize, &[u32])>| {
-            let widest = batch.first().map_or(0, |&(_, ids)| ids.len());
+    length: impl Fn(&T) -> usize,
+) -> Vec<Vec<&'a T>> {
+    let mut listed: Vec<&T> = items.iter().collect();
+    // The sort is stable: equals stay in their order.
+    listed.sort_by_key(|item| std::cmp::Reverse(length(item)));
+    let mut batches: Vec<Vec<&T>> = Vec::new();
+    for item in listed {
+        let fits = |batch: &Vec<&T>| {
+            let widest = batch.first().map_or(0, |item| length(item));
             batch.len() < arguments.batch as usize
                 && widest * (batch.len() + 1) <= arguments.batch_tokens as usize
         };
         match batches.last_mut() {
-            Some(batch) if fits(batch) => batch.push((at, ids)),
-            _ => batches.push(vec![(at, ids)]),
+            Some(batch) if fits(batch) => batch.push(item),
+            _ => batches.push(vec![item]),
         }
     }
     batches

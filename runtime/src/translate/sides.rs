@@ -57,6 +57,11 @@ impl Sides {
         Some(ids)
     }
 
+    /// The pieces of a translation, or of its beginning.
+    pub(super) fn encode_target(&self, line: &str) -> Vec<u32> {
+        self.target.tokenizer.encode(line)
+    }
+
     /// What the decoder is given first: start token and prefix tokens.
     pub(super) fn prompt(&self) -> Vec<u32> {
         std::iter::once(self.target.spec.bos).chain(self.target.prefix.iter().copied()).collect()

@@ -78,6 +78,10 @@ fn save(plan: &Plan, checkpoint: &Path) {
 }
 
 fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> {
+    translate_lines(folder, flags, &LINES.join("\n"))
+}
+
+fn translate_lines(folder: &Path, flags: &str, lines: &str) -> Result<Vec<String>, TranslateError> {
     let (plan, run_folder) = (folder.join("plan.yaml"), folder.join("run"));
     let named = [
         "translate",
@@ -88,7 +92,7 @@ fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> 
     ];
     let arguments = TranslateArguments::parse_from(named.into_iter().chain(flags.split(' ')));
     let mut output = Vec::new();
-    run(&arguments, &mut Cursor::new(LINES.join("\n")), &mut output)?;
+    run(&arguments, &mut Cursor::new(lines), &mut output)?;
     let text = String::from_utf8(output).expect("text");
     Ok(text.lines().map(str::to_owned).collect())
 }
@@ -179,4 +183,55 @@ fn a_changed_tokenizer_is_refused() {
     fs::write(&file, format!("{text}\n")).expect("a file");
     let changed = translate(folder.path(), "--source a --target b").expect_err("another file");
     assert!(changed.to_string().contains("has changed since the plan was made"), "{changed}");
+}
+
+#[test]
+fn a_translation_scores_the_same_when_it_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let flags = "--source a --target b --max-ratio 1 --max-length 4";
+    let nbest = translate(folder.path(), &format!("{flags} --beam 3 --nbest 2")).expect("lists");
+    // Two for each line with text, one for each of the two without.
+    assert_eq!(nbest.len(), 2 * 4 + 2);
+    let rows: Vec<(usize, f64, &str)> = nbest
+        .iter()
+        .map(|row| {
+            let mut columns = row.splitn(3, '\t');
+            let mut next = || columns.next().expect("three columns");
+            (next().parse().expect("a number"), next().parse().expect("a score"), next())
+        })
+        .collect();
+    let numbers: Vec<usize> = rows.iter().map(|row| row.0).collect();
+    assert_eq!(numbers, [1, 1, 2, 2, 3, 4, 4, 5, 5, 6]);
+    let given: Vec<String> =
+        rows.iter().map(|(line, _, text)| format!("{}\t{text}", LINES[line - 1])).collect();
+    let scores =
+        translate_lines(folder.path(), &format!("{flags} --given translation"), &given.join("\n"));
+    let tokenizer = Tokenizer::load(VocabularyKind::Huggingface, folder.path().join("joint.json"));
+    let tokenizer = tokenizer.expect("it is there");
+    let mut compared = 0;
+    for ((_, score, text), forced) in rows.iter().zip(scores.expect("scores")) {
+        // Pieces that were found need not be those that their text is split into.
+        let again = tokenizer.decode(&tokenizer.encode(text)) == *text && !text.is_empty();
+        let forced: f64 = forced.parse().expect("a score");
+        compared += usize::from(again && (forced - score).abs() < 1e-4);
+    }
+    assert!(compared >= 1, "{rows:?}");
+    let fault = translate_lines(folder.path(), &format!("{flags} --given translation"), "a dog")
+        .expect_err("no tab");
+    assert!(fault.to_string().contains("line 1"), "{fault}");
+}
+
+#[test]
+fn drawn_lines_do_not_depend_on_the_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let flags = "--source a --target b --sample --nbest 3 --top-k 8 --temperature 1.5 --seed 4";
+    let together = translate(folder.path(), flags).expect("translations");
+    assert_eq!(together.len(), 3 * 4 + 2);
+    assert!(together[0] != together[1] || together[1] != together[2], "{together:?}");
+    let apart = translate(folder.path(), &format!("{flags} --batch 2")).expect("translations");
+    assert_eq!(apart, together);
+    let fault = translate(folder.path(), "--source a --target b --beam 2 --nbest 3");
+    assert!(matches!(fault, Err(TranslateError::Beam { nbest: 3, beam: 2 })));
 }

@@ -11,6 +11,7 @@
 
 mod assemble;
 mod attachments;
+mod change;
 mod cluster;
 mod corpora;
 mod curriculum;
@@ -40,6 +41,7 @@ mod units;
 mod values;
 mod weights;
 
+pub use change::ClusterChange;
 use mmc_syntax::source::SourceMap;
 
 use crate::diagnostics::{Diagnostics, Halt};

@@ -4,6 +4,7 @@
 //! `log p / length^a` (length with the end token; `a` is the length penalty, as in fairseq and Marian). A sentence is done when
 //! it has as many ended hypotheses as the beam is wide, or when none of the open ones can beat the best that ended.
 
+mod sampling;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +12,19 @@ use tch::{Device, Tensor};
 
 use crate::model::{Decoding, Direction, Ids, Mode};
 
+pub(crate) use sampling::Sampling;
+
 /// How to search.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Search {
     /// Hypotheses kept open, at least 1.
     pub(crate) beam: usize,
+    /// Translations wanted of a sentence, at most the beam.
+    pub(crate) nbest: usize,
+    /// No sequence of so many ids comes twice in a translation (Paulus et al. 2018, section 2.5); 0: any may.
+    pub(crate) no_repeat: usize,
+    /// Draws ids in place of searching; with a beam of 1.
+    pub(crate) sampling: Option<Sampling>,
     /// Exponent of the length by which log-probabilities are divided, at least 0.
     pub(crate) length_penalty: f64,
     /// What the decoder is given first: the start token and target prefix tokens.
@@ -26,7 +35,20 @@ pub(crate) struct Search {
     pub(crate) never: Vec<i64>,
 }
 
-/// The best translation found for a sentence.
+/// A sentence to translate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Its ids, with the end token.
+    pub(crate) source: &'a [u32],
+    /// Most ids of the translation, the end token included.
+    pub(crate) limit: usize,
+    /// What the translation begins with.
+    pub(crate) forced: &'a [u32],
+    /// Of its random numbers.
+    pub(crate) key: u64,
+}
+
+/// A translation of a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
     /// Pieces, without prompt and end token.
@@ -50,6 +72,8 @@ struct Sentence {
     at: usize,
     /// Most ids that are produced, the end token included.
     limit: usize,
+    forced: Vec<u32>,
+    key: u64,
     open: Vec<Open>,
     ended: Vec<Found>,
 }
@@ -68,53 +92,54 @@ struct Outlook {
     best: Vec<Vec<(u32, f64)>>,
     /// Log-probability of the end token in each row.
     end: Vec<f64>,
+    /// What some rows must go on with.
+    forced: Vec<Option<(u32, f64)>>,
 }
 
 impl Search {
-    /// The best translations of sources (ids, each with its end token) that make at most so many ids, the end token
-    /// included. The results don't depend on what else is in the batch.
+    /// The best translations of each sentence, best first. The results don't depend on what else is in the batch.
     pub(crate) fn run(
         &self,
         direction: &Direction,
-        sources: &[&[u32]],
-        limits: &[usize],
+        asked: &[Asked<'_>],
         device: Device,
-    ) -> Vec<Found> {
-        tch::no_grad(|| self.run_unrecorded(direction, sources, limits, device))
+    ) -> Vec<Vec<Found>> {
+        tch::no_grad(|| self.run_unrecorded(direction, asked, device))
     }
 
     fn run_unrecorded(
         &self,
         direction: &Direction,
-        sources: &[&[u32]],
-        limits: &[usize],
+        asked: &[Asked<'_>],
         device: Device,
-    ) -> Vec<Found> {
-        let mut found: Vec<Found> = vec![Found { ids: Vec::new(), score: 0.0 }; sources.len()];
-        if sources.is_empty() {
+    ) -> Vec<Vec<Found>> {
+        let mut found: Vec<Vec<Found>> = vec![Vec::new(); asked.len()];
+        if asked.is_empty() {
             return found;
         }
-        let source = Ids::new(sources.iter().copied(), device);
+        let source = Ids::new(asked.iter().map(|asked| asked.source), device);
         let mut decoding = direction.begin(direction.encode(&source, Mode::Evaluate));
-        let mut sentences: Vec<Sentence> = limits
+        let mut sentences: Vec<Sentence> = asked
             .iter()
             .enumerate()
-            .map(|(at, &limit)| Sentence {
+            .map(|(at, asked)| Sentence {
                 at,
-                limit: limit.max(1),
+                limit: asked.limit.max(asked.forced.len() + 1),
+                forced: asked.forced.to_vec(),
+                key: asked.key,
                 open: vec![Open { ids: Vec::new(), log_p: 0.0 }],
                 ended: Vec::new(),
             })
             .collect();
-        let mut next: Vec<Vec<u32>> = vec![self.prompt.clone(); sources.len()];
+        let mut next: Vec<Vec<u32>> = vec![self.prompt.clone(); asked.len()];
         while !sentences.is_empty() {
             let ids = Ids::new(next.iter().map(Vec::as_slice), device);
-            let outlook = self.look(&direction.advance(&mut decoding, &ids));
+            let outlook = self.look(&direction.advance(&mut decoding, &ids), &sentences);
             let rows = self.step(&mut sentences, &outlook);
             next = rows_of(&sentences);
             keep(&mut decoding, &mut sentences, &rows, |sentence| {
                 if let Some(slot) = found.get_mut(sentence.at) {
-                    *slot = best(sentence.ended);
+                    *slot = self.best(sentence.ended);
                 }
             });
         }
@@ -122,14 +147,20 @@ impl Search {
     }
 
     /// The best ids of each row by logits `[rows, vocabulary]`: one more than the beam is wide, for one may be the end token.
-    fn look(&self, logits: &Tensor) -> Outlook {
+    fn look(&self, logits: &Tensor, sentences: &[Sentence]) -> Outlook {
         let logsumexp = logits.logsumexp([-1_i64].as_slice(), true);
+        let forced = forced(logits, &logsumexp, sentences);
         let mut logits = logits.shallow_clone();
         if !self.never.is_empty() {
             let never = Tensor::from_slice(&self.never).to_device(logits.device());
             let _ = logits.index_fill_(1, &never, f64::NEG_INFINITY);
         }
-        let wide = i64::try_from(self.beam).unwrap_or(i64::MAX).saturating_add(1);
+        self.forbid_repetitions(&logits, sentences);
+        let wide = match &self.sampling {
+            Some(Sampling { top_k: 0, .. }) => i64::MAX,
+            Some(sampling) => as_i64(sampling.top_k),
+            None => as_i64(self.beam).saturating_add(1),
+        };
         let count = wide.min(logits.size().last().copied().unwrap_or(1));
         let (top, ids) = logits.topk(count, 1, true, true);
         let numbers = |x: &Tensor| -> Vec<f64> {
@@ -145,8 +176,35 @@ impl Search {
             row.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             row
         };
-        let best = ids.chunks(count).zip(top.chunks(count)).map(row).collect();
-        Outlook { best, end: numbers(&end) }
+        let mut best: Vec<Vec<(u32, f64)>> =
+            ids.chunks(count).zip(top.chunks(count)).map(row).collect();
+        if let Some(sampling) = &self.sampling {
+            for (row, (sentence, open)) in best.iter_mut().zip(rows(sentences)) {
+                row.retain(|(_, log_p)| *log_p > f64::NEG_INFINITY);
+                *row = sampling.draw(row, sentence.key, open.ids.len()).into_iter().collect();
+            }
+        }
+        Outlook { best, end: numbers(&end), forced }
+    }
+
+    /// Makes ids impossible that would end a sequence of ids that a row has had before.
+    fn forbid_repetitions(&self, logits: &Tensor, sentences: &[Sentence]) {
+        let Some(before) = self.no_repeat.checked_sub(1) else { return };
+        let (mut at, mut forbidden) = (Vec::new(), Vec::new());
+        for (row, (_, open)) in (0_i64..).zip(rows(sentences)) {
+            let Some(first) = open.ids.len().checked_sub(before) else { continue };
+            let (_, newest) = open.ids.split_at(first);
+            for window in open.ids.windows(before + 1).filter(|window| window.starts_with(newest)) {
+                at.push(row);
+                forbidden.extend(window.last().map(|&id| i64::from(id)));
+            }
+        }
+        if !at.is_empty() {
+            let index = |list: &[i64]| Some(Tensor::from_slice(list).to_device(logits.device()));
+            let never = Tensor::full([], f64::NEG_INFINITY, (logits.kind(), logits.device()));
+            let _ =
+                logits.shallow_clone().index_put_(&[index(&at), index(&forbidden)], &never, false);
+        }
     }
 
     /// Extends every sentence's hypotheses by one id. Gives, sentence by sentence, the row that each open one comes from.
@@ -205,7 +263,10 @@ impl Search {
     ) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for (row, open) in sentence.open.iter().enumerate() {
-            let of_row = if last {
+            let forced = outlook.forced.get(first + row).copied().flatten();
+            let of_row = if let Some(forced) = forced {
+                Some(vec![forced])
+            } else if last {
                 outlook.end.get(first + row).map(|&end| vec![(self.end, end)])
             } else {
                 outlook.best.get(first + row).cloned()
@@ -225,14 +286,46 @@ impl Search {
     /// has now, divided by the largest length.
     fn done(&self, ended: &[Found], open: &[Open], limit: usize) -> bool {
         let Some(front) = open.first() else { return true };
-        let best = ended.iter().map(|found| found.score).fold(f64::NEG_INFINITY, f64::max);
-        ended.len() >= self.beam || best >= self.score(front.log_p, limit)
+        let mut scores: Vec<f64> = ended.iter().map(|found| found.score).collect();
+        scores.sort_by(|a, b| b.total_cmp(a));
+        let worst = scores.get(self.nbest.max(1) - 1).copied().unwrap_or(f64::NEG_INFINITY);
+        ended.len() >= self.beam || worst >= self.score(front.log_p, limit)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
-    fn score(&self, log_p: f64, length: usize) -> f64 {
+    pub(crate) fn score(&self, log_p: f64, length: usize) -> f64 {
         log_p / (length as f64).powf(self.length_penalty)
     }
+
+    /// The ended hypotheses with the best scores; by their ids among equals. One without ids when none has ended.
+    fn best(&self, mut ended: Vec<Found>) -> Vec<Found> {
+        ended.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ids.cmp(&b.ids)));
+        ended.truncate(self.nbest.max(1));
+        if ended.is_empty() {
+            ended.push(Found { ids: Vec::new(), score: f64::NEG_INFINITY });
+        }
+        ended
+    }
+}
+
+/// All rows of a decoding.
+fn rows(sentences: &[Sentence]) -> impl Iterator<Item = (&Sentence, &Open)> {
+    sentences.iter().flat_map(|sentence| sentence.open.iter().map(move |open| (sentence, open)))
+}
+
+/// The ids that rows must go on with, and their log-probabilities.
+fn forced(logits: &Tensor, logsumexp: &Tensor, sentences: &[Sentence]) -> Vec<Option<(u32, f64)>> {
+    let asked: Vec<Option<u32>> = rows(sentences)
+        .map(|(sentence, open)| sentence.forced.get(open.ids.len()).copied())
+        .collect();
+    if asked.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let ids: Vec<i64> = asked.iter().map(|id| i64::from(id.unwrap_or(0))).collect();
+    let ids = Tensor::from_slice(&ids).to_device(logits.device()).unsqueeze(1);
+    let of_ids = (logits.gather(1, &ids, false) - logsumexp).to_kind(tch::Kind::Double);
+    let of_ids: Vec<f64> = Vec::try_from(of_ids.reshape([-1])).unwrap_or_default();
+    asked.into_iter().zip(of_ids).map(|(id, log_p)| id.map(|id| (id, log_p))).collect()
 }
 
 /// What every open hypothesis is extended by.
@@ -261,12 +354,6 @@ fn keep(
     if !order.is_empty() {
         decoding.select(&order, &kept);
     }
-}
-
-/// The ended hypothesis with the best score; the first by its ids among equals.
-fn best(mut ended: Vec<Found>) -> Found {
-    ended.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ids.cmp(&b.ids)));
-    ended.into_iter().next().unwrap_or(Found { ids: Vec::new(), score: f64::NEG_INFINITY })
 }
 
 fn as_i64(count: usize) -> i64 {

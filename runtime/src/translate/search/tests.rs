@@ -1,12 +1,13 @@
 //! The search against plain searches that recompute everything, and against enumeration of all translations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::Plan;
 use mmc_plan::sample::Sample;
 use tch::{Device, Kind, Tensor};
 
-use super::{Found, Search};
+use super::super::force::{Pair, scores};
+use super::{Asked, Found, Sampling, Search};
 use crate::model::{Direction, Ids, Mode, Network, Weights, init, layout};
 
 const START: u32 = 1;
@@ -39,7 +40,16 @@ fn weights(plan: &Plan, seed: u64) -> BTreeMap<String, Weights> {
 }
 
 fn search(beam: usize, length_penalty: f64) -> Search {
-    Search { beam, length_penalty, prompt: vec![START, 3], end: END, never: vec![0, 1] }
+    Search {
+        beam,
+        nbest: 1,
+        no_repeat: 0,
+        sampling: None,
+        length_penalty,
+        prompt: vec![START, 3],
+        end: END,
+        never: vec![0, 1],
+    }
 }
 
 fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
@@ -53,8 +63,19 @@ fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
 }
 
 fn run(search: &Search, direction: &Direction, sources: &[Vec<u32>], limit: usize) -> Vec<Found> {
-    let ids: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-    search.run(direction, &ids, &vec![limit; sources.len()], Device::Cpu)
+    let found = run_all(search, direction, sources, limit);
+    found.into_iter().map(|found| found.into_iter().next().expect("a translation")).collect()
+}
+
+fn run_all(
+    search: &Search,
+    direction: &Direction,
+    sources: &[Vec<u32>],
+    limit: usize,
+) -> Vec<Vec<Found>> {
+    let asked: Vec<Asked<'_>> =
+        (0..).zip(sources).map(|(key, source)| Asked { source, limit, forced: &[], key }).collect();
+    search.run(direction, &asked, Device::Cpu)
 }
 
 /// Log-probabilities of what follows each position of one target, everything computed afresh: `[positions, vocabulary]`.
@@ -194,4 +215,121 @@ fn a_network_of_nans_translates_to_nothing() {
     let direction = network.direction(&path).expect("a path");
     let found = run(&search(2, 1.0), &direction, &sources(2, 10), 5);
     assert!(found.iter().all(|found| found.ids.is_empty()));
+}
+
+#[test]
+fn the_best_of_all_translations_come_in_their_order() {
+    let direction = direction(6, 4);
+    let mut search = search(64, 0.7);
+    let sources = sources(2, 6);
+    search.nbest = 5;
+    for (source, found) in sources.iter().zip(run_all(&search, &direction, &sources, 3)) {
+        // All translations of up to two pieces out of 3, 4 and 5.
+        let pieces: Vec<Vec<u32>> = std::iter::once(Vec::new())
+            .chain((3..6).map(|a| vec![a]))
+            .chain((3..6).flat_map(|a| (3..6).map(move |b| vec![a, b])))
+            .collect();
+        let mut all: Vec<(f64, Vec<u32>)> = pieces
+            .into_iter()
+            .map(|ids| {
+                let log_p = whole(&direction, &search, source, &ids);
+                (search.score(log_p, ids.len() + 1), ids)
+            })
+            .collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        assert_eq!(found.len(), 5);
+        for (found, (score, ids)) in found.iter().zip(&all) {
+            assert!((found.score - score).abs() < 1e-9 && found.ids == *ids, "{found:?} {all:?}");
+        }
+    }
+}
+
+#[test]
+fn no_sequence_comes_twice() {
+    let sources = sources(4, 9);
+    for (no_repeat, beam) in [(1, 1), (2, 3), (3, 2)] {
+        let repeats = |found: &[Found]| {
+            found.iter().any(|found| {
+                let windows: Vec<&[u32]> = found.ids.windows(no_repeat).collect();
+                let distinct: BTreeSet<&[u32]> = windows.iter().copied().collect();
+                distinct.len() < windows.len()
+            })
+        };
+        let mut search = search(beam, 1.0);
+        let networks = (0..100).map(|seed| direction(9, seed));
+        let repeating = |d: &Direction| repeats(&run(&search, d, &sources, 24));
+        let direction = { networks }.find(repeating).expect("a network that repeats itself");
+        search.no_repeat = no_repeat;
+        let found = run(&search, &direction, &sources, 24);
+        assert!(!repeats(&found), "{no_repeat}: {found:?}");
+    }
+}
+
+#[test]
+fn a_translation_begins_as_it_must_and_goes_on_as_after_a_prompt() {
+    let direction = direction(9, 8);
+    let (search, sources) = (search(3, 1.0), sources(3, 9));
+    let forced = [vec![4, 4, 5], vec![], vec![8]];
+    let asked: Vec<Asked<'_>> = sources
+        .iter()
+        .zip(&forced)
+        .map(|(source, forced)| Asked { source, limit: 12, forced, key: 0 })
+        .collect();
+    let found = search.run(&direction, &asked, Device::Cpu);
+    for ((source, forced), found) in sources.iter().zip(&forced).zip(&found) {
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert!(found.ids.starts_with(forced));
+        let log_p = whole(&direction, &search, source, &found.ids);
+        assert!((search.score(log_p, found.ids.len() + 1) - found.score).abs() < 1e-9);
+    }
+    let free = run(&search, &direction, &sources, 12);
+    assert_eq!(found[1][0], free[1]);
+}
+
+#[test]
+fn samples_depend_on_their_key_alone_and_follow_the_distribution() {
+    let direction = direction(6, 4);
+    let mut search = search(1, 0.0);
+    search.sampling = Some(Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 3 });
+    let source = sources(1, 6).remove(0);
+    let asked = |keys: std::ops::Range<u64>| -> Vec<Asked<'_>> {
+        keys.map(|key| Asked { source: &source, limit: 2, forced: &[], key }).collect()
+    };
+    let together: Vec<Vec<Found>> = search.run(&direction, &asked(0..4000), Device::Cpu);
+    let alone = search.run(&direction, &asked(17..18), Device::Cpu);
+    assert_eq!(alone[0][0].ids, together[17][0].ids);
+    // The first piece, of 2 (the end), 3, 4 and 5: ids that are never produced take no part.
+    let first = &log_p(&direction, &source, &search.prompt)[search.prompt.len() - 1];
+    let sum: f64 = (2..6).map(|id| first[id].exp()).sum();
+    let mut statistic = 0.0;
+    for id in 2..6_u32 {
+        let drawn = |found: &&Vec<Found>| found[0].ids.first().copied().unwrap_or(END) == id;
+        let count = f64::from(u32::try_from(together.iter().filter(drawn).count()).expect("few"));
+        let expected = 4000.0 * first[id as usize].exp() / sum;
+        statistic += (count - expected).powi(2) / expected;
+    }
+    assert!(statistic < 16.27, "{statistic}");
+}
+
+#[test]
+fn what_was_found_scores_the_same_when_it_is_given() {
+    let direction = direction(12, 9);
+    let sources = sources(5, 12);
+    for beam in [1, 4] {
+        let mut search = search(beam, 0.6);
+        search.nbest = beam;
+        let found = run_all(&search, &direction, &sources, 14);
+        let (mut pairs, mut expected) = (Vec::new(), Vec::new());
+        for (source, found) in sources.iter().zip(found) {
+            for found in found {
+                pairs.push(Pair { source: source.clone(), target: found.ids });
+                expected.push(found.score);
+            }
+        }
+        assert!(pairs.len() >= sources.len());
+        let scores = scores(&search, &direction, &pairs.iter().collect::<Vec<_>>());
+        for (score, expected) in scores.iter().zip(&expected) {
+            assert!((score - expected).abs() < 1e-9, "{score} {expected}");
+        }
+    }
 }

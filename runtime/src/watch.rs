@@ -1,0 +1,91 @@
+//! Early stopping: the best validation so far, and how many have passed since.
+
+use mmc_plan::{Criterion, StopEarly};
+use serde::{Deserialize, Serialize};
+
+use crate::validation::Validation;
+
+/// What a run with `stop_early` remembers of its validations; saved with every checkpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    best: Option<Best>,
+    since: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Best {
+    step: u64,
+    value: f64,
+}
+
+impl Watch {
+    /// Takes a validation into account: whether it is the best so far. The first of equals stays the best.
+    pub fn see(&mut self, rule: StopEarly, step: u64, validation: &Validation) -> bool {
+        let value = match rule.on {
+            Criterion::Loss => validation.loss,
+            Criterion::Accuracy => validation.accuracy,
+        };
+        let better = self.best.is_none_or(|best| match rule.on {
+            Criterion::Loss => value < best.value,
+            Criterion::Accuracy => value > best.value,
+        });
+        if better {
+            *self = Self { best: Some(Best { step, value }), since: 0 };
+        } else {
+            self.since = self.since.saturating_add(1);
+        }
+        better
+    }
+
+    /// Whether training ends here.
+    pub fn is_over(&self, rule: StopEarly) -> bool {
+        self.since >= rule.patience
+    }
+
+    /// The step of the best validation.
+    pub fn best(&self) -> Option<u64> {
+        self.best.map(|best| best.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saw(rule: StopEarly, values: &[f64]) -> (Watch, Vec<bool>) {
+        let mut watch = Watch::default();
+        let mut see = |(step, &value): (u64, &f64)| {
+            let both = Validation { loss: value, accuracy: value, ..Validation::default() };
+            watch.see(rule, step, &both)
+        };
+        let better = (1..).zip(values).map(&mut see).collect();
+        (watch, better)
+    }
+
+    #[test]
+    fn patience_counts_validations_without_a_new_best() {
+        let rule = StopEarly { patience: 2, on: Criterion::Loss };
+        let (watch, better) = saw(rule, &[3.0, 2.0, 2.5, 1.5, 1.5]);
+        assert_eq!(better, [true, true, false, true, false]);
+        assert_eq!((watch.best(), watch.is_over(rule)), (Some(4), false));
+        let (watch, _) = saw(rule, &[3.0, 2.0, 2.5, 2.0]);
+        assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
+    }
+
+    #[test]
+    fn accuracy_is_better_when_it_is_higher() {
+        let rule = StopEarly { patience: 1, on: Criterion::Accuracy };
+        let (watch, better) = saw(rule, &[0.5, 0.6, 0.55]);
+        assert_eq!(better, [true, true, false]);
+        assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
+    }
+
+    #[test]
+    fn nothing_is_better_than_not_a_number() {
+        let rule = StopEarly { patience: 2, on: Criterion::Loss };
+        let (watch, better) = saw(rule, &[2.0, f64::NAN]);
+        assert_eq!((watch.best(), better), (Some(1), vec![true, false]));
+    }
+}

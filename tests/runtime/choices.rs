@@ -1,0 +1,142 @@
+//! Training with the choices that few plans make: adapters, other norms, positions and optimisers, frozen modules.
+
+use mmc_plan::{
+    Activation, AdapterKind, AdapterSpec, CheckpointSpec, ClipScope, Clock, Criterion, Denoise,
+    Event, LoraPlace, MaskUnit, Normalisation, Objective, Optimizer, Positions, Precision, Replace,
+    Sharing, StackSide, StopEarly, Transform,
+};
+
+use super::train::{difference, parameters};
+use super::workplace::{Workplace, train};
+
+fn adapter(name: &str, side: StackSide, kind: AdapterKind, sharing: Sharing) -> AdapterSpec {
+    AdapterSpec { name: name.to_owned(), side, stack: 0, layers: vec![0], kind, sharing }
+}
+
+/// Adapters by source and by target, noise, dropout, and what else a plan can choose, on one rank and on two.
+#[test]
+fn mapping_does_not_change_parameters_whatever_the_model() {
+    let place = Workplace::new();
+    let mut runs = Vec::new();
+    let mappings: [&[&[u32]]; 2] = [&[&[0, 1, 2, 3]], &[&[3, 0], &[2, 1]]];
+    for (at, mapping) in mappings.iter().enumerate() {
+        let output = format!("run{at}");
+        let mut sample = place.sample(mapping, Precision::Fp32, &output);
+        let model = &mut sample.model;
+        (model.normalisation, model.activation) = (Normalisation::Rms, Activation::Swiglu);
+        model.positions = Positions::Rotary { dims: 4, base: 10_000 };
+        (model.attention_dropout, model.ffn_dropout, model.ffn_bias) = (0.1, 0.1, false);
+        let lora = AdapterKind::Lora { rank: 2, alpha: 4.0, on: LoraPlace::Attention };
+        model.adapters = vec![
+            adapter("by_source", StackSide::Encoder, lora, Sharing::SourceLanguage),
+            adapter(
+                "by_target",
+                StackSide::Decoder,
+                AdapterKind::Houlsby { hidden: 4 },
+                Sharing::TargetLanguage,
+            ),
+        ];
+        sample.transforms.push(Transform::Switchout { temperature: 0.5 });
+        sample.training.optimizer = Optimizer::Sgd { lr: 0.05, momentum: 0.9, weight_decay: 0.01 };
+        (sample.training.clip, sample.training.clip_scope) = (Some(0.5), ClipScope::Module);
+        sample.training.clock = Clock::Updates;
+        let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
+        train(&plan, u32::try_from(mapping.len()).unwrap(), &[]);
+        runs.push(parameters(&place.path(&output), 20));
+    }
+    assert!(runs[0].keys().any(|name| name.starts_with("adapter.by_target.lang.")));
+    let found = difference(&runs[0], &runs[1]);
+    assert!(found < 1e-5, "{found:e}");
+    let earlier = parameters(&place.path("run0"), 10);
+    for (name, tensor) in runs[0].iter().filter(|(name, _)| name.starts_with("adapter.")) {
+        assert!(!tensor.equal(&earlier[name]), "{name} did not learn");
+    }
+}
+
+#[test]
+fn a_frozen_module_stays_as_it_was_and_has_no_moments() {
+    let place = Workplace::new();
+    let sample = place.sample(&[&[0, 1, 2, 3]], Precision::Fp32, "run");
+    let mut plan = sample.plan();
+    let name = plan.modules.keys().find(|name| name.starts_with("encoder.")).unwrap().clone();
+    plan.modules.get_mut(&name).unwrap().frozen = true;
+    let path = place.path("plan.yaml");
+    std::fs::write(&path, plan.to_yaml()).unwrap();
+    train(&path, 1, &[]);
+    let file = |step: u64, sub: &str| {
+        let file = format!("run/checkpoints/step_{step:06}/{sub}/{name}.safetensors");
+        std::fs::read(place.path(&file)).unwrap()
+    };
+    assert_eq!(file(10, "modules"), file(20, "modules"));
+    assert!(file(20, "optimizer").len() < 1_000);
+    let (early, late) = (parameters(&place.path("run"), 10), parameters(&place.path("run"), 20));
+    let moved = late.iter().filter(|(name, tensor)| !tensor.equal(&early[*name]));
+    assert!(moved.count() > 10, "the others learn");
+}
+
+/// A source of noise: the loss falls, and validation reads the text as it is.
+#[test]
+fn denoising_learns_with_adafactor() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    let joint = sample.vocabularies.get_mut("joint").unwrap();
+    joint.added.push("<mask>".to_owned());
+    joint.mask = Some(joint.pieces + u32::try_from(joint.added.len()).unwrap() - 1);
+    sample.transforms.push(Transform::Denoise(Denoise {
+        objective: Objective::Mass,
+        ratio: 0.5,
+        unit: MaskUnit::Subword,
+        replace: Replace::Each,
+        random: 0.1,
+        insert: 0.0,
+        rotate: 0.0,
+        permute: 0.0,
+    }));
+    sample.training.optimizer = Optimizer::Adafactor {
+        lr: 0.05,
+        beta2_decay: -0.8,
+        eps1: 1e-15,
+        eps2: 1e-3,
+        threshold: 1.0,
+        weight_decay: 0.0,
+    };
+    sample.training.steps = 60;
+    let plan = place.write_plan("plan.yaml", &sample);
+    let told = train(&plan, 2, &[]);
+    let losses: Vec<f64> = told
+        .iter()
+        .filter_map(|event| {
+            let Event::Step { losses, .. } = event else { return None };
+            Some(losses.values().sum::<f64>() / f64::from(u32::try_from(losses.len()).unwrap()))
+        })
+        .collect();
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / 10.0;
+    assert!(mean(&losses[50..]) < mean(&losses[..10]) - 0.3, "{losses:?}");
+}
+
+/// Nothing is learnt, so the first validation stays the best: its checkpoint outlives newer ones, and a resumed run stays ended.
+#[test]
+fn training_stops_early_and_keeps_the_best() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    sample.training.optimizer = Optimizer::Sgd { lr: 1e-30, momentum: 0.0, weight_decay: 0.0 };
+    sample.training.validate_every = Some(3);
+    sample.training.stop_early = Some(StopEarly { patience: 2, on: Criterion::Loss });
+    sample.training.checkpoint = CheckpointSpec { every: Some(1), keep: 1 };
+    let plan = place.write_plan("plan.yaml", &sample);
+    let told = train(&plan, 2, &[]);
+    assert!(told.contains(&Event::StoppedEarly { step: 9, best: 3 }), "{told:?}");
+    let validated = told.iter().filter(|event| {
+        matches!(event, Event::Validated { losses, accuracy, .. } if losses.len() == 6 && *accuracy <= 1.0)
+    });
+    assert_eq!(validated.count(), 3);
+    let folder = place.path("run/checkpoints");
+    let names = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["best", "latest", "step_000003", "step_000009"]);
+    assert_eq!(std::fs::read_to_string(folder.join("best")).unwrap(), "step_000003\n");
+    let again = train(&plan, 2, &["--resume"]);
+    assert_eq!(again.last(), Some(&Event::Finished { step: 9, interrupted: false }));
+    assert!(!again.iter().any(|event| matches!(event, Event::Step { .. })), "{again:?}");
+}
