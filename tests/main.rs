@@ -6,6 +6,7 @@ mod docs;
 mod golden;
 mod groups;
 mod house;
+mod import;
 mod laws;
 mod mammoth;
 mod oracle;

@@ -24,6 +24,8 @@ pub(crate) struct Configuration {
     yaml: String,
     /// The experiment, and where its parts come from.
     pub(crate) imported: Imported,
+    /// What the experiment does otherwise, and keys that are given twice.
+    notes: Vec<Finding>,
 }
 
 /// Whether a file is a configuration: YAML that is no plan.
@@ -48,18 +50,23 @@ impl Configuration {
             Err(fault) => return Ok(Err(Findings::new(vec![Box::new(fault)], sources))),
         };
         let mut imported = import(&read.tree, source, &yaml);
-        let mut found: Vec<Finding> = Vec::new();
+        let mut found = std::mem::take(&mut imported.notes);
         for duplicate in read.duplicates {
             found.push(Box::new(duplicate));
         }
         let faults = std::mem::take(&mut imported.faults);
-        let is_whole = faults.is_empty();
-        found.extend(faults.into_iter().map(|fault| Box::new(fault) as Finding));
-        if is_whole {
-            Findings::new(found, sources).show();
-            return Ok(Ok(Self { name, yaml, imported }));
+        if faults.is_empty() {
+            return Ok(Ok(Self { name, yaml, imported, notes: found }));
         }
+        found.extend(faults.into_iter().map(|fault| Box::new(fault) as Finding));
         Ok(Err(Findings::new(found, sources)))
+    }
+
+    /// What the import itself has found.
+    pub(crate) fn notes(self) -> (Imported, Findings) {
+        let mut sources = SourceMap::new();
+        sources.add(&self.name, &self.yaml);
+        (self.imported, Findings::new(self.notes, sources))
     }
 
     /// A world in which the configuration's file is the experiment.
@@ -69,15 +76,16 @@ impl Configuration {
 
     /// Findings about the experiment as findings about the YAML.
     pub(crate) fn relocate(
-        &self,
+        self,
         found: Vec<Finding>,
         mut sources: SourceMap,
     ) -> (Vec<Finding>, SourceMap) {
         let start = sources.add(&self.name, &self.yaml).start();
-        let length = self.imported.text.len();
+        let Imported { text, origins, .. } = self.imported;
+        let length = text.len();
         let place = |label: LabeledSpan| {
             let at = label.offset();
-            let origin = u32::try_from(at).ok().and_then(|at| self.imported.origins.of(at));
+            let origin = u32::try_from(at).ok().and_then(|at| origins.of(at));
             match origin {
                 Some(Span { start: from, end: to }) if at <= length => LabeledSpan::new(
                     label.label().map(str::to_owned),
@@ -91,7 +99,16 @@ impl Configuration {
             let labels = inner.labels().into_iter().flatten().map(place).collect();
             Box::new(Relocated { inner, labels }) as Finding
         });
-        (relocated.collect(), sources)
+        // The import's own findings are about a map of sources with nothing else in it.
+        let behind = |label: LabeledSpan| {
+            let offset = label.offset() + start as usize;
+            LabeledSpan::new(label.label().map(str::to_owned), offset, label.len())
+        };
+        let own = self.notes.into_iter().map(|inner| {
+            let labels = inner.labels().into_iter().flatten().map(behind).collect();
+            Box::new(Relocated { inner, labels }) as Finding
+        });
+        (relocated.chain(own).collect(), sources)
     }
 }
 

@@ -27,9 +27,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
             return Ok(Exit::FINDINGS);
         }
     };
-    let written = &configuration.imported.text;
+    let (imported, notes) = configuration.notes();
+    notes.show();
+    let written = imported.text;
     // A value that makes no experiment is told by `mmc check` of the same file, with its place.
-    let text = mmc_syntax::format(written).unwrap_or_else(|_| written.clone());
+    let text = mmc_syntax::format(&written).unwrap_or(written);
     match &arguments.output {
         Some(path) => output::write_atomically(path, &text)?,
         None => report::print(&text)?,

@@ -8,7 +8,6 @@ use mmc_core::index::{CorpusIndex, Recorder};
 
 use crate::disk::Disk;
 use crate::error::{Exit, Stop};
-use crate::findings::Findings;
 use crate::output;
 use crate::program;
 use crate::progress::{counted, grouped};
@@ -35,12 +34,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let disk = Disk::new(arguments.verify);
     let recorder = Recorder::new(&disk);
     let options = Options::default();
-    let done = program::compile(&arguments.file, &arguments.params, &recorder, &disk, &options)?;
+    let done =
+        program::compile_any(&arguments.file, &arguments.params, &recorder, &disk, &options)?;
     let mut index = recorder.into_index();
     if arguments.verify {
         index.sha256 = disk.hashes(index.corpora.keys());
     }
-    let findings = Findings::new(done.findings, done.sources);
+    let findings = done.findings;
     if done.plan.is_none() {
         findings.show();
         return Ok(Exit::FINDINGS);

@@ -77,31 +77,7 @@ impl SourceArguments {
         let (disk, index) = (Disk::new(self.verify), self.read_index()?);
         let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
-        if configuration::is_one(file) {
-            return self.compile_configuration(file, world, &disk, options);
-        }
-        let compilation = compile(file, &self.params, world, &disk, options)?;
-        let Compilation { plan, findings, sources, stages } = compilation;
-        Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
-    }
-
-    /// Compiles the experiment of a MAMMOTH configuration; findings are about the configuration.
-    fn compile_configuration(
-        &self,
-        file: &Path,
-        world: &dyn World,
-        disk: &Disk,
-        options: &Options,
-    ) -> Result<Compiled, Stop> {
-        let configuration = match Configuration::read(file)? {
-            Ok(configuration) => configuration,
-            Err(findings) => return Ok(Compiled { plan: None, findings, stages: Vec::new() }),
-        };
-        let over = configuration.over(world);
-        let compilation = compile(file, &self.params, &over, disk, options)?;
-        let Compilation { plan, findings, sources, stages } = compilation;
-        let (findings, sources) = configuration.relocate(findings, sources);
-        Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
+        compile_any(file, &self.params, world, &disk, options)
     }
 
     /// Resolves a source without planning it. Findings are shown; without an experiment everything is said already.
@@ -111,9 +87,25 @@ impl SourceArguments {
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
         let entry = readable(file)?;
         let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
-        let found = resolve(entry, &self.params, world, &mut sources, &mut diagnostics);
+        let mut resolved =
+            |world: &dyn World| resolve(entry, &self.params, world, &mut sources, &mut diagnostics);
+        let (found, configuration) = if configuration::is_one(file) {
+            let configuration = Configuration::read(file)?.map_err(|findings| {
+                findings.show();
+                Stop::Said(Exit::FINDINGS)
+            })?;
+            let found = resolved(&configuration.over(world));
+            (found, Some(configuration))
+        } else {
+            (resolved(world), None)
+        };
         disk.keep();
-        Findings::new(diagnostics.into_findings(), sources).show();
+        let findings = diagnostics.into_findings();
+        let (findings, sources) = match configuration {
+            Some(configuration) => configuration.relocate(findings, sources),
+            None => (findings, sources),
+        };
+        Findings::new(findings, sources).show();
         found.map_err(|_| Stop::Said(Exit::FINDINGS))
     }
 
@@ -134,6 +126,29 @@ impl Compiled {
         self.findings.show();
         self.plan.ok_or(Stop::Said(Exit::FINDINGS))
     }
+}
+
+/// Compiles a source, or the experiment of a MAMMOTH configuration: findings are then about the configuration.
+pub(crate) fn compile_any(
+    file: &Path,
+    params: &[(String, String)],
+    world: &dyn World,
+    disk: &Disk,
+    options: &Options,
+) -> Result<Compiled, Stop> {
+    if !configuration::is_one(file) {
+        let Compilation { plan, findings, sources, stages } =
+            compile(file, params, world, disk, options)?;
+        return Ok(Compiled { plan, findings: Findings::new(findings, sources), stages });
+    }
+    let configuration = match Configuration::read(file)? {
+        Ok(configuration) => configuration,
+        Err(findings) => return Ok(Compiled { plan: None, findings, stages: Vec::new() }),
+    };
+    let compilation = compile(file, params, &configuration.over(world), disk, options)?;
+    let Compilation { plan, findings, sources, stages } = compilation;
+    let (findings, sources) = configuration.relocate(findings, sources);
+    Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
 }
 
 /// Compiles against a world that asks `disk`, and keeps what the disk has learnt.

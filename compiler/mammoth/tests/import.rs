@@ -69,6 +69,8 @@ fn a_meta_configuration_becomes_an_experiment() {
     for part in [
         "import std.models.mammoth\n",
         "groups {\n  fin_ugr = [fi]\n  ger = [de, nl]\n}\n",
+        "pairs = all <-> all\n",
+        "pairs = each -> self\n",
         "  train = \"opus/{sorted_pair}/train.{src_lang}\" -> \"opus/{sorted_pair}/train.{tgt_lang}\"\n",
         "  mono = [\"mono/{lang}\"]\n",
         "  model = \"spm/{lang}.model\"\n",
@@ -113,15 +115,112 @@ fn a_finished_configuration_gives_back_templates_and_patterns() {
     }
 }
 
+/// A finished configuration of tasks `de-en src_tgt ...` with lines of their own.
+fn finished(tasks: &[(&str, &str)], top: &str) -> String {
+    let task = |(name, more): &(&str, &str)| {
+        let pair = name.split('_').next().unwrap_or_default();
+        let (source, target) = pair.split_once('-').expect("a pair");
+        format!(
+            "  {name}:\n    src_tgt: {pair}\n    path_src: d/train.{source}\n    path_tgt: d/train.{target}\n    transforms: []\n    enc_sharing_group: [full]\n    dec_sharing_group: [{target}]\n{more}"
+        )
+    };
+    let tasks: String = tasks.iter().map(task).collect();
+    format!(
+        "tasks:\n{tasks}src_vocab: {{de: v/de, en: v/en, fi: v/fi}}\ntgt_vocab: {{de: v/de, en: v/en, fi: v/fi}}\nmodel_dim: 64\nenc_layers: [1]\ndec_layers: [1]\nbatch_type: tokens\nn_nodes: 1\nworld_size: 2\n{top}"
+    )
+}
+
+fn codes_of(notes: &[mmc_core::diagnostics::Finding]) -> Vec<String> {
+    let code = |note: &mmc_core::diagnostics::Finding| note.code().expect("a code").to_string();
+    notes.iter().map(code).collect()
+}
+
+#[test]
+fn places_are_told_and_copies_become_a_split() {
+    let part = |offset: u32, weight: &str| {
+        format!(
+            "    stride: 2\n    offset: {offset}\n    weight: {weight}\n    node_gpu: '0:{offset}'\n"
+        )
+    };
+    let (first, second) = (part(0, "0.3"), part(1, "0.3"));
+    let whole = "    weight: 0.2\n    node_gpu: '0:1'\n";
+    let split = [("de-en_split0", first.as_str()), ("de-en_split1", second.as_str())];
+    let tasks = [split[0], split[1], ("en-de", whole), ("fi-en", whole)];
+    let (found, _) = imported(&finished(&tasks, ""));
+    assert_eq!(found.faults, []);
+    assert_eq!(codes_of(&found.notes), ["mmc::import::placement", "mmc::import::machine"]);
+    let said = found.notes.first().expect("a note").to_string();
+    assert!(said.contains("of 4 tasks") && said.contains("`0:0`"), "{said}");
+    for part in
+        ["    de -> en = 0.6,\n", "  split = above(0.3)\n", "pairs = de <-> en + fi -> en\n"]
+    {
+        assert!(found.text.contains(part), "{part}\nis not in\n{}", found.text);
+    }
+    let (found, _) = imported(&finished(&split, ""));
+    assert!(found.text.contains("  split = into(2)\n"), "{}", found.text);
+    let alone = faults(&finished(&[split[0], ("en-de", whole)], ""));
+    assert_eq!(alone, ["2:3 mmc::import::no_equal"]);
+    let uneven = part(1, "0.5");
+    let uneven = [split[0], ("de-en_split1", uneven.as_str())];
+    assert_eq!(faults(&finished(&uneven, "")), ["2:3 mmc::import::no_equal"]);
+}
+
+#[test]
+fn keys_without_influence_are_told_with_their_reasons() {
+    let top = "report_every: 100\nwarmup_steps: 10\ndropout: 0.1\naverage_decay: 0\n";
+    let (found, _) = imported(&finished(&[("de-en", ""), ("en-de", "")], top));
+    assert_eq!(found.faults, []);
+    let note = found.notes.iter().find(|note| note.to_string().contains("left out"));
+    let note = note.expect("a note");
+    assert!(
+        note.to_string()
+            .starts_with("`report_every`, `warmup_steps`, `dropout` and `average_decay` are"),
+        "{note}"
+    );
+    let reasons: Vec<String> = note
+        .labels()
+        .into_iter()
+        .flatten()
+        .filter_map(|label| label.label().map(str::to_owned))
+        .collect();
+    assert_eq!(reasons[1], "nothing here asks for it");
+    assert_eq!(reasons[3], "it is off");
+}
+
+#[test]
+fn files_without_a_common_template_are_corpora_of_their_own() {
+    let own = |name: &str| format!("    path_valid_src: v/{name}\n    path_valid_tgt: v/{name}\n");
+    let (first, second) = (own("x"), own("x"));
+    let tasks =
+        [("de-en", ""), ("en-de", ""), ("de-de", first.as_str()), ("en-en", second.as_str())];
+    let yaml = finished(&tasks, "").replacen("d/train.de", "e/de", 1);
+    let (found, _) = imported(&yaml);
+    assert_eq!(found.faults, []);
+    for part in [
+        "corpus text {\n  train = \"e/{src_lang}\" -> \"d/train.{tgt_lang}\"\n  mono = \"d/train.{lang}\"\n  mono_valid = \"v/x\"\n}\n",
+        "corpus text2 {\n  train = \"d/train.{src_lang}\" -> \"d/train.{tgt_lang}\"\n}\n",
+        "tasks translation2 {\n  pairs = en -> de\n  corpus = text2\n",
+        "tasks autoencoding {\n  pairs = [de, en] -> self\n  corpus = text.mono\n",
+    ] {
+        assert!(found.text.contains(part), "{part}\nis not in\n{}", found.text);
+    }
+}
+
 #[test]
 fn faults_have_codes_and_places() {
     let spoilt = |from: &str, to: &str| faults(&META.replacen(from, to, 1));
     assert_eq!(spoilt("optim: adamw", "optimm: adamw"), ["30:1 mmc::import::unknown_key"]);
+    let heads = spoilt("heads: 16", "hesds: 16");
+    assert_eq!(heads, ["33:23 mmc::import::unknown_key"]);
+    let norm = spoilt("heads: 16", "sandwich_norm: true");
+    assert_eq!(norm, ["33:23 mmc::import::no_equal"]);
+    let decay = spoilt("optim: adamw", "optim: adamw\naverage_decay: 0.1");
+    assert_eq!(decay, ["31:1 mmc::import::no_equal"]);
     assert_eq!(spoilt("model_dim: 512", "model_dim: wide"), ["18:12 mmc::import::wrong_value"]);
     assert_eq!(spoilt("batch_type: tokens", "batch_type: sents"), ["26:1 mmc::import::no_equal"]);
     let missing = spoilt("  src_path: 'opus/{sorted_pair}/train.{src_lang}'\n", "");
     assert_eq!(missing, ["2:3 mmc::import::missing_key"]);
-    assert_eq!(faults("a: 1\n").first().map(String::as_str), Some("1:1 mmc::import::unknown_key"));
+    assert!(faults("a: 1\n").contains(&"1:1 mmc::import::unknown_key".to_owned()));
     assert_eq!(faults("- a\n"), ["1:1 mmc::import::missing_key"]);
 }
 
@@ -130,7 +229,7 @@ fn every_part_knows_where_it_comes_from() {
     let (imported, sources) = imported(META);
     let at = imported.text.find("temperature(0.5)").expect("the weight is written");
     let span = imported.origins.of(u32::try_from(at).expect("a small file")).expect("an origin");
-    assert_eq!(sources.line_column(span).map(|(line, _)| line), Some(2));
+    assert_eq!(sources.line_column(span).map(|(line, _)| line), Some(6));
     let at = imported.text.find("16").expect("the heads are written");
     let span = imported.origins.of(u32::try_from(at).expect("a small file")).expect("an origin");
     assert_eq!(sources.text(span), Some("16"));

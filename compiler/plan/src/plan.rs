@@ -165,6 +165,8 @@ pub enum VocabularyKind {
     Sentencepiece,
     /// A Hugging Face `tokenizer.json` file.
     Huggingface,
+    /// A list of words, one a line; text is cut at white space. `<unk>` follows the list when it has none.
+    Words,
 }
 
 /// One task: a direction with its corpus and its way through the modules.

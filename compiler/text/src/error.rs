@@ -107,7 +107,7 @@ pub enum TextError {
     #[diagnostic(
         code(mmc::text::tokenizer),
         help(
-            "`kind = sentencepiece` reads `.model` files of unigram and BPE models, `kind = huggingface` reads `tokenizer.json` files"
+            "`kind = sentencepiece` reads `.model` files of unigram and BPE models, `kind = huggingface` reads `tokenizer.json` files, `kind = words` lists of tokens, one a line"
         )
     )]
     Tokenizer {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::transform::MASK_TOKEN;
-use mmc_plan::{Transform, VocabularySpec};
+use mmc_plan::{Transform, VocabularyKind, VocabularySpec};
 
 use super::error::BuildError;
 use crate::diagnostics::Diagnostics;
@@ -154,6 +154,8 @@ fn spec(
 fn missing_help(tokenizer: &Tokenizer) -> String {
     if tokenizer.train.is_some() {
         "`mmc tokenizer train FILE.mmc` makes it from the training text".to_owned()
+    } else if tokenizer.kind == VocabularyKind::Words {
+        "put the file there: one token a line".to_owned()
     } else {
         format!(
             "put the file there, or add `train = bpe(pieces = 8k)` to `{}` and run `mmc tokenizer train FILE.mmc`",

@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "mmc::text::tokenizer",
         "a file that is no tokenizer of its kind",
-        "`kind = sentencepiece` reads `.model` files of unigram and BPE models; `kind = huggingface` reads `tokenizer.json` files.",
+        "`kind = sentencepiece` reads `.model` files of unigram and BPE models; `kind = huggingface` reads `tokenizer.json` files; `kind = words` reads lists of tokens, one a line, each once.",
         [
             r#"tokenizer pieces { kind = sentencepiece  model = "tokenizer.json" }"#,
             r#"tokenizer pieces { kind = huggingface  file = "tokenizer.json" }"#,

@@ -23,9 +23,9 @@ const CORPUS: Known = Known {
 };
 
 const TOKENIZER: Known = Known {
-    values: &["file", "kind", "model", "train"],
+    values: &["file", "kind", "model", "train", "vocab"],
     blocks: &["sampling"],
-    not_built: &[("vocab", "a word vocabulary")],
+    not_built: &[],
 };
 
 const SAMPLING: Known = Known { values: &["alpha", "nbest"], blocks: &[], not_built: &[] };
@@ -211,16 +211,19 @@ fn tokenizer<'a>(
     const KINDS: &[Choice<VocabularyKind>] = &[
         ("sentencepiece", VocabularyKind::Sentencepiece),
         ("huggingface", VocabularyKind::Huggingface),
+        ("words", VocabularyKind::Words),
     ];
     let section = &declared.section;
     section.check(&TOKENIZER, reader.diagnostics);
     let kind = reader.required(section, "kind", "kind = sentencepiece");
-    let kind = kind.and_then(|kind| reader.choice(kind, "kind", KINDS, &["words", "bytes"]))?;
-    let (field, other, example) = match kind {
-        VocabularyKind::Sentencepiece => ("model", "file", "model = \"spm/{lang}.model\""),
-        VocabularyKind::Huggingface => ("file", "model", "file = \"tok/{lang}.json\""),
+    let kind = kind.and_then(|kind| reader.choice(kind, "kind", KINDS, &["bytes"]))?;
+    let (field, example) = match kind {
+        VocabularyKind::Sentencepiece => ("model", "model = \"spm/{lang}.model\""),
+        VocabularyKind::Huggingface => ("file", "file = \"tok/{lang}.json\""),
+        VocabularyKind::Words => ("vocab", "vocab = \"words.{lang}\""),
     };
-    if let Some(span) = section.key(other) {
+    for other in ["file", "model", "vocab"].into_iter().filter(|other| *other != field) {
+        let Some(span) = section.key(other) else { continue };
         reader.report(ResolveError::UnknownField {
             block: section.what.clone(),
             word: other.to_owned(),
@@ -281,9 +284,14 @@ fn training<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<TokenizerTraining> {
     let value = reader.follow(value)?;
-    if kind == VocabularyKind::Sentencepiece {
+    if kind != VocabularyKind::Huggingface {
         let help = Some("tokenizers that are trained here have `kind = huggingface`".to_owned());
-        let construct = "training of SentencePiece models".to_owned();
+        let construct = if kind == VocabularyKind::Words {
+            "training of lists of words"
+        } else {
+            "training of SentencePiece models"
+        };
+        let construct = construct.to_owned();
         reader.report(ResolveError::NotBuilt { construct, span: value.span, help });
         return None;
     }

@@ -5,38 +5,10 @@ use mmc_core::diagnostics::Halt;
 use mmc_core::suggest;
 
 use crate::error::MammothError;
+use crate::import::keys;
 use crate::job::{Job, OPTIONS};
 use crate::warning::MammothWarning;
 use crate::yaml::{Id, Value};
-
-/// All options that some stage reads.
-const KNOWN: &[&str] = &[
-    "ae_path",
-    "ae_transforms",
-    "ae_weight",
-    "autoencoder",
-    "autoencoder_validation",
-    "cutoff_threshold",
-    "dec_sharing_groups",
-    "distance_matrix",
-    "enc_sharing_groups",
-    "groups",
-    "n_gpus_per_node",
-    "n_groups",
-    "n_nodes",
-    "n_slots_per_gpu",
-    "split_large_language_pairs",
-    "src_path",
-    "temperature",
-    "tgt_path",
-    "transforms",
-    "use_introduce_at_training_step",
-    "use_src_lang_token",
-    "use_weight",
-    "valid_src_path",
-    "valid_tgt_path",
-    "zero_shot",
-];
 
 /// Makes texts of codes that are none, with a warning; with the peer's faults wanted, an error as there.
 pub(super) fn check(job: &mut Job<'_>) -> Result<(), Halt> {
@@ -86,17 +58,20 @@ fn unknown_options(job: &mut Job<'_>, options: Id) {
     for (key, _) in job.tree.entries(options).to_vec() {
         let span = job.tree.span(key);
         match job.tree.text(key) {
-            Some(known) if KNOWN.contains(&known) => {}
-            Some("translation_config_dir") => job.sink.report(MammothWarning::NoEffect {
-                key: "translation_config_dir",
+            Some(known) if keys::OPTIONS.contains(&known) => {}
+            Some(keys::DOCUMENTED_ONLY) => job.sink.report(MammothWarning::NoEffect {
+                key: keys::DOCUMENTED_ONLY,
                 reason: "MAMMOTH documents it and reads it nowhere",
                 span,
                 help: "leave it out",
             }),
             name => {
                 let key = name.unwrap_or("?").to_owned();
-                let help =
-                    suggest::help(&key, KNOWN.iter().copied(), "docs/mammoth.md lists the options");
+                let help = suggest::help(
+                    &key,
+                    keys::OPTIONS.iter().copied(),
+                    "docs/mammoth.md lists the options",
+                );
                 job.sink.report(MammothWarning::UnknownOption { key, span, help });
             }
         }

@@ -116,7 +116,7 @@ fn mono_templates(
             }
             found
         }
-        None => job.text("ae_path")?.into_iter().filter(|(text, _)| !text.is_empty()).collect(),
+        None => job.text("ae_path")?.into_iter().collect(),
     };
     if found.is_empty() {
         return Ok(vec![(again(source), again(target))]);

@@ -8,10 +8,11 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use super::TokenizerFacts;
 
 /// Names of special pieces in the wild, the likeliest first.
-const UNKNOWN: [&str; 3] = ["<unk>", "[UNK]", "<|unk|>"];
-const START: [&str; 5] = ["<s>", "<bos>", "[CLS]", "<|startoftext|>", "<|begin_of_text|>"];
-const END: [&str; 5] = ["</s>", "<eos>", "[SEP]", "<|endoftext|>", "<|end_of_text|>"];
-const PADDING: [&str; 3] = ["<pad>", "[PAD]", "<|pad|>"];
+pub(super) const UNKNOWN: [&str; 3] = ["<unk>", "[UNK]", "<|unk|>"];
+pub(super) const START: [&str; 5] =
+    ["<s>", "<bos>", "[CLS]", "<|startoftext|>", "<|begin_of_text|>"];
+pub(super) const END: [&str; 5] = ["</s>", "<eos>", "[SEP]", "<|endoftext|>", "<|end_of_text|>"];
+pub(super) const PADDING: [&str; 3] = ["<pad>", "[PAD]", "<|pad|>"];
 
 /// A loaded `tokenizer.json`.
 #[derive(Debug, Clone)]

@@ -1,10 +1,11 @@
-//! Text to ids of a vocabulary and back: SentencePiece `.model` files and Hugging Face `tokenizer.json` files.
+//! Text to ids of a vocabulary and back: SentencePiece `.model` files, Hugging Face `tokenizer.json` files and lists of words.
 //!
 //! [`facts`] reads what a plan needs without building a model; [`Tokenizer`] encodes and decodes; [`train`] makes files.
 
 mod huggingface;
 mod sentencepiece;
 pub mod train;
+mod words;
 
 use std::path::Path;
 
@@ -35,6 +36,7 @@ pub struct TokenizerFacts {
 enum Kind {
     SentencePiece(Box<sentencepiece::SentencePiece>),
     HuggingFace(Box<huggingface::HuggingFace>),
+    Words(Box<words::Words>),
 }
 
 /// A loaded tokenizer; encodes on the calling thread alone.
@@ -57,6 +59,7 @@ pub fn facts(bytes: &[u8], kind: VocabularyKind) -> Result<TokenizerFacts, Strin
     match kind {
         VocabularyKind::Sentencepiece => sentencepiece::facts(bytes, sha256(bytes)),
         VocabularyKind::Huggingface => huggingface::facts(bytes, sha256(bytes)),
+        VocabularyKind::Words => Ok(words::Words::read(bytes, sha256(bytes))?.1),
     }
 }
 
@@ -83,6 +86,10 @@ impl Tokenizer {
                 let model = huggingface::HuggingFace::read(bytes, &facts)?;
                 Ok(Self { kind: Kind::HuggingFace(Box::new(model)), facts })
             }
+            VocabularyKind::Words => {
+                let (words, facts) = words::Words::read(bytes, sha256)?;
+                Ok(Self { kind: Kind::Words(Box::new(words)), facts })
+            }
         }
     }
 
@@ -96,6 +103,7 @@ impl Tokenizer {
         match &self.kind {
             Kind::SentencePiece(model) => model.encode(text),
             Kind::HuggingFace(model) => model.encode(text),
+            Kind::Words(words) => words.encode(text),
         }
     }
 
@@ -104,6 +112,7 @@ impl Tokenizer {
         match &self.kind {
             Kind::SentencePiece(model) => model.piece(id),
             Kind::HuggingFace(model) => model.piece(id),
+            Kind::Words(words) => words.piece(id),
         }
     }
 
@@ -112,6 +121,7 @@ impl Tokenizer {
         match &self.kind {
             Kind::SentencePiece(model) => model.decode(ids),
             Kind::HuggingFace(model) => model.decode(ids),
+            Kind::Words(words) => words.decode(ids),
         }
     }
 }
