@@ -86,8 +86,8 @@ impl Workplace {
     pub(crate) fn sample(&self, mapping: &[&[u32]], precision: Precision, output: &str) -> Sample {
         let mut made = Sample::new(&LANGUAGES, 4, mapping);
         let files = |part: &str, source: &str, target: &str, lines| ParallelFiles {
-            source: vec![display(&self.text(part, source, target, source))],
-            target: vec![display(&self.text(part, source, target, target))],
+            source: vec![display(&self.text(part, source, target, source))].into(),
+            target: vec![display(&self.text(part, source, target, target))].into(),
             lines,
         };
         made.corpora = made

@@ -37,6 +37,7 @@ mod seat;
 mod simulate;
 mod svg;
 mod synth;
+mod times;
 mod tokenizer;
 mod translate;
 mod what_if;

@@ -1,7 +1,7 @@
 //! The folder of a run: what an earlier run left there, and the plan that is put there.
 
 use std::fs;
-use std::io::Write as _;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ impl Output {
             return Err(CliError::OutputTaken { output: self.folder.clone() });
         }
         fs::create_dir_all(&self.folder).writing(&self.folder)?;
-        write_atomically(&path, &plan.to_yaml())?;
+        write_plan(&path, plan)?;
         Ok(resumable)
     }
 
@@ -99,7 +99,7 @@ impl Output {
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match removed {
-                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                     return Err(CliError::Unwritable { path, cause });
                 }
                 Ok(()) | Err(_) => {}
@@ -116,8 +116,20 @@ fn short(digest: &str) -> String {
 
 /// Writes a file that is there whole or not at all.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<(), CliError> {
+    write_whole(path, |out| out.write_all(text.as_bytes()))
+}
+
+/// Writes a plan's file, which is there whole or not at all, without holding its text.
+pub(crate) fn write_plan(path: &Path, plan: &Plan) -> Result<(), CliError> {
+    write_whole(path, |out| plan.write_yaml(out))
+}
+
+fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), CliError> {
     let mut file = beside(path)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).writing(path)?;
+    write(&mut file).and_then(|()| file.as_file().sync_all()).writing(path)?;
     file.persist(path).map_err(|fault| fault.error).writing(path)?;
     Ok(())
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mmc_core::resolve::ClusterChange;
-use mmc_core::{Options, StageText};
+use mmc_core::{Options, StageText, Watch};
 use mmc_plan::Plan;
 use mmc_plan::diff::PlanDiff;
 
 use crate::error::{At as _, CliError, Exit, Stop};
 use crate::program::{self, ProgramArguments};
+use crate::times::Times;
 use crate::{output, passes, report, what_if};
 
 /// Options of `mmc plan`.
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// Write the golden plan instead of comparing
     #[arg(long, requires = "golden")]
     bless: bool,
+    /// Tell on standard error what every stage took: seconds, CPU seconds and the most memory so far
+    #[arg(long, conflicts_with_all = ["explain", "emit_stage", "golden", "what_if"])]
+    times: bool,
 }
 
 /// How a plan is written.
@@ -70,18 +74,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     if let Some(Changes(changes)) = &arguments.what_if {
         return what_if(arguments, changes);
     }
-    let plan = arguments.program.plan()?;
+    let times = arguments.times.then(Times::start);
+    let watch = |name: &'static str| times.iter().for_each(|times| times.ended(name));
+    let plan = arguments.program.plan_watched(Watch(Some(&watch)))?;
     if let Some(golden) = &arguments.golden {
         return compare(&plan, golden, arguments.bless);
     }
-    let text = match arguments.format.unwrap_or(Format::Yaml) {
-        Format::Yaml => plan.to_yaml(),
-        Format::Text => plan.summary(),
-        Format::Svg => {
+    match (arguments.format.unwrap_or(Format::Yaml), &arguments.output) {
+        (Format::Yaml, Some(path)) => output::write_plan(path, &plan)?,
+        (Format::Yaml, None) => report::print_by(|out| plan.write_yaml(out))?,
+        (Format::Text, _) => {
+            write(arguments, &plan.summary())?;
+        }
+        (Format::Svg, _) => {
             return Err(unfit("a plan is not drawn", "give `--what-if`, or see `mmc emit dot`"));
         }
-    };
-    write(arguments, &text)
+    }
+    if let Some(times) = times {
+        times.ended("write");
+        report::note(times.text().trim_end());
+    }
+    // The process ends here: to free a million tasks one by one would only take time.
+    std::mem::forget(plan);
+    Ok(Exit::FINE)
 }
 
 fn write(arguments: &Arguments, text: &str) -> Result<Exit, Stop> {

@@ -9,7 +9,7 @@ use mmc_core::index::CorpusIndex;
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
 use mmc_core::world::World;
-use mmc_core::{Compilation, Options};
+use mmc_core::{Compilation, Options, Watch};
 use mmc_plan::Plan;
 use mmc_syntax::SourceMap;
 
@@ -59,6 +59,11 @@ pub(crate) struct Compiled {
 impl ProgramArguments {
     /// The plan of the file. Findings are shown; without a plan everything is said already.
     pub(crate) fn plan(&self) -> Result<Plan, Stop> {
+        self.plan_watched(Watch::default())
+    }
+
+    /// The same; `watch` is told of every end of a stage.
+    pub(crate) fn plan_watched(&self, watch: Watch<'_>) -> Result<Plan, Stop> {
         if is_plan(&self.file) {
             if !self.source.params.is_empty() || self.source.index.is_some() {
                 let message = format!("`{}` is a plan: everything is decided", self.file.display());
@@ -67,14 +72,17 @@ impl ProgramArguments {
             }
             return read_plan(&self.file);
         }
-        self.source.compile(&self.file, &Options::default())?.shown()
+        self.source.compile(&self.file, &Options { watch, ..Options::default() })?.shown()
     }
 }
 
 impl SourceArguments {
     /// Compiles a source.
-    pub(crate) fn compile(&self, file: &Path, options: &Options) -> Result<Compiled, Stop> {
+    pub(crate) fn compile(&self, file: &Path, options: &Options<'_>) -> Result<Compiled, Stop> {
         let (disk, index) = (Disk::new(self.verify), self.read_index()?);
+        if let Watch(Some(ended)) = options.watch {
+            ended("index");
+        }
         let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
         compile_any(file, &self.params, world, &disk, options)
@@ -134,7 +142,7 @@ pub(crate) fn compile_any(
     params: &[(String, String)],
     world: &dyn World,
     disk: &Disk,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Compiled, Stop> {
     if !configuration::is_one(file) {
         let Compilation { plan, findings, sources, stages } =
@@ -157,7 +165,7 @@ pub(crate) fn compile(
     params: &[(String, String)],
     world: &dyn World,
     disk: &Disk,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Compilation, Stop> {
     let entry = readable(file)?;
     let compilation = mmc_core::compile(entry, params, world, options);

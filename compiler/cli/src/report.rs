@@ -15,8 +15,15 @@ const WIDTH: usize = 100;
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no fault.
 pub(crate) fn print(text: &str) -> Result<(), Stop> {
+    print_by(|out| out.write_all(text.as_bytes()))
+}
+
+/// The same of a result that is written piece by piece.
+pub(crate) fn print_by(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
             Err(cause).writing(Path::new("standard output"))?
         }

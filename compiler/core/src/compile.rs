@@ -1,6 +1,7 @@
 //! The pipeline: all stages in order, what they reported, and on request what each made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use mmc_plan::Plan;
 use mmc_plan::replay::replay;
@@ -39,15 +40,35 @@ pub static STAGES: &[Stage] = &[
     Stage { name: "lower", why: "placement to plan: ranks, communicators, estimates, digest" },
 ];
 
-/// What to keep besides the plan, and what the command line says of lints.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Options {
+/// What to keep besides the plan, what the command line says of lints, and who watches.
+#[derive(Debug, Clone, Default)]
+pub struct Options<'a> {
     /// Keep the text of every stage and pass.
     pub trace: bool,
     /// Levels of lints by code, over those of the file.
     pub levels: BTreeMap<String, LintLevel>,
     /// Another value of one field of the cluster than the file's.
     pub cluster: Option<ClusterChange>,
+    /// Is told of every end.
+    pub watch: Watch<'a>,
+}
+
+/// Is told the name of every stage, pass and check when it has ended: the stages have no clock of their own.
+#[derive(Clone, Copy, Default)]
+pub struct Watch<'a>(pub Option<&'a dyn Fn(&'static str)>);
+
+impl Watch<'_> {
+    fn ended(self, name: &'static str) {
+        if let Some(told) = self.0 {
+            told(name);
+        }
+    }
+}
+
+impl fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "watched" } else { "unwatched" })
+    }
 }
 
 /// What a stage or pass made.
@@ -81,10 +102,10 @@ pub fn compile(
     entry: &str,
     params: &[(String, String)],
     world: &dyn World,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Compilation {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
-    let mut trace = Trace { on: options.trace, stages: Vec::new() };
+    let mut trace = Trace { on: options.trace, stages: Vec::new(), watch: options.watch };
     let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics).and_then(
         |mut experiment| {
             experiment.lints.extend(options.levels.clone());
@@ -104,14 +125,15 @@ pub fn plan_experiment(
     world: &dyn World,
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Halt> {
-    plan(experiment, world, diagnostics, &mut Trace { on: false, stages: Vec::new() })
+    let watch = Watch::default();
+    plan(experiment, world, diagnostics, &mut Trace { on: false, stages: Vec::new(), watch })
 }
 
 fn plan(
     experiment: &Experiment,
     world: &dyn World,
     diagnostics: &mut Diagnostics,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Plan, Halt> {
     trace.stage("resolve", || print::experiment(experiment));
     let table = build::expand_tasks(experiment, world, diagnostics)?;
@@ -126,36 +148,42 @@ fn plan(
     trace.stage("place", || print::placement(&placement));
     let plan = lower::lower(experiment, &table, &graph, placement);
     trace.stage("lower", || plan.to_yaml());
-    check(&plan, diagnostics)?;
+    check(&plan, diagnostics, trace.watch)?;
     lint::run(
         &lint::Subject { experiment, table: &table, graph: &graph, plan: &plan, world },
         diagnostics,
     );
+    trace.watch.ended("lint");
     diagnostics.checkpoint()?;
     Ok(plan)
 }
 
 /// The plan by the rules of code that shares nothing with the planner: a violation is our fault, and is told as such.
-fn check(plan: &Plan, diagnostics: &mut Diagnostics) -> Result<(), Halt> {
+fn check(plan: &Plan, diagnostics: &mut Diagnostics, watch: Watch<'_>) -> Result<(), Halt> {
     for violation in verify(plan).err().unwrap_or_default() {
         diagnostics.report(violation);
     }
+    watch.ended("verify");
     diagnostics.checkpoint()?;
-    replay(plan, REPLAYED_STEPS).map(drop).map_err(|fault| diagnostics.halt(fault))
+    let played = replay(plan, REPLAYED_STEPS);
+    watch.ended("replay");
+    played.map(drop).map_err(|fault| diagnostics.halt(fault))
 }
 
-struct Trace {
+struct Trace<'a> {
     on: bool,
     stages: Vec<StageText>,
+    watch: Watch<'a>,
 }
 
-impl Trace {
+impl Trace<'_> {
     fn stage(&mut self, name: &'static str, text: impl FnOnce() -> String) {
         let why = STAGES.iter().find(|stage| stage.name == name).map_or("", |stage| stage.why);
         self.add(name, why, text);
     }
 
     fn add(&mut self, name: &'static str, why: &'static str, text: impl FnOnce() -> String) {
+        self.watch.ended(name);
         if self.on {
             self.stages.push(StageText { name, why, text: text() });
         }

@@ -1,6 +1,6 @@
 //! Formulas of cost that placement and the plan's estimates share.
 
-use mmc_plan::{ClusterSpec, LaneSpec, LinkSpec, Precision, TrainingSpec};
+use mmc_plan::{ClusterSpec, LinkSpec, Precision, TrainingSpec};
 
 /// Bytes of one number of a bucket: gradients are summed in 64 bits, those of 64-bit plans in two parts
 /// (`docs/decisions/0003-sums-in-64-bits.md`).
@@ -42,19 +42,6 @@ pub fn node_count(cluster: &ClusterSpec, ranks: &[u32]) -> u64 {
     nodes.sort_unstable();
     nodes.dedup();
     nodes.len() as u64
-}
-
-/// Probability that any lane runs, in one step, a task for which `uses` holds.
-pub fn trained(lanes: &[LaneSpec], uses: &dyn Fn(&str) -> bool) -> f64 {
-    let idle: f64 = lanes
-        .iter()
-        .map(|lane| {
-            let parts: u32 =
-                lane.tasks.iter().filter(|(name, _)| uses(name)).map(|(_, task)| task.parts).sum();
-            1.0 - f64::from(parts) / f64::from(mmc_plan::schedule::LANE_PARTS)
-        })
-        .product();
-    1.0 - idle
 }
 
 #[cfg(test)]

@@ -33,4 +33,6 @@ pub mod suggest;
 pub mod template;
 pub mod world;
 
-pub use compile::{Compilation, Options, STAGES, Stage, StageText, compile, plan_experiment};
+pub use compile::{
+    Compilation, Options, STAGES, Stage, StageText, Watch, compile, plan_experiment,
+};

@@ -13,7 +13,7 @@ pub(crate) fn apportion(numbers: &[u128], whole: u64) -> Vec<u64> {
         scaled.iter().map(|number| number / sum + u128::from(*number > 0)).collect();
     let mut order: Vec<usize> =
         (0..parts.len()).filter(|&at| numbers.get(at).is_some_and(|number| *number > 0)).collect();
-    order.sort_by_key(|&at| (Reverse(scaled.get(at).map_or(0, |number| number % sum)), at));
+    order.sort_by_cached_key(|&at| (Reverse(scaled.get(at).map_or(0, |number| number % sum)), at));
     let missing = u128::from(whole).saturating_sub(parts.iter().sum::<u128>());
     for at in order.into_iter().take(usize::try_from(missing).unwrap_or(0)) {
         if let Some(part) = parts.get_mut(at) {

@@ -23,7 +23,7 @@
 //! One rank alone has no collectives. The order of communicators is one for all ranks, so no two ranks can wait for each
 //! other; [`crate::replay()`] proves it of each plan by other code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::plan::{CommunicatorSpec, Plan, TaskSpec};
 
@@ -73,7 +73,12 @@ impl Plan {
 
     /// The modules that are trained in a step (from 1): those of its tasks that are not frozen, on whatever lane or rank.
     pub fn trained_in(&self, step: u64) -> BTreeSet<&str> {
-        let specs = self.tasks_in(step).into_iter().filter_map(|name| self.tasks.get(name));
+        self.trained_by(&self.tasks_in(step))
+    }
+
+    /// The modules of tasks that are not frozen.
+    pub(crate) fn trained_by(&self, tasks: &BTreeSet<&str>) -> BTreeSet<&str> {
+        let specs = tasks.iter().filter_map(|&name| self.tasks.get(name));
         let trained = |name: &str| self.modules.get(name).is_none_or(|module| !module.frozen);
         specs.flat_map(TaskSpec::path).map(String::as_str).filter(|name| trained(name)).collect()
     }
@@ -90,11 +95,26 @@ impl Plan {
         step == self.training.steps || every.is_some_and(|every| step.is_multiple_of(every))
     }
 
+    /// The communicators that a rank is a member of, by their numbers.
+    pub(crate) fn communicators_of(&self, rank: u32) -> impl Iterator<Item = usize> {
+        let members = self.communicators.iter().enumerate();
+        members.filter(move |(_, spec)| spec.ranks.contains(&rank)).map(|(number, _)| number)
+    }
+
     /// The collectives of a rank in a step (from 1), in the order in which it takes part in them; signals apart.
     pub fn collectives(&self, rank: u32, step: u64) -> Vec<CollectiveCall<'_>> {
-        let trained = self.trained_in(step);
-        let of_rank = self.communicators.iter().filter(|spec| spec.ranks.contains(&rank));
-        let mut calls: Vec<_> = of_rank.filter_map(|spec| self.gradients(spec, &trained)).collect();
+        let trained = self.trained_in(step).into_iter().collect();
+        let own = self.communicators_of(rank).filter_map(|number| self.communicators.get(number));
+        self.sequence(step, own.filter_map(|spec| self.gradients(spec, &trained)))
+    }
+
+    /// The collectives of a rank that sums these gradients.
+    pub(crate) fn sequence<'a>(
+        &'a self,
+        step: u64,
+        gradients: impl Iterator<Item = CollectiveCall<'a>>,
+    ) -> Vec<CollectiveCall<'a>> {
+        let mut calls: Vec<_> = gradients.collect();
         if self.ranks.len() < 2 {
             return calls;
         }
@@ -121,10 +141,10 @@ impl Plan {
     }
 
     /// The all-reduce of a communicator's gradients; none when none of its modules is trained.
-    fn gradients<'a>(
+    pub(crate) fn gradients<'a>(
         &'a self,
         spec: &'a CommunicatorSpec,
-        trained: &BTreeSet<&str>,
+        trained: &HashSet<&str>,
     ) -> Option<CollectiveCall<'a>> {
         let modules: Vec<&str> =
             spec.modules.iter().map(String::as_str).filter(|name| trained.contains(name)).collect();
@@ -173,7 +193,7 @@ mod tests {
         let plan = sample::plan(&["cs", "de", "en"], 2, &[&[0], &[1]]);
         let mut seen = BTreeSet::new();
         for step in 1..=20 {
-            let trained = plan.trained_in(step);
+            let trained: HashSet<&str> = plan.trained_in(step).into_iter().collect();
             for spec in &plan.communicators {
                 let call = plan.gradients(spec, &trained);
                 let modules: Vec<&str> = spec

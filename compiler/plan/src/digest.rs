@@ -1,9 +1,9 @@
 //! The digest of a plan's mathematics: plans with equal digests train equal parameters, wherever they run.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::curriculum::CurriculumSpec;
@@ -17,6 +17,9 @@ use crate::training::{
 };
 use crate::transform::{Sampling, Transform};
 
+/// Bytes that are hashed at once.
+const BUFFER: usize = 64 << 10;
+
 /// All that trained parameters depend on, as it is hashed: JSON of this, maps by name, fields in this order.
 #[derive(Serialize)]
 struct Mathematics<'a> {
@@ -25,7 +28,7 @@ struct Mathematics<'a> {
     vocabularies: BTreeMap<&'a str, Vocabulary<'a>>,
     model: &'a ModelSpec,
     modules: &'a BTreeMap<String, ModuleSpec>,
-    tasks: BTreeMap<&'a str, Task<'a>>,
+    tasks: Tasks<'a>,
     training: Training<'a>,
     /// Left out when it is plain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +46,15 @@ struct Vocabulary<'a> {
     ids: [u32; 4],
     mask: Option<u32>,
     sampling: Option<Sampling>,
+}
+
+/// All tasks by name, each made when it is written: there may be a million.
+struct Tasks<'a>(&'a BTreeMap<String, TaskSpec>);
+
+impl Serialize for Tasks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, spec)| (name, task(spec))))
+    }
 }
 
 /// A task with its training text; validation and test text train nothing.
@@ -86,8 +98,11 @@ impl Plan {
     /// Never: the mathematics holds nothing that JSON cannot write.
     pub fn mathematics_digest(&self) -> String {
         let mut hash = Hash(Sha256::new());
-        serde_json::to_writer(&mut hash, &mathematics(self))
+        let mut buffer = BufWriter::with_capacity(BUFFER, &mut hash);
+        serde_json::to_writer(&mut buffer, &mathematics(self))
+            .and_then(|()| buffer.flush().map_err(serde_json::Error::io))
             .expect("maps have names as keys, and a hash takes all bytes");
+        drop(buffer);
         let mut text = String::from("sha256:");
         for byte in hash.0.finalize() {
             text.push(hexadecimal(byte >> 4));
@@ -147,7 +162,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
             .collect(),
         model,
         modules,
-        tasks: tasks.iter().map(|(name, spec)| (name.as_str(), task(spec))).collect(),
+        tasks: Tasks(tasks),
         training: training_mathematics(training),
         curriculum: (!curriculum.is_plain()).then_some(curriculum),
         lanes,

@@ -22,6 +22,7 @@ pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
+pub mod shared;
 pub mod summary;
 pub mod text;
 pub mod training;
@@ -51,6 +52,7 @@ pub use plan::{
     TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
+pub use shared::Shared;
 pub use training::{
     CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Optimizer, Precision, Schedule,
     StopEarly, TrainingSpec,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::curriculum::{CurriculumSpec, Synchronised};
 use crate::flow;
 use crate::model::{ModelSpec, ModuleSpec};
+use crate::shared::Shared;
 use crate::training::TrainingSpec;
 use crate::transform::{Sampling, Transform};
 
@@ -185,20 +186,20 @@ pub struct TaskSpec {
     pub corpus: CorpusFiles,
     /// In the order in which they are applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub transforms: Vec<Transform>,
+    pub transforms: Shared<Vec<Transform>>,
     /// Vocabulary of the source side.
     pub source_vocabulary: String,
     /// Vocabulary of the target side.
     pub target_vocabulary: String,
     /// Modules in order: source embedding, then encoder stacks.
     #[serde(serialize_with = "flow::names")]
-    pub encoder: Vec<String>,
+    pub encoder: Shared<Vec<String>>,
     /// The bridge between encoder and decoder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<String>,
     /// Modules in order: target embedding, decoder stacks, then the output head when it is not tied to the embedding.
     #[serde(serialize_with = "flow::names")]
-    pub decoder: Vec<String>,
+    pub decoder: Shared<Vec<String>>,
     /// Stack -> the adapters in it, in the order in which a layer goes through them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub adapters: BTreeMap<String, Vec<String>>,
@@ -253,10 +254,10 @@ pub struct CorpusFiles {
 pub struct ParallelFiles {
     /// Source side.
     #[serde(serialize_with = "flow::names")]
-    pub source: Vec<String>,
+    pub source: Shared<Vec<String>>,
     /// Target side.
     #[serde(serialize_with = "flow::names")]
-    pub target: Vec<String>,
+    pub target: Shared<Vec<String>>,
     /// Lines of one side, all files together.
     pub lines: u64,
 }

@@ -5,16 +5,22 @@
 //! tokens, one token a lane, so that it is seen whether every holder of a trained module ends the step with every lane's
 //! gradient exactly once. No code is shared with [`Plan::collectives`]; both are compared.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
+use worker::Worker;
+
 use crate::collective::{
     CHECKPOINT_BARRIERS, CollectivePurpose, LANE_SCALARS, RANK_SCALARS, TASK_SCALARS,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, TaskSpec};
 use crate::random::name_key;
+use crate::schedule::Draws;
 
 /// What was played.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,13 +109,13 @@ pub enum ReplayFault {
     },
 }
 
-/// One collective as one rank sees it.
+/// One collective as one rank sees it. Modules by number, see [`Play::modules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Call<'a> {
+struct Call {
     step: u64,
     communicator: usize,
     purpose: CollectivePurpose,
-    modules: Vec<&'a str>,
+    modules: Rc<[usize]>,
     elements: u64,
 }
 
@@ -119,13 +125,17 @@ pub fn replay(plan: &Plan, steps: u64) -> Result<ReplayReport, ReplayFault> {
     let mut report = ReplayReport::default();
     let first = steps.min(last);
     let ending = (first < last && steps > 0).then_some(last);
-    let mut queues: Vec<VecDeque<Call<'_>>> = vec![VecDeque::new(); plan.ranks.len()];
+    let mut queues: Vec<VecDeque<Call>> = vec![VecDeque::new(); plan.ranks.len()];
     let mut ranks = Play::new(plan);
+    let mut worker = Worker::new(plan);
     for step in (1..=first).chain(ending) {
         ranks.start(step)?;
+        worker.start(&ranks);
         for (rank, queue) in (0..).zip(&mut queues) {
             let calls = ranks.sequence(step, rank, &mut report);
-            compare(plan, step, rank, &calls)?;
+            if !worker.takes(step, rank, &calls, &ranks) {
+                return Err(ReplayFault::Sequence { step, rank });
+            }
             queue.extend(calls);
         }
         ranks.meet(&mut queues, &mut report)?;
@@ -135,95 +145,183 @@ pub fn replay(plan: &Plan, steps: u64) -> Result<ReplayReport, ReplayFault> {
     Ok(report)
 }
 
-/// Whether the worker's own sequence is the one derived here.
-fn compare(plan: &Plan, step: u64, rank: u32, calls: &[Call<'_>]) -> Result<(), ReplayFault> {
-    let name = |call: &Call<'_>| plan.communicators.get(call.communicator).map(|spec| &spec.name);
-    let theirs = plan.collectives(rank, step);
-    let same = theirs.len() == calls.len()
-        && theirs.iter().zip(calls).all(|(their, own)| {
-            name(own).is_some_and(|name| name == their.communicator)
-                && their.purpose == own.purpose
-                && their.modules == own.modules
-                && their.elements == own.elements
-        });
-    if same { Ok(()) } else { Err(ReplayFault::Sequence { step, rank }) }
-}
+/// The modules of a communicator that a step trains, and the numbers in their bucket.
+type Bucket = (Rc<[usize]>, u64);
 
 /// The state of all ranks.
 struct Play<'a> {
     plan: &'a Plan,
-    /// Modules of each task that are trained.
-    paths: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Module -> its number: those of the plan in order of name, then others that something names.
+    modules: HashMap<&'a str, usize>,
+    /// Number -> name.
+    names: Vec<&'a str>,
+    /// Lane -> ranks that run it.
+    runners: Vec<Vec<usize>>,
+    /// Rank -> communicators that it is a member of.
+    member_of: Vec<Vec<usize>>,
+    /// Communicator -> its modules.
+    bundles: Vec<Vec<usize>>,
+    /// Rank, module -> whether it is held.
+    held: Vec<Vec<bool>>,
+    /// Module -> ranks that own it.
+    owners: Vec<usize>,
+    /// The draws of the window of the step.
+    draws: Draws<'a>,
+    /// The tasks of the step.
+    drawn: BTreeSet<&'a str>,
     /// Per rank and module held: the sum of the tokens of the lanes whose gradients are in it.
-    gradients: Vec<BTreeMap<&'a str, u64>>,
+    gradients: Vec<Vec<Option<u64>>>,
     /// The tokens of all lanes that trained a module in this step.
-    trained: BTreeMap<&'a str, u64>,
+    trained: BTreeMap<usize, u64>,
+    /// Communicator -> what it sums in this step.
+    buckets: Vec<Option<Bucket>>,
 }
 
 impl<'a> Play<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let frozen = |name: &&str| plan.modules.get(*name).is_some_and(|module| module.frozen);
-        let path = |task: &'a crate::plan::TaskSpec| {
-            let modules = task.modules().into_iter();
-            modules.filter(|name| !frozen(name)).collect()
-        };
-        Self {
+        let names: Vec<&str> = plan.modules.keys().map(String::as_str).collect();
+        let mut ranks = Self {
             plan,
-            paths: plan.tasks.iter().map(|(name, task)| (name.as_str(), path(task))).collect(),
+            modules: names.iter().enumerate().map(|(at, name)| (*name, at)).collect(),
+            names,
+            runners: vec![Vec::new(); plan.lanes.len()],
+            member_of: vec![Vec::new(); plan.ranks.len()],
+            bundles: Vec::new(),
+            held: Vec::new(),
+            owners: Vec::new(),
+            draws: plan.draws(0),
+            drawn: BTreeSet::new(),
             gradients: Vec::new(),
             trained: BTreeMap::new(),
+            buckets: Vec::new(),
+        };
+        for (number, spec) in plan.communicators.iter().enumerate() {
+            for rank in &spec.ranks {
+                let own = usize::try_from(*rank).ok().and_then(|at| ranks.member_of.get_mut(at));
+                if let Some(own) = own.filter(|own| own.last() != Some(&number)) {
+                    own.push(number);
+                }
+            }
+            let bundle = spec.modules.iter().map(|name| ranks.number(name)).collect();
+            ranks.bundles.push(bundle);
         }
+        ranks.hold();
+        ranks
+    }
+
+    /// Notes what ranks run, hold and own.
+    fn hold(&mut self) {
+        let plan = self.plan;
+        for (rank, spec) in plan.ranks.iter().enumerate() {
+            let lanes: BTreeSet<u32> = spec.lanes.iter().copied().collect();
+            for lane in lanes {
+                let known = usize::try_from(lane).ok().and_then(|at| self.runners.get_mut(at));
+                if let Some(runners) = known {
+                    runners.push(rank);
+                }
+            }
+            let mut held = Vec::new();
+            for module in &spec.modules {
+                let number = self.number(module);
+                *slot(&mut held, number) = true;
+            }
+            self.held.push(held);
+            let owned: BTreeSet<&str> = spec.owns.iter().map(String::as_str).collect();
+            for module in owned {
+                let number = self.number(module);
+                *slot(&mut self.owners, number) += 1;
+            }
+        }
+        self.gradients = vec![Vec::new(); plan.ranks.len()];
+        for (held, gradients) in self.held.iter().zip(&mut self.gradients) {
+            *gradients = held.iter().map(|held| held.then_some(0)).collect();
+        }
+    }
+
+    /// The number of a module.
+    fn number(&mut self, name: &'a str) -> usize {
+        let names = &mut self.names;
+        *self.modules.entry(name).or_insert_with(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    }
+
+    fn name(&self, module: usize) -> &'a str {
+        self.names.get(module).copied().unwrap_or_default()
     }
 
     /// Runs the lanes: gradients appear where they are computed.
     fn start(&mut self, step: u64) -> Result<(), ReplayFault> {
         let plan = self.plan;
-        self.trained.clear();
-        self.gradients = plan
-            .ranks
-            .iter()
-            .map(|rank| rank.modules.iter().map(|module| (module.as_str(), 0)).collect())
-            .collect();
-        for (number, _) in (0_u32..).zip(&plan.lanes) {
-            let path = plan.task_at(step, number).and_then(|task| self.paths.get(task));
-            let token = name_key(&format!("{step} {number}"));
-            let runs = |rank: &&crate::plan::RankSpec| rank.lanes.contains(&number);
-            let ranks = plan.ranks.iter().filter(runs).count();
-            if ranks != 1 {
-                return Err(ReplayFault::Lane { step, lane: number as usize, ranks });
+        for module in std::mem::take(&mut self.trained).into_keys() {
+            for (held, gradients) in self.held.iter().zip(&mut self.gradients) {
+                let is_held = held.get(module).copied().unwrap_or(false);
+                *slot(gradients, module) = is_held.then_some(0);
             }
-            for module in path.into_iter().flatten() {
+        }
+        self.drawn.clear();
+        let window = plan.curriculum.window_of(step);
+        if self.draws.window() != window {
+            self.draws = plan.draws(window);
+        }
+        for (number, _) in (0_u32..).zip(&plan.lanes) {
+            let task = self.draws.task_at(step, number);
+            self.drawn.extend(task);
+            let path =
+                task.and_then(|task| plan.tasks.get(task)).map_or_else(Vec::new, |t| self.path(t));
+            let token = name_key(&format!("{step} {number}"));
+            let lane = number as usize;
+            let runners = self.runners.get(lane).map_or(&[][..], Vec::as_slice);
+            let &[runner] = runners else {
+                return Err(ReplayFault::Lane { step, lane, ranks: runners.len() });
+            };
+            for module in path {
                 let all = self.trained.entry(module).or_default();
                 *all = all.wrapping_add(token);
-                for (rank, held) in plan.ranks.iter().zip(&mut self.gradients) {
-                    if rank.lanes.contains(&number) {
-                        let sum = held.entry(module).or_default();
-                        *sum = sum.wrapping_add(token);
-                    }
+                if let Some(gradients) = self.gradients.get_mut(runner) {
+                    let sum = slot(gradients, module);
+                    *sum = Some(sum.unwrap_or(0).wrapping_add(token));
                 }
             }
         }
+        self.buckets = self.bundles.iter().map(|bundle| self.bucket(bundle)).collect();
         Ok(())
     }
 
-    /// What a rank takes part in, from its own point of view: the modules that it holds, each found in a communicator.
-    fn sequence(&self, step: u64, rank: u32, report: &mut ReplayReport) -> Vec<Call<'a>> {
+    /// The modules of a task that are trained.
+    fn path(&mut self, task: &'a TaskSpec) -> Vec<usize> {
+        let frozen = |name: &&str| self.plan.modules.get(*name).is_some_and(|module| module.frozen);
+        let trained: Vec<&str> = task.modules().into_iter().filter(|name| !frozen(name)).collect();
+        trained.into_iter().map(|name| self.number(name)).collect()
+    }
+
+    /// What of a communicator's modules is trained; none: nothing.
+    fn bucket(&self, bundle: &[usize]) -> Option<Bucket> {
+        let trained: Rc<[usize]> =
+            bundle.iter().copied().filter(|module| self.trained.contains_key(module)).collect();
+        let size = |&module: &usize| {
+            self.plan.modules.get(self.name(module)).map_or(0, |spec| spec.parameters)
+        };
+        let elements = trained
+            .iter()
+            .map(size)
+            .fold(0_u64, |sum, size| sum.saturating_add(size).saturating_add(1));
+        (!trained.is_empty()).then_some((trained, elements))
+    }
+
+    /// What a rank takes part in: the buckets of the communicators that it is a member of, then what all ranks do.
+    fn sequence(&self, step: u64, rank: u32, report: &mut ReplayReport) -> Vec<Call> {
         let mut calls = Vec::new();
-        for (number, spec) in self.plan.communicators.iter().enumerate() {
-            if !spec.ranks.contains(&rank) {
-                continue;
-            }
-            let (mut modules, mut elements) = (Vec::new(), 0_u64);
-            for module in &spec.modules {
-                if self.trained.contains_key(module.as_str()) {
-                    modules.push(module.as_str());
-                    let size = self.plan.modules.get(module).map_or(0, |spec| spec.parameters);
-                    elements = elements.saturating_add(size).saturating_add(1);
-                }
-            }
-            if !modules.is_empty() {
+        let own = usize::try_from(rank).ok().and_then(|rank| self.member_of.get(rank));
+        for &communicator in own.into_iter().flatten() {
+            let Some(spec) = self.plan.communicators.get(communicator) else { continue };
+            if let Some((modules, elements)) =
+                self.buckets.get(communicator).and_then(Option::as_ref)
+            {
+                let (modules, elements) = (Rc::clone(modules), *elements);
                 let purpose = CollectivePurpose::Gradients;
-                calls.push(Call { step, communicator: number, purpose, modules, elements });
+                calls.push(Call { step, communicator, purpose, modules, elements });
             } else if !spec.modules.is_empty() && spec.ranks.first() == Some(&rank) {
                 *report.skipped.entry(spec.name.clone()).or_default() += 1;
             }
@@ -235,13 +333,13 @@ impl<'a> Play<'a> {
     }
 
     /// The collectives of all ranks together that end a step.
-    fn over_world(&self, step: u64) -> Vec<Call<'a>> {
+    fn over_world(&self, step: u64) -> Vec<Call> {
         let plan = self.plan;
         let call = |purpose, elements| Call {
             step,
             communicator: 0,
             purpose,
-            modules: Vec::new(),
+            modules: Rc::default(),
             elements,
         };
         let due = |every: Option<u64>| {
@@ -264,7 +362,7 @@ impl<'a> Play<'a> {
     /// Lets ranks meet until all sequences are done.
     fn meet(
         &mut self,
-        queues: &mut [VecDeque<Call<'a>>],
+        queues: &mut [VecDeque<Call>],
         report: &mut ReplayReport,
     ) -> Result<(), ReplayFault> {
         loop {
@@ -285,11 +383,11 @@ impl<'a> Play<'a> {
     fn try_collective(
         &mut self,
         number: usize,
-        queues: &mut [VecDeque<Call<'a>>],
+        queues: &mut [VecDeque<Call>],
         report: &mut ReplayReport,
     ) -> Result<bool, ReplayFault> {
         let Some(spec) = self.plan.communicators.get(number) else { return Ok(false) };
-        let mut heads: Vec<(u32, &Call<'a>)> = Vec::new();
+        let mut heads: Vec<(u32, &Call)> = Vec::new();
         for &rank in &spec.ranks {
             let queue = usize::try_from(rank).ok().and_then(|rank| queues.get(rank));
             match queue.and_then(VecDeque::front) {
@@ -310,7 +408,7 @@ impl<'a> Play<'a> {
         }
         report.collectives += 1;
         report.elements += u128::from(call.elements);
-        let modules = call.modules.clone();
+        let modules = Rc::clone(&call.modules);
         self.sum(&spec.ranks, &modules);
         for &rank in &spec.ranks {
             let queue = usize::try_from(rank).ok().and_then(|rank| queues.get_mut(rank));
@@ -320,23 +418,22 @@ impl<'a> Play<'a> {
     }
 
     /// Every member ends up with the sum over all members.
-    fn sum(&mut self, ranks: &[u32], modules: &[&'a str]) {
+    fn sum(&mut self, ranks: &[u32], modules: &[usize]) {
         let members: Vec<usize> =
             ranks.iter().filter_map(|&rank| usize::try_from(rank).ok()).collect();
         for &module in modules {
-            let of = |rank: &usize| self.gradients.get(*rank)?.get(module).copied();
+            let of = |rank: &usize| self.gradients.get(*rank)?.get(module).copied().flatten();
             let sum = members.iter().filter_map(of).fold(0_u64, u64::wrapping_add);
             for &member in &members {
-                if let Some(gradient) =
-                    self.gradients.get_mut(member).and_then(|held| held.get_mut(module))
-                {
+                let gradient = self.gradients.get_mut(member).and_then(|held| held.get_mut(module));
+                if let Some(gradient) = gradient.and_then(Option::as_mut) {
                     *gradient = sum;
                 }
             }
         }
     }
 
-    fn deadlock(&self, queues: &[VecDeque<Call<'a>>]) -> ReplayFault {
+    fn deadlock(&self, queues: &[VecDeque<Call>]) -> ReplayFault {
         let mut step = u64::MAX;
         let mut waiting = Vec::new();
         for (rank, queue) in queues.iter().enumerate() {
@@ -354,22 +451,28 @@ impl<'a> Play<'a> {
 
     /// Every holder of a trained module has the gradients of all lanes, once, and one rank counts it in the norm.
     fn finish(&self, step: u64) -> Result<(), ReplayFault> {
-        for (module, all) in &self.trained {
+        for (&number, all) in &self.trained {
+            let module = || self.name(number).to_owned();
             for (rank, held) in (0..).zip(&self.gradients) {
-                if held.get(module).is_some_and(|sum| sum != all) {
-                    let module = (*module).to_owned();
-                    return Err(ReplayFault::Gradient { step, rank, module });
+                if held.get(number).copied().flatten().is_some_and(|sum| sum != *all) {
+                    return Err(ReplayFault::Gradient { step, rank, module: module() });
                 }
             }
-            let owns =
-                |rank: &&crate::plan::RankSpec| rank.owns.iter().any(|owned| owned == module);
-            let owners = self.plan.ranks.iter().filter(owns).count();
+            let owners = self.owners.get(number).copied().unwrap_or(0);
             if owners != 1 {
-                return Err(ReplayFault::Norm { step, module: (*module).to_owned(), owners });
+                return Err(ReplayFault::Norm { step, module: module(), owners });
             }
         }
         Ok(())
     }
+}
+
+/// A place of a list that is made long enough.
+fn slot<T: Default + Clone>(list: &mut Vec<T>, at: usize) -> &mut T {
+    if at >= list.len() {
+        list.resize(at + 1, T::default());
+    }
+    list.get_mut(at).expect("the list has just been made long enough")
 }
 
 #[cfg(test)]

@@ -78,8 +78,8 @@ pub fn two_windows(plan: &Plan) -> CurriculumSpec {
 /// Invented files of one direction with so many lines.
 pub fn corpus(source: &str, target: &str, lines: u64) -> CorpusFiles {
     let files = |part: &str, lines| ParallelFiles {
-        source: vec![format!("corpus/{part}.{source}-{target}.{source}")],
-        target: vec![format!("corpus/{part}.{source}-{target}.{target}")],
+        source: vec![format!("corpus/{part}.{source}-{target}.{source}")].into(),
+        target: vec![format!("corpus/{part}.{source}-{target}.{target}")].into(),
         lines,
     };
     CorpusFiles { train: files("train", lines), valid: Some(files("valid", 100)), test: None }
@@ -205,13 +205,13 @@ impl Sample {
                 target: target.clone(),
                 share: last - first,
                 corpus: corpus.clone(),
-                transforms: self.transforms.clone(),
+                transforms: self.transforms.clone().into(),
                 source_vocabulary: vocabulary(source).unwrap_or_default(),
                 target_vocabulary: vocabulary(target).unwrap_or_default(),
-                encoder: path.as_ref().map(|path| path.encoder.clone()).unwrap_or_default(),
+                encoder: path.as_ref().map(|path| path.encoder.clone()).unwrap_or_default().into(),
                 bridge: path.as_ref().and_then(|path| path.bridge.clone()),
                 adapters: path.as_ref().map(|path| path.adapters.clone()).unwrap_or_default(),
-                decoder: path.map(|path| path.decoder).unwrap_or_default(),
+                decoder: path.map(|path| path.decoder).unwrap_or_default().into(),
             };
             self.add_modules(&mut plan, &task);
             plan.tasks.insert(format!("t.{source}-{target}"), task);
@@ -388,13 +388,15 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
     let width = u128::from(plan.training.precision.activation_bytes());
     let tokens = u128::from(plan.training.batch_tokens);
     let batches = u128::from(plan.training.accumulate);
+    let costs = formulas::Costs::new(plan);
     let (mut activations, mut flops) = (0, 0);
     for (name, drawn) in
         lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)).flat_map(|lane| &lane.tasks)
     {
         let Some(task) = plan.tasks.get(name) else { continue };
-        activations = activations.max(width * tokens * formulas::token_numbers(plan, task));
-        let operations = batches * tokens * formulas::token_flops(plan, task);
+        let (of_token, kept) = costs.token(task);
+        activations = activations.max(width * tokens * kept);
+        let operations = batches * tokens * of_token;
         flops += u128::from(drawn.parts) * operations;
     }
     Estimate {

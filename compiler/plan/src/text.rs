@@ -1,5 +1,6 @@
 //! A plan's text: canonical YAML, one fact a line, the same bytes for the same plan everywhere.
 
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -9,6 +10,9 @@ use crate::plan::{FORMAT, Plan};
 
 /// Bytes of the largest plan that is read.
 pub const LARGEST: usize = 512 << 20;
+
+/// Bytes that are written at once.
+const BUFFER: usize = 256 << 10;
 
 /// The nesting of mappings and lists in a plan is far below this.
 const DEPTH: usize = 24;
@@ -25,11 +29,24 @@ impl Plan {
     /// # Panics
     /// Never: a plan holds nothing that YAML cannot write.
     pub fn to_yaml(&self) -> String {
-        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         let mut text = String::new();
-        serde_saphyr::to_fmt_writer_with_options(&mut text, self, options)
+        serde_saphyr::to_fmt_writer_with_options(&mut text, self, layout())
             .expect("a plan holds nothing that YAML cannot write, and a string takes all text");
         text
+    }
+
+    /// Writes the text of [`Plan::to_yaml`] piece by piece: that of a million tasks is several hundred megabytes.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_yaml(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut buffer = BufWriter::with_capacity(BUFFER, out);
+        let written = serde_saphyr::to_io_writer_with_options(&mut buffer, self, layout());
+        if let Err(serde_saphyr::ser::Error::IO { error }) = written {
+            return Err(error);
+        }
+        written.map_err(|fault| io::Error::other(fault.to_string()))?;
+        buffer.flush()
     }
 
     /// Reads a plan; the whole text is bounded in size, depth and aliases (there are none).
@@ -57,6 +74,11 @@ impl Plan {
             .map_err(|cause| PlanError::Unreadable { path: path.to_owned(), cause })?;
         Self::from_yaml(&text).map_err(|fault| fault.named(path))
     }
+}
+
+/// How plans are laid out.
+fn layout() -> serde_saphyr::SerializerOptions {
+    serde_saphyr::ser_options! { prefer_block_scalars: false }
 }
 
 /// What the reader accepts: one document, no aliases, no tags, booleans by their two names.

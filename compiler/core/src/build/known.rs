@@ -23,16 +23,11 @@ impl<'a> Known<'a> {
 
     /// Asks for the files that fit patterns, and for what is known of them and of other files.
     pub(super) fn ask(&mut self, patterns: Vec<String>, mut paths: Vec<String>) {
-        let mut seen = HashSet::new();
-        let is_new =
-            |pattern: &String| !self.shards.contains_key(pattern) && seen.insert(pattern.clone());
-        let patterns: Vec<String> = patterns.into_iter().filter(is_new).collect();
+        let patterns = new(patterns, &self.shards);
         let shards = self.world.matching(&patterns);
         paths.extend(shards.iter().flatten().cloned());
         self.shards.extend(patterns.into_iter().zip(shards));
-        let mut seen = HashSet::new();
-        let is_new = |path: &String| !self.facts.contains_key(path) && seen.insert(path.clone());
-        let paths: Vec<String> = paths.into_iter().filter(is_new).collect();
+        let paths = new(paths, &self.facts);
         let facts = self.world.corpora(&paths);
         self.facts.extend(paths.into_iter().zip(facts));
     }
@@ -61,6 +56,14 @@ impl<'a> Known<'a> {
             });
         }
     }
+}
+
+/// Those that are not known, each where it comes first.
+fn new<T>(paths: Vec<String>, known: &HashMap<String, T>) -> Vec<String> {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(paths.len() / 2);
+    let is_new: Vec<bool> =
+        paths.iter().map(|path| !known.contains_key(path) && seen.insert(path)).collect();
+    paths.into_iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(path, _)| path).collect()
 }
 
 /// `` `a`, `b`, and 3 more ``.

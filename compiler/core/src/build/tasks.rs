@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mmc_plan::{CorpusFiles, ParallelFiles, TaskKind};
+use mmc_plan::{CorpusFiles, ParallelFiles, Shared, TaskKind};
 use mmc_syntax::source::Span;
 
 use super::curriculum::{Run, means, windows};
 use super::error::BuildError;
 use super::known::Known;
 use super::shares::Size;
-use super::vocabularies::{Vocabularies, transforms};
+use super::vocabularies::{Transformed, Vocabularies};
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::directions::Directions;
 use crate::ir::experiment::{At, Corpus, Experiment, Pair, TaskBlock, TemplatePair};
@@ -34,6 +34,7 @@ pub fn expand_tasks(
         templates: &templates,
         known: Known::new(world),
         directions: HashMap::new(),
+        lists: HashMap::new(),
         diagnostics,
     };
     let mut vocabularies = Vocabularies::new(experiment, &templates, world);
@@ -44,7 +45,7 @@ pub fn expand_tasks(
     rows.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     reader.known.report(reader.diagnostics);
     vocabularies.report(diagnostics);
-    report_duplicates(&rows, diagnostics);
+    report_duplicates(&rows, experiment.task_blocks.len() > 1, diagnostics);
     diagnostics.checkpoint()?;
     let Some(span) = experiment.task_blocks.first().map(|block| block.span) else {
         return Err(diagnostics.halt(no_tasks(experiment.training.span)));
@@ -67,7 +68,7 @@ fn no_tasks(span: Span) -> BuildError {
 /// Adds the rows of one block.
 fn expand_block<'a>(
     experiment: &'a Experiment,
-    block: &TaskBlock,
+    block: &'a TaskBlock,
     reader: &mut Reader<'a>,
     vocabularies: &mut Vocabularies<'_>,
     rows: &mut Vec<(TaskRow, f64)>,
@@ -75,6 +76,7 @@ fn expand_block<'a>(
     let Some(corpus) = experiment.corpora.get(block.corpus.value) else { return };
     let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
     reader.ask(corpus, block);
+    let mut transformed = Transformed::new(experiment, block);
     for pair in &block.pairs {
         match reader.training(corpus, block.is_mono, pair) {
             Found::Files(train) => {
@@ -88,7 +90,7 @@ fn expand_block<'a>(
                     share: 0,
                     copies: 1,
                     corpus: files,
-                    transforms: transforms(experiment, block, pair),
+                    transforms: transformed.of(pair),
                     source_vocabulary,
                     target_vocabulary,
                     span: pair.span,
@@ -138,24 +140,21 @@ fn left_out_note(span: Span, names: &[String], corpus: &str) -> BuildError {
 }
 
 /// Task names are made from block and languages, and languages may hold hyphens: two directions may meet in one name.
-/// Two blocks may also ask for the very same training.
-fn report_duplicates(rows: &[(TaskRow, f64)], diagnostics: &mut Diagnostics) {
-    let mut names: BTreeMap<&str, &TaskRow> = BTreeMap::new();
-    let mut contents: BTreeMap<String, &TaskRow> = BTreeMap::new();
+/// Two blocks may also ask for the very same training; one block has every direction once.
+fn report_duplicates(rows: &[(TaskRow, f64)], several: bool, diagnostics: &mut Diagnostics) {
+    // Tasks of the same direction.
+    let mut alike: HashMap<(&str, &str), Vec<&TaskRow>> = HashMap::new();
+    let mut before: Option<&TaskRow> = None;
     for (row, _) in rows {
-        let content = format!(
-            "{:?}",
-            (
-                &row.source,
-                &row.target,
-                &row.corpus.train,
-                &row.transforms,
-                &row.source_vocabulary,
-                &row.target_vocabulary
-            )
-        );
-        let same_name = names.insert(&row.name, row);
-        if let Some(first) = same_name.or_else(|| contents.get(&content).copied()) {
+        // In order of name: equal names are neighbours.
+        let mut first = before.replace(row).filter(|other| other.name == row.name);
+        if several {
+            let known = alike.entry((&row.source, &row.target)).or_default();
+            let same = || known.iter().rev().copied().find(|other| trains_the_same(other, row));
+            first = first.or_else(same);
+            known.push(row);
+        }
+        if let Some(first) = first {
             let (first, row) = if row.span < first.span { (row, first) } else { (first, row) };
             diagnostics.report(BuildError::DuplicateTask {
                 name: row.name.clone(),
@@ -165,8 +164,15 @@ fn report_duplicates(rows: &[(TaskRow, f64)], diagnostics: &mut Diagnostics) {
                 help: "take the direction out of one of the two; `weight` makes a block's tasks more frequent",
             });
         }
-        contents.insert(content, row);
     }
+}
+
+/// Whether two tasks of the same direction are equal in the rest of what trains.
+fn trains_the_same(one: &TaskRow, other: &TaskRow) -> bool {
+    one.corpus.train == other.corpus.train
+        && one.transforms == other.transforms
+        && one.source_vocabulary == other.source_vocabulary
+        && one.target_vocabulary == other.target_vocabulary
 }
 
 /// Turns weights into shares, window by window.
@@ -214,6 +220,8 @@ struct Reader<'a> {
     templates: &'a Templates,
     known: Known<'a>,
     directions: HashMap<&'a str, Directions<'a>>,
+    /// Path or pattern -> its files: both directions of a pair read the same.
+    lists: HashMap<String, Shared<Vec<String>>>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -256,17 +264,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The files of one side in order; none: the pattern, when nothing fits it.
-    fn side(&mut self, template: &'a str, pair: &Pair) -> Result<Vec<String>, String> {
+    fn side(&mut self, template: &'a str, pair: &Pair) -> Result<Shared<Vec<String>>, String> {
         let (path, is_sharded) = match self.fill(template, pair) {
             Ok(filled) => filled,
             // The resolver rendered it for every language in use: not reached, but no reason to stop everything.
             Err(fault) => return Err(format!("{template} ({fault})")),
         };
-        if !is_sharded {
-            return Ok(vec![path]);
+        if let Some(known) = self.lists.get(&path) {
+            return Ok(known.clone());
         }
-        let files = self.known.matching(&path);
-        if files.is_empty() { Err(path) } else { Ok(files) }
+        let files = if is_sharded { self.known.matching(&path) } else { vec![path.clone()] };
+        if files.is_empty() {
+            return Err(path);
+        }
+        Ok(self.lists.entry(path).or_insert(files.into()).clone())
     }
 
     fn files(&mut self, templates: &'a At<TemplatePair>, pair: &Pair) -> Found {
@@ -287,7 +298,7 @@ impl<'a> Reader<'a> {
             return Found::Fault;
         }
         let mut lines = 0_u64;
-        for (source, target) in source.iter().zip(&target) {
+        for (source, target) in source.iter().zip(target.iter()) {
             match self.aligned(source, target, templates.span) {
                 Ok(counted) => lines = lines.saturating_add(counted),
                 Err(found) => return found,
@@ -353,6 +364,7 @@ impl<'a> Reader<'a> {
             let pattern = || templates.value.first().cloned().unwrap_or_default();
             return Found::Missing(missing.unwrap_or_else(pattern));
         }
+        let files = Shared::from(files);
         Found::Files(ParallelFiles { source: files.clone(), target: files, lines })
     }
 

@@ -1,9 +1,9 @@
 //! Tokenizers -> vocabularies: which file serves which language, and which tokens are added behind its pieces.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::transform::MASK_TOKEN;
-use mmc_plan::{Transform, VocabularyKind, VocabularySpec};
+use mmc_plan::{Shared, Transform, VocabularyKind, VocabularySpec};
 
 use super::error::BuildError;
 use crate::diagnostics::Diagnostics;
@@ -18,8 +18,10 @@ pub(super) struct Vocabularies<'a> {
     world: &'a dyn World,
     /// Name -> what it is made from.
     drafts: BTreeMap<String, Draft>,
-    /// Tokenizer -> languages that it is used for.
-    languages: BTreeMap<usize, BTreeSet<String>>,
+    /// Tokenizer -> languages that it is used for, each with its vocabulary.
+    languages: BTreeMap<usize, BTreeMap<String, String>>,
+    /// Tokenizer -> whether every language has a file of its own.
+    own: BTreeMap<usize, bool>,
     /// Tokenizer -> whether any block tells the (source, target) language by a token.
     told: BTreeMap<usize, (bool, bool)>,
     /// Tokenizers whose pieces are masked by some block.
@@ -40,8 +42,8 @@ impl<'a> Vocabularies<'a> {
         world: &'a dyn World,
     ) -> Self {
         let (drafts, languages, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let masked = BTreeSet::new();
-        Self { experiment, templates, world, drafts, languages, told, masked }
+        let (own, masked) = (BTreeMap::new(), BTreeSet::new());
+        Self { experiment, templates, world, drafts, languages, own, told, masked }
     }
 
     /// Names of the vocabularies of a direction's two sides.
@@ -60,10 +62,15 @@ impl<'a> Vocabularies<'a> {
     }
 
     fn side(&mut self, at: usize, language: &str) -> String {
+        if let Some(known) = self.languages.get(&at).and_then(|known| known.get(language)) {
+            return known.clone();
+        }
         let Some(tokenizer) = self.experiment.tokenizers.get(at) else { return String::new() };
-        self.languages.entry(at).or_default().insert(language.to_owned());
         let template = &tokenizer.file.value;
-        let own = self.templates.variables(template).is_ok_and(|names| names.contains("lang"));
+        let templates = self.templates;
+        let own = *self.own.entry(at).or_insert_with(|| {
+            templates.variables(template).is_ok_and(|names| names.contains("lang"))
+        });
         let name = format!("{}.{}", tokenizer.name, if own { language } else { "joint" });
         if !self.drafts.contains_key(&name) {
             let path =
@@ -71,6 +78,7 @@ impl<'a> Vocabularies<'a> {
             let facts = self.world.tokenizer(&path, tokenizer.kind);
             self.drafts.insert(name.clone(), Draft { tokenizer: at, path, facts });
         }
+        self.languages.entry(at).or_default().insert(language.to_owned(), name.clone());
         name
     }
 
@@ -101,42 +109,53 @@ impl<'a> Vocabularies<'a> {
 
     /// The finished vocabularies, all of whose files are known.
     pub(super) fn into_specs(self) -> BTreeMap<String, VocabularySpec> {
+        let mut added: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         let mut specs = BTreeMap::new();
-        for (name, draft) in self.drafts {
-            let Ok(facts) = draft.facts else { continue };
+        for (name, draft) in &self.drafts {
+            let Ok(facts) = &draft.facts else { continue };
             let Some(tokenizer) = self.experiment.tokenizers.get(draft.tokenizer) else { continue };
-            let (from, to) = self.told.get(&draft.tokenizer).copied().unwrap_or_default();
-            let mut added = BTreeSet::new();
-            for language in self.languages.get(&draft.tokenizer).into_iter().flatten() {
-                added.extend(from.then(|| from_token(language)));
-                added.extend(to.then(|| to_token(language)));
-            }
-            let masked = self.masked.contains(&draft.tokenizer);
-            added.extend(masked.then(|| MASK_TOKEN.to_owned()));
-            specs.insert(name, spec(tokenizer, draft.path, facts, added));
+            let tokens =
+                added.entry(draft.tokenizer).or_insert_with(|| self.added(draft.tokenizer));
+            specs.insert(name.clone(), spec(tokenizer, &draft.path, facts, tokens));
         }
         specs
+    }
+
+    /// The tokens that the tasks of a tokenizer need besides its pieces.
+    fn added(&self, tokenizer: usize) -> BTreeSet<String> {
+        let (from, to) = self.told.get(&tokenizer).copied().unwrap_or_default();
+        let mut added = BTreeSet::new();
+        for language in self.languages.get(&tokenizer).into_iter().flatten().map(|(name, _)| name) {
+            added.extend(from.then(|| from_token(language)));
+            added.extend(to.then(|| to_token(language)));
+        }
+        added.extend(self.masked.contains(&tokenizer).then(|| MASK_TOKEN.to_owned()));
+        added
     }
 }
 
 /// The tokenizer's file with the tokens that it lacks.
 fn spec(
     tokenizer: &Tokenizer,
-    file: String,
-    facts: TokenizerFacts,
-    mut added: BTreeSet<String>,
+    file: &str,
+    facts: &TokenizerFacts,
+    needed: &BTreeSet<String>,
 ) -> VocabularySpec {
     let special =
         [("<unk>", facts.unk), ("<bos>", facts.bos), ("<eos>", facts.eos), ("<pad>", facts.pad)];
-    added.extend(
-        special.iter().filter(|(_, id)| id.is_none()).map(|(token, _)| (*token).to_owned()),
-    );
+    let lacking: Vec<String> = special
+        .iter()
+        .filter(|(token, id)| id.is_none() && !needed.contains(*token))
+        .map(|(token, _)| (*token).to_owned())
+        .collect();
+    let mut added: Vec<String> = needed.iter().cloned().chain(lacking).collect();
+    added.sort_unstable();
     let mut spec = VocabularySpec {
         kind: tokenizer.kind,
-        file,
-        sha256: facts.sha256,
+        file: file.to_owned(),
+        sha256: facts.sha256.clone(),
         pieces: facts.pieces,
-        added: added.into_iter().collect(),
+        added,
         unk: 0,
         bos: 0,
         eos: 0,
@@ -172,12 +191,41 @@ fn to_token(language: &str) -> String {
     format!("<to_{language}>")
 }
 
+/// The transforms of a block's directions; directions that they say the same of share them.
+pub(super) struct Transformed<'a> {
+    experiment: &'a Experiment,
+    block: &'a TaskBlock,
+    /// Whether they depend on the source language, and on the target language.
+    depends: (bool, bool),
+    known: HashMap<(&'a str, &'a str), Shared<Vec<Transform>>>,
+}
+
+impl<'a> Transformed<'a> {
+    pub(super) fn new(experiment: &'a Experiment, block: &'a TaskBlock) -> Self {
+        let mut depends = (false, false);
+        for wish in &block.transforms {
+            if let TransformWish::Prefix { source, target } = wish.value {
+                depends = (depends.0 || source, depends.1 || target);
+            } else if matches!(wish.value, TransformWish::FilterScript { .. }) {
+                depends = (true, true);
+            }
+        }
+        Self { experiment, block, depends, known: HashMap::new() }
+    }
+
+    /// The transforms of a direction, as the plan spells them.
+    pub(super) fn of(&mut self, pair: &'a Pair) -> Shared<Vec<Transform>> {
+        let key = (
+            if self.depends.0 { pair.source.as_str() } else { "" },
+            if self.depends.1 { pair.target.as_str() } else { "" },
+        );
+        let made = || transforms(self.experiment, self.block, pair).into();
+        self.known.entry(key).or_insert_with(made).clone()
+    }
+}
+
 /// The transforms of a direction, as the plan spells them.
-pub(super) fn transforms(
-    experiment: &Experiment,
-    block: &TaskBlock,
-    pair: &Pair,
-) -> Vec<Transform> {
+fn transforms(experiment: &Experiment, block: &TaskBlock, pair: &Pair) -> Vec<Transform> {
     // The resolver lets no block filter by scripts that are not known.
     let script = |code: &str| {
         let language = experiment.languages.iter().find(|language| language.code == code);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{CorpusFiles, TaskKind, Transform, VocabularySpec};
+use mmc_plan::{CorpusFiles, Shared, TaskKind, Transform, VocabularySpec};
 use mmc_syntax::source::Span;
 
 /// All shares sum to this: parts per billion.
@@ -54,7 +54,7 @@ pub struct TaskRow {
     /// Files; both sides of a set have the same number of lines.
     pub corpus: CorpusFiles,
     /// In order.
-    pub transforms: Vec<Transform>,
+    pub transforms: Shared<Vec<Transform>>,
     /// Vocabulary of the source side.
     pub source_vocabulary: String,
     /// Vocabulary of the target side.

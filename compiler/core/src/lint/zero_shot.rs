@@ -12,7 +12,7 @@ use super::{Found, Lint, Subject, counted, listed, note};
 use crate::ir::experiment::TaskBlock;
 
 /// Directions that are looked at, at most: the rest of a very large matrix is left out.
-const MOST_DIRECTIONS: usize = 40_000;
+const MOST_DIRECTIONS: usize = 4_000;
 
 pub(super) const LINT: Lint =
     note("mmc::lint::zero_shot", "a direction can be translated but is not trained", run);

@@ -5,24 +5,19 @@ use std::collections::BTreeMap;
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
 
-use super::turns;
+use super::lanes::Lanes;
 use crate::cost::{all_reduce_seconds, node_count, state_bytes, summed_bytes};
-use crate::ir::module::{ModuleGraph, TaskPath};
 
-/// Fills the estimates of ranks and in total.
-pub(super) fn fill(plan: &mut Plan, graph: &ModuleGraph) {
-    let paths: BTreeMap<String, TaskPath> =
-        plan.tasks.keys().cloned().zip(graph.paths.iter().cloned()).collect();
-    let orders: Vec<Vec<&str>> = (0..plan.lanes.len()).map(|lane| plan.order_of(lane)).collect();
-    let trained = turns::trained(plan, plan.curriculum.schedule, &orders);
+/// Fills the estimates of ranks and in total. `trained`: module -> the part of all steps in which it is trained.
+pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, f64>) {
     let traffic: Vec<(u64, f64)> = plan
         .communicators
         .iter()
-        .map(|communicator| traffic(plan, communicator, &trained))
+        .map(|communicator| traffic(plan, communicator, trained))
         .collect();
     let estimates: Vec<Estimate> = (0..)
         .zip(&plan.ranks)
-        .map(|(number, rank)| estimate(plan, number, rank, &paths, &traffic))
+        .map(|(number, rank)| estimate(plan, number, rank, lanes, &traffic))
         .collect();
     for (rank, estimate) in plan.ranks.iter_mut().zip(&estimates) {
         rank.estimate = *estimate;
@@ -66,17 +61,17 @@ fn estimate(
     plan: &Plan,
     number: u32,
     rank: &RankSpec,
-    paths: &BTreeMap<String, TaskPath>,
+    lanes: &Lanes<'_>,
     traffic: &[(u64, f64)],
 ) -> Estimate {
     let held = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
     let parameters = held().map(|module| module.parameters).sum();
     let state = held().map(|m| state_bytes(&plan.training, m.frozen) * m.parameters).sum();
     let (mut flops, mut activation_bytes) = (0.0, 0);
-    for lane in rank.lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)) {
-        for (name, task) in &lane.tasks {
-            let Some(path) = paths.get(name) else { continue };
-            let share = f64::from(task.parts) / f64::from(LANE_PARTS);
+    for &lane in &rank.lanes {
+        for (task, drawn) in lanes.of(lane as usize) {
+            let Some(path) = lanes.path(*task) else { continue };
+            let share = f64::from(drawn.parts) / f64::from(LANE_PARTS);
             flops += share * path.batch_flops as f64 * f64::from(plan.training.accumulate);
             activation_bytes = activation_bytes.max(path.activation_bytes);
         }

@@ -3,23 +3,26 @@
 
 mod communicators;
 mod estimates;
+mod lanes;
 mod ranks;
 mod turns;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use mmc_plan::plan::FORMAT;
 use mmc_plan::{
-    Coupling, CurriculumSpec, LaneCourse, LaneOrder, LanguageSpec, ModuleSpec, Plan, Synchronised,
-    TaskSpec,
+    Coupling, CurriculumSpec, LaneCourse, LaneOrder, LanguageSpec, ModuleSpec, Plan, Shared,
+    Synchronised, TaskSpec,
 };
+
+use lanes::Lanes;
 
 use crate::cost::summed_bytes;
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
-use crate::ir::module::ModuleGraph;
+use crate::ir::module::{ModuleGraph, TaskPath};
 use crate::ir::placement::Placement;
-use crate::ir::task::TaskTable;
+use crate::ir::task::{TaskRow, TaskTable};
 
 /// Makes the plan, with its digest.
 pub fn lower(
@@ -47,10 +50,39 @@ pub fn lower(
         placement: placement.quality,
         totals: mmc_plan::Estimate::default(),
     };
-    for (row, path) in table.tasks.iter().zip(&graph.paths) {
-        let name = |id: ModuleId| Some(graph.module(id)?.name.clone());
-        let names = |ids: &[ModuleId]| ids.iter().filter_map(|id| name(*id)).collect();
-        let task = TaskSpec {
+    plan.tasks = tasks(table, graph);
+    let on = Lanes::new(table, graph, &plan.lanes);
+    plan.ranks = ranks::ranks(&plan, &on, &placement.rank_of_lane);
+    plan.communicators = communicators::communicators(&plan);
+    // Independent lanes may draw in any order.
+    let natural = on.orders();
+    let independent = turns::trained(&plan, &on, Coupling::Independent, &natural);
+    let aligned = turns::trained(&plan, &on, Coupling::Aligned, &placement.orders);
+    plan.synchronised = synchronised(&plan, &independent, &aligned);
+    let trained = match plan.curriculum.schedule {
+        Coupling::Independent => &independent,
+        Coupling::Aligned => {
+            let names = |order: &Vec<usize>| LaneOrder {
+                tasks: order.iter().filter_map(|&at| Some(on.row(at)?.name.clone())).collect(),
+            };
+            plan.curriculum.orders = placement.orders.iter().map(names).collect();
+            &aligned
+        }
+    };
+    estimates::fill(&mut plan, &on, trained);
+    plan.digest = plan.mathematics_digest();
+    plan
+}
+
+/// The tasks with their ways in names.
+fn tasks<'g>(table: &TaskTable, graph: &'g ModuleGraph) -> BTreeMap<String, TaskSpec> {
+    let name = |id: ModuleId| Some(graph.module(id)?.name.clone());
+    let names = |ids: &[ModuleId]| ids.iter().filter_map(|id| name(*id)).collect::<Vec<_>>();
+    // Tasks of one source have one encoder, those of one target one decoder, as a rule.
+    let mut known: HashMap<&[ModuleId], Shared<Vec<String>>> = HashMap::new();
+    let mut side = |ids| known.entry(ids).or_insert_with(|| names(ids).into()).clone();
+    let task = |(row, path): (&TaskRow, &'g TaskPath)| {
+        let spec = TaskSpec {
             kind: row.kind,
             source: row.source.clone(),
             target: row.target.clone(),
@@ -59,47 +91,37 @@ pub fn lower(
             transforms: row.transforms.clone(),
             source_vocabulary: row.source_vocabulary.clone(),
             target_vocabulary: row.target_vocabulary.clone(),
-            encoder: names(&path.encoder),
+            encoder: side(&path.encoder),
             bridge: path.bridge.and_then(name),
-            decoder: names(&path.decoder),
+            decoder: side(&path.decoder),
             adapters: path
                 .adapters
                 .iter()
                 .filter_map(|(stack, inside)| Some((name(*stack)?, names(inside))))
                 .collect(),
         };
-        plan.tasks.insert(row.name.clone(), task);
-    }
-    plan.ranks = ranks::ranks(&plan, &placement.rank_of_lane);
-    plan.communicators = communicators::communicators(&plan);
-    let names = |order: &Vec<usize>| -> Vec<String> {
-        order.iter().filter_map(|&at| Some(table.tasks.get(at)?.name.clone())).collect()
+        (row.name.clone(), spec)
     };
-    let orders: Vec<Vec<String>> = placement.orders.iter().map(names).collect();
-    plan.synchronised = synchronised(&plan, &orders);
-    if plan.curriculum.schedule == Coupling::Aligned {
-        plan.curriculum.orders = orders.into_iter().map(|tasks| LaneOrder { tasks }).collect();
-    }
-    estimates::fill(&mut plan, graph);
-    plan.digest = plan.mathematics_digest();
-    plan
+    table.tasks.iter().zip(&graph.paths).map(task).collect()
 }
 
-/// Bytes of gradients that all communicators sum in a step, for lanes in these orders; none without communicators.
+/// Bytes of gradients that all communicators sum in a step, when modules are trained in these parts of the steps by lanes that
+/// are independent or aligned; none without communicators.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an estimate, rounded, not negative"
 )]
-fn synchronised(plan: &Plan, orders: &[Vec<String>]) -> Option<Synchronised> {
+fn synchronised(
+    plan: &Plan,
+    independent: &BTreeMap<&str, f64>,
+    aligned: &BTreeMap<&str, f64>,
+) -> Option<Synchronised> {
     if plan.communicators.is_empty() {
         return None;
     }
-    let orders: Vec<Vec<&str>> =
-        orders.iter().map(|order| order.iter().map(String::as_str).collect()).collect();
-    let bytes = |coupling| {
-        let trained = turns::trained(plan, coupling, &orders);
+    let bytes = |trained: &BTreeMap<&str, f64>| {
         let modules = plan.communicators.iter().flat_map(|spec| &spec.modules);
         let elements = modules.map(|name| {
             let parameters = plan.modules.get(name).map_or(0, |module| module.parameters + 1);
@@ -108,10 +130,7 @@ fn synchronised(plan: &Plan, orders: &[Vec<String>]) -> Option<Synchronised> {
         let width = summed_bytes(plan.training.precision) as f64;
         libm::round(elements.sum::<f64>() * width) as u64
     };
-    Some(Synchronised {
-        independent: bytes(Coupling::Independent),
-        aligned: bytes(Coupling::Aligned),
-    })
+    Some(Synchronised { independent: bytes(independent), aligned: bytes(aligned) })
 }
 
 /// The curriculum; plain when nothing changes over the run and lanes are independent.

@@ -1,13 +1,15 @@
 //! Lanes on ranks -> what every rank holds, owns and validates.
 
-use std::collections::BTreeSet;
-
 use mmc_plan::{Estimate, Plan, RankSpec};
 
+use super::lanes::Lanes;
+use crate::ir::module::TaskPath;
+
 /// One rank a device, in order of node and device.
-pub(super) fn ranks(plan: &Plan, rank_of_lane: &[u32]) -> Vec<RankSpec> {
+pub(super) fn ranks(plan: &Plan, on: &Lanes<'_>, rank_of_lane: &[u32]) -> Vec<RankSpec> {
     let per_node = plan.cluster.devices_per_node.max(1);
     let count = plan.cluster.nodes.saturating_mul(per_node);
+    let mut is_owned = vec![false; on.module_count()];
     let mut ranks: Vec<RankSpec> = (0..count)
         .map(|rank| {
             let lanes: Vec<u32> = (0..)
@@ -15,48 +17,59 @@ pub(super) fn ranks(plan: &Plan, rank_of_lane: &[u32]) -> Vec<RankSpec> {
                 .filter(|(_, home)| **home == rank)
                 .map(|(lane, _)| lane)
                 .collect();
-            let modules = modules(plan, &lanes);
+            let held = held(on, &lanes);
+            let names = |held: &[bool]| -> Vec<String> {
+                let names = on.modules().zip(held).filter(|(_, held)| **held);
+                names.map(|(name, _)| name.to_owned()).collect()
+            };
+            // The first holder owns a module.
+            let owned: Vec<bool> = held
+                .iter()
+                .zip(&mut is_owned)
+                .map(|(held, owned)| *held && !std::mem::replace(owned, *owned || *held))
+                .collect();
             RankSpec {
                 node: rank / per_node,
                 device: rank % per_node,
                 lanes,
-                modules,
-                owns: Vec::new(),
+                modules: names(&held),
+                owns: names(&owned),
                 validates: Vec::new(),
                 estimate: Estimate::default(),
             }
         })
         .collect();
-    let mut owned: BTreeSet<String> = BTreeSet::new();
-    for rank in &mut ranks {
-        rank.owns =
-            rank.modules.iter().filter(|name| owned.insert((*name).clone())).cloned().collect();
-    }
-    assign_validation(plan, rank_of_lane, &mut ranks);
+    assign_validation(on, rank_of_lane, &mut ranks);
     ranks
 }
 
-/// The modules of the tasks of lanes, in order of name.
-fn modules(plan: &Plan, lanes: &[u32]) -> Vec<String> {
-    let mut modules: BTreeSet<&str> = BTreeSet::new();
-    for lane in lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)) {
-        for task in lane.tasks.keys().filter_map(|name| plan.tasks.get(name)) {
-            modules.extend(task.modules());
+/// Which modules the tasks of lanes lead through.
+fn held(on: &Lanes<'_>, lanes: &[u32]) -> Vec<bool> {
+    let mut held = vec![false; on.module_count()];
+    let tasks = lanes.iter().flat_map(|&lane| on.of(lane as usize));
+    for module in tasks.filter_map(|(task, _)| on.path(*task)).flat_map(TaskPath::steps) {
+        if let Some(held) = held.get_mut(module.index()) {
+            *held = true;
         }
     }
-    modules.into_iter().map(str::to_owned).collect()
+    held
 }
 
 /// A task is validated by the rank of its first lane.
-fn assign_validation(plan: &Plan, rank_of_lane: &[u32], ranks: &mut [RankSpec]) {
-    for (name, task) in &plan.tasks {
-        if task.corpus.valid.is_none() {
-            continue;
+fn assign_validation(on: &Lanes<'_>, rank_of_lane: &[u32], ranks: &mut [RankSpec]) {
+    let mut home: Vec<Option<u32>> = vec![None; on.task_count()];
+    for (lane, &rank) in rank_of_lane.iter().enumerate() {
+        for (task, _) in on.of(lane) {
+            if let Some(home) = home.get_mut(*task) {
+                *home = home.or(Some(rank));
+            }
         }
-        let lane = plan.lanes.iter().position(|lane| lane.tasks.contains_key(name));
-        let rank = lane.and_then(|lane| rank_of_lane.get(lane)).copied();
-        if let Some(rank) = rank.and_then(|rank| ranks.get_mut(rank as usize)) {
-            rank.validates.push(name.clone());
+    }
+    for (task, home) in home.into_iter().enumerate() {
+        let rank = home.and_then(|rank| ranks.get_mut(rank as usize));
+        let row = on.row(task).filter(|row| row.corpus.valid.is_some());
+        if let (Some(rank), Some(row)) = (rank, row) {
+            rank.validates.push(row.name.clone());
         }
     }
 }

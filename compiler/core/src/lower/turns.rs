@@ -5,70 +5,101 @@ use std::collections::BTreeMap;
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{Coupling, Plan};
 
-/// Where a lane trains a module in a window: lane, first point, last point and one.
-type Turn = (usize, u64, u64);
+use super::lanes::Lanes;
+use crate::ir::module::TaskPath;
 
-/// Module -> the part of all steps in which it is trained, when lanes draw in these orders.
+/// Points at which a lane trains a module in a window: the first, and the last and one.
+type Turn = [u64; 2];
+
+/// Module -> the part of all steps in which it is trained, when lanes draw in these orders (tasks by their places).
 ///
 /// Independent lanes: one less the product of the parts in which each lane trains something else. Aligned lanes: the union of
 /// the points at which they train it. Windows count by their steps.
 #[expect(clippy::cast_precision_loss, reason = "points and steps are far below 2^53")]
 pub(super) fn trained<'a>(
-    plan: &'a Plan,
+    plan: &Plan,
+    lanes: &Lanes<'a>,
     coupling: Coupling,
-    orders: &[Vec<&'a str>],
+    orders: &[Vec<usize>],
 ) -> BTreeMap<&'a str, f64> {
-    let mut found: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut found = vec![0.0; lanes.module_count()];
     let steps = plan.training.steps.max(1) as f64;
     for (window, [first, last]) in plan.windows().into_iter().enumerate() {
         let length = (last + 1 - first) as f64 / steps;
-        for (module, turns) in turns(plan, window, orders) {
-            let part = match coupling {
-                Coupling::Independent => together(&turns),
-                Coupling::Aligned => union(turns) as f64 / f64::from(LANE_PARTS),
-            };
-            *found.entry(module).or_default() += length * part;
+        for (sum, part) in found.iter_mut().zip(in_window(plan, lanes, window, coupling, orders)) {
+            *sum += length * part;
         }
     }
-    found
+    lanes.modules().zip(found).collect()
 }
 
-fn turns<'a>(
-    plan: &'a Plan,
-    window: usize,
-    orders: &[Vec<&'a str>],
-) -> BTreeMap<&'a str, Vec<Turn>> {
-    let mut turns: BTreeMap<&str, Vec<Turn>> = BTreeMap::new();
-    for (lane, order) in orders.iter().enumerate() {
-        let mut reached = 0;
-        for name in order {
-            let end = reached + u64::from(plan.parts_in(window, lane, name));
-            for module in plan.tasks.get(*name).into_iter().flat_map(|task| task.modules()) {
-                turns.entry(module).or_default().push((lane, reached, end));
-            }
-            reached = end;
-        }
-    }
-    turns
-}
-
-/// The probability that any of independent lanes trains it.
+/// Module -> the part of a window's steps in which it is trained.
 #[expect(clippy::cast_precision_loss, reason = "points are far below 2^53")]
-fn together(turns: &[Turn]) -> f64 {
-    let mut idle = 1.0;
-    // Turns come lane by lane.
-    for of_lane in turns.chunk_by(|one, other| one.0 == other.0) {
-        let points: u64 = of_lane.iter().map(|(_, start, end)| end - start).sum();
-        idle *= 1.0 - points as f64 / f64::from(LANE_PARTS);
+fn in_window(
+    plan: &Plan,
+    lanes: &Lanes<'_>,
+    window: usize,
+    coupling: Coupling,
+    orders: &[Vec<usize>],
+) -> Vec<f64> {
+    let count = lanes.module_count();
+    // Task -> its parts on the lane that is looked at.
+    let mut parts = vec![0; lanes.task_count()];
+    let (mut idle, mut turns) = (vec![1.0; count], vec![Vec::<Turn>::new(); count]);
+    for (lane, order) in orders.iter().enumerate() {
+        note_parts(plan, lanes, (window, lane), &mut parts);
+        let mut own = vec![0_u64; count];
+        let mut reached = 0;
+        for &task in order {
+            let start = reached;
+            reached += parts.get(task).map_or(0, |&parts| u64::from(parts));
+            for module in lanes.path(task).into_iter().flat_map(TaskPath::modules) {
+                let module = module.index();
+                match coupling {
+                    Coupling::Independent => {
+                        if let Some(sum) = own.get_mut(module) {
+                            *sum += reached - start;
+                        }
+                    }
+                    Coupling::Aligned => {
+                        if let Some(turns) = turns.get_mut(module) {
+                            turns.push([start, reached]);
+                        }
+                    }
+                }
+            }
+        }
+        for (idle, own) in idle.iter_mut().zip(own) {
+            *idle *= 1.0 - own as f64 / f64::from(LANE_PARTS);
+        }
     }
-    1.0 - idle
+    let part = |(idle, turns): (f64, Vec<Turn>)| match coupling {
+        Coupling::Independent => 1.0 - idle,
+        Coupling::Aligned => union(turns) as f64 / f64::from(LANE_PARTS),
+    };
+    idle.into_iter().zip(turns).map(part).collect()
+}
+
+/// Notes the parts of a lane's tasks in a window.
+fn note_parts(plan: &Plan, lanes: &Lanes<'_>, (window, lane): (usize, usize), parts: &mut [u32]) {
+    let is_plain = plan.curriculum.lanes.is_empty();
+    for &(task, drawn) in lanes.of(lane) {
+        let here = if is_plain {
+            drawn.parts
+        } else {
+            lanes.row(task).map_or(0, |row| plan.parts_in(window, lane, &row.name))
+        };
+        if let Some(parts) = parts.get_mut(task) {
+            *parts = here;
+        }
+    }
 }
 
 /// Points that are covered.
 fn union(mut turns: Vec<Turn>) -> u64 {
-    turns.sort_unstable_by_key(|&(_, start, end)| (start, end));
+    turns.sort_unstable();
     let (mut reached, mut sum) = (0, 0);
-    for (_, start, end) in turns {
+    for [start, end] in turns {
         sum += end.saturating_sub(start.max(reached));
         reached = reached.max(end);
     }
@@ -80,10 +111,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unions_and_products() {
-        let turns = vec![(0, 0, 500_000), (1, 250_000, 500_000), (1, 750_000, 1_000_000)];
-        assert_eq!(union(turns.clone()), 750_000);
-        assert!((together(&turns) - 0.75).abs() < 1e-12);
-        assert_eq!(union(vec![(0, 5, 5)]), 0);
+    fn unions() {
+        assert_eq!(union(vec![[0, 500_000], [250_000, 500_000], [750_000, 1_000_000]]), 750_000);
+        assert_eq!(union(vec![[5, 5]]), 0);
     }
 }

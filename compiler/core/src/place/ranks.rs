@@ -1,15 +1,15 @@
 //! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of communication.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use mmc_place::{Effort, Objective};
+use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec};
 
 use super::mapping;
-use crate::cost::{all_reduce_seconds, node_count, summed_bytes, trained};
+use crate::cost::{all_reduce_seconds, node_count, summed_bytes};
 use crate::ir::experiment::{Experiment, MappingObjective};
-use crate::ir::ids::ModuleId;
-use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::module::ModuleGraph;
 use crate::ir::task::TaskTable;
 
 /// Mappings that are looked at when all are, at most.
@@ -48,17 +48,36 @@ impl<'a> Judge<'a> {
         graph: &ModuleGraph,
         lanes: &[LaneSpec],
     ) -> Self {
-        let place: BTreeMap<&str, usize> =
+        let place: HashMap<&str, usize> =
             table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
         let (mut modules, mut activations) = (Vec::new(), Vec::new());
+        // Module -> the chance that no lane trains it in a step.
+        let mut idle = vec![1.0; graph.modules.len()];
         for lane in lanes {
-            let paths =
-                || lane.tasks.keys().filter_map(|name| graph.paths.get(*place.get(name.as_str())?));
-            let held: BTreeSet<usize> =
-                paths().flat_map(TaskPath::modules).map(ModuleId::index).collect();
-            let state = |at: usize| graph.modules.get(at).map_or(0, |module| module.state_bytes);
-            modules.push(held.into_iter().map(|at| (at, state(at))).collect::<BTreeMap<_, _>>());
-            activations.push(paths().map(|path| path.activation_bytes).max().unwrap_or(0));
+            let mut parts: Vec<Option<u32>> = vec![None; graph.modules.len()];
+            let mut peak = 0;
+            for (name, task) in &lane.tasks {
+                let Some(path) = place.get(name.as_str()).and_then(|&at| graph.paths.get(at))
+                else {
+                    continue;
+                };
+                peak = peak.max(path.activation_bytes);
+                for module in path.modules() {
+                    if let Some(sum) = parts.get_mut(module.index()) {
+                        *sum = Some(sum.unwrap_or(0) + task.parts);
+                    }
+                }
+            }
+            let mut held = BTreeMap::new();
+            let rows = graph.modules.iter().zip(&mut idle).zip(parts).enumerate();
+            for (at, ((module, idle), parts)) in rows {
+                if let Some(parts) = parts {
+                    *idle *= 1.0 - f64::from(parts) / f64::from(LANE_PARTS);
+                    held.insert(at, module.state_bytes);
+                }
+            }
+            modules.push(held);
+            activations.push(peak);
         }
         let mut judge = Self {
             cluster: &experiment.cluster.value,
@@ -69,7 +88,7 @@ impl<'a> Judge<'a> {
             modules,
             activations,
         };
-        for (lanes, (bytes, modules)) in judge.shared_bytes(experiment, table, graph, lanes) {
+        for (lanes, (bytes, modules)) in judge.shared_bytes(experiment, graph, &idle) {
             judge.shared.push((lanes, bytes));
             judge.shared_modules.push(modules);
         }
@@ -79,28 +98,25 @@ impl<'a> Judge<'a> {
     fn shared_bytes(
         &self,
         experiment: &Experiment,
-        table: &TaskTable,
         graph: &ModuleGraph,
-        lanes: &[LaneSpec],
+        idle: &[f64],
     ) -> BTreeMap<Vec<usize>, (u64, u64)> {
         let width = summed_bytes(experiment.training.value.precision);
-        let mut merged: BTreeMap<Vec<usize>, (u64, u64)> = BTreeMap::new();
-        for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
-            let holders: Vec<usize> = (0..self.lanes)
-                .filter(|&lane| self.modules.get(lane).is_some_and(|held| held.contains_key(&at)))
-                .collect();
-            if holders.len() < 2 {
-                continue;
+        let mut holders: Vec<Vec<usize>> = vec![Vec::new(); graph.modules.len()];
+        for (lane, held) in self.modules.iter().enumerate() {
+            for &at in held.keys() {
+                if let Some(lanes) = holders.get_mut(at) {
+                    lanes.push(lane);
+                }
             }
-            let names: BTreeSet<&str> = users
-                .iter()
-                .filter_map(|task| table.tasks.get(task.index()))
-                .map(|row| row.name.as_str())
-                .collect();
-            let used = trained(lanes, &|name| names.contains(name));
-            let (bytes, modules) = merged.entry(holders).or_default();
-            *bytes += expected(module.parameters * width, used);
-            *modules += 1;
+        }
+        let mut merged: BTreeMap<Vec<usize>, (u64, u64)> = BTreeMap::new();
+        for ((module, holders), idle) in graph.modules.iter().zip(holders).zip(idle) {
+            if holders.len() > 1 {
+                let (bytes, modules) = merged.entry(holders).or_default();
+                *bytes += expected(module.parameters * width, 1.0 - idle);
+                *modules += 1;
+            }
         }
         merged
     }

@@ -11,6 +11,7 @@ use crate::model::{Embeddings, ModelSpec, ModuleKind, ModuleSpec, StackOverride,
 use crate::plan::{
     CorpusFiles, LanguageSpec, ParallelFiles, Plan, RankSpec, TaskSpec, VocabularySpec,
 };
+use crate::shared::Shared;
 use crate::units;
 
 impl From<u32> for Value {
@@ -58,6 +59,12 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 impl From<&Vec<String>> for Value {
     fn from(items: &Vec<String>) -> Self {
         Self::List(items.clone())
+    }
+}
+
+impl From<&Shared<Vec<String>>> for Value {
+    fn from(items: &Shared<Vec<String>>) -> Self {
+        Self::List(items.to_vec())
     }
 }
 

@@ -103,7 +103,7 @@ fn ranks_that_wait_for_each_other_are_a_deadlock() {
     let mut ranks = Play::new(&plan);
     ranks.start(1).expect("lanes run");
     let mut report = ReplayReport::default();
-    let mut queues: Vec<VecDeque<Call<'_>>> =
+    let mut queues: Vec<VecDeque<Call>> =
         (0..3).map(|rank| ranks.sequence(1, rank, &mut report).into()).collect();
     assert!(queues[2].len() > 1, "a rank with two collectives is needed");
     let first = queues[2].pop_front().expect("a collective");
@@ -121,7 +121,7 @@ fn members_with_different_buckets_do_not_meet() {
     let mut ranks = Play::new(&plan);
     ranks.start(1).expect("lanes run");
     let mut report = ReplayReport::default();
-    let mut queues: Vec<VecDeque<Call<'_>>> =
+    let mut queues: Vec<VecDeque<Call>> =
         (0..3).map(|rank| ranks.sequence(1, rank, &mut report).into()).collect();
     queues[1][0].elements += 1;
     let fault = ranks.meet(&mut queues, &mut report).expect_err("buckets differ");

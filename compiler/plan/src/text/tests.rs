@@ -66,6 +66,30 @@ fn sample_reads_back() {
     assert_eq!(reread(&plan), plan);
 }
 
+/// Takes nothing.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written piece by piece is the text; a writer's fault is told.
+#[test]
+fn written_text_is_the_text() {
+    let plan = broad().plan();
+    let mut written = Vec::new();
+    plan.write_yaml(&mut written).expect("a list takes all bytes");
+    assert_eq!(String::from_utf8(written).expect("text"), plan.to_yaml());
+    let fault = plan.write_yaml(&mut Full).expect_err("nothing can be written");
+    assert_eq!(fault.kind(), io::ErrorKind::StorageFull);
+}
+
 #[test]
 fn every_kind_reads_back() {
     let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
@@ -230,9 +254,10 @@ fn awkward_names_read_back() {
         plan.tasks.insert(name.to_owned(), task);
     }
     plan.tasks.values_mut().for_each(|task| {
-        task.corpus.train.source = AWKWARD.map(str::to_owned).to_vec();
+        task.corpus.train.source = AWKWARD.map(str::to_owned).to_vec().into();
         task.transforms =
-            vec![Transform::Prefix { source: AWKWARD.map(str::to_owned).to_vec(), target: vec![] }];
+            vec![Transform::Prefix { source: AWKWARD.map(str::to_owned).to_vec(), target: vec![] }]
+                .into();
     });
     assert_eq!(reread(&plan), plan);
 }
@@ -356,8 +381,8 @@ proptest! {
             Optimizer::Adamw { lr, beta1: 0.0, beta2: 1.0, eps: -0.0, weight_decay: f64::MAX };
         for task in plan.tasks.values_mut() {
             task.share = share;
-            task.corpus.train.source.clone_from(&names);
-            task.encoder.clone_from(&names);
+            task.corpus.train.source = names.clone().into();
+            task.encoder = names.clone().into();
         }
         for name in names {
             plan.languages.insert(name, crate::plan::LanguageSpec::default());

@@ -1,18 +1,25 @@
 //! Estimates: sums over modules, tasks and ranks by the formulas of docs/plan-format.md, and memory within the device.
 
-use crate::plan::{Estimate, Plan, RankSpec, TaskSpec};
+use crate::plan::{Estimate, Plan, RankSpec};
 use crate::schedule::LANE_PARTS;
-use crate::verify::formulas::{state_bytes, token_flops, token_numbers};
-use crate::verify::{Findings, Rule};
+use crate::verify::formulas::{Costs, state_bytes};
+use crate::verify::{Findings, Index, Rule};
 
-pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
+    let costs = Costs::new(plan);
     for (number, rank) in plan.ranks.iter().enumerate() {
-        estimate(plan, number, rank, findings);
+        estimate(plan, number, drawn(plan, index, &costs, rank), findings);
     }
     totals(plan, findings);
 }
 
-fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings) {
+fn estimate(
+    plan: &Plan,
+    number: usize,
+    (activations, flops): (u128, u128),
+    findings: &mut Findings,
+) {
+    let Some(rank) = plan.ranks.get(number) else { return };
     let place = || format!("rank {number}");
     let specs = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
     let parameters: u128 = specs().map(|module| u128::from(module.parameters)).sum();
@@ -27,19 +34,12 @@ fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings
     findings.expect(u128::from(told_state) == state, Rule::Estimate, || {
         (place(), format!("{told_state} bytes of state, but its modules have {state}"))
     });
-    let width = u128::from(plan.training.precision.activation_bytes());
-    let activations =
-        drawn(plan, rank).map(|(task, _)| kept_numbers(plan, task).saturating_mul(width)).max();
-    let activations = activations.unwrap_or(0);
     findings.expect(u128::from(activation_bytes) == activations, Rule::Estimate, || {
         let message =
             format!("{activation_bytes} bytes of activations, but its tasks need {activations}");
         (place(), message)
     });
     // In millionths of operations; half an operation is what rounding leaves.
-    let flops: u128 = drawn(plan, rank)
-        .map(|(task, parts)| u128::from(parts).saturating_mul(operations(plan, task)))
-        .fold(0, u128::saturating_add);
     let told = u128::from(step_flops).saturating_mul(LANE_PARTS.into());
     let rounding = flops / 1_000_000_000 + u128::from(LANE_PARTS);
     findings.expect(told.abs_diff(flops) <= rounding, Rule::Estimate, || {
@@ -53,22 +53,21 @@ fn estimate(plan: &Plan, number: usize, rank: &RankSpec, findings: &mut Findings
     });
 }
 
-/// The tasks that a rank's lanes draw, with their parts.
-fn drawn<'a>(plan: &'a Plan, rank: &'a RankSpec) -> impl Iterator<Item = (&'a TaskSpec, u32)> {
-    let lanes = rank.lanes.iter().filter_map(|&lane| plan.lanes.get(usize::try_from(lane).ok()?));
-    let tasks = lanes.flat_map(|lane| &lane.tasks);
-    tasks.filter_map(|(name, task)| Some((plan.tasks.get(name)?, task.parts)))
-}
-
-/// Numbers kept for the backward pass of one batch.
-fn kept_numbers(plan: &Plan, task: &TaskSpec) -> u128 {
-    u128::from(plan.training.batch_tokens).saturating_mul(token_numbers(plan, task))
-}
-
-/// Operations of a lane's batches in a step.
-fn operations(plan: &Plan, task: &TaskSpec) -> u128 {
-    let tokens = u128::from(plan.training.batch_tokens) * u128::from(plan.training.accumulate);
-    tokens.saturating_mul(token_flops(plan, task))
+/// Bytes that the largest batch of a rank keeps for its backward pass, and millionths of operations that a step of its lanes
+/// takes.
+fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> (u128, u128) {
+    let width = u128::from(plan.training.precision.activation_bytes());
+    let batch = u128::from(plan.training.batch_tokens);
+    let tokens = batch * u128::from(plan.training.accumulate);
+    let (mut activations, mut flops) = (0_u128, 0_u128);
+    let lanes = rank.lanes.iter().filter_map(|&lane| index.lanes.get(usize::try_from(lane).ok()?));
+    for (_, task, drawn) in lanes.flatten() {
+        let (of_token, kept) = costs.token(task);
+        activations = activations.max(batch.saturating_mul(kept).saturating_mul(width));
+        let operations = tokens.saturating_mul(of_token);
+        flops = flops.saturating_add(u128::from(drawn.parts).saturating_mul(operations));
+    }
+    (activations, flops)
 }
 
 /// Totals are sums, but a step lasts as long as on the slowest rank.

@@ -1,7 +1,9 @@
 //! Sizes and costs of modules by the formulas of docs/plan-format.md, written down a second time: the planner has its own.
 
+use std::collections::HashMap;
+
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
-use crate::model::{ModelSpec, ModuleKind, Normalisation, Positions};
+use crate::model::{ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
 use crate::plan::{Plan, TaskSpec};
 
 /// Widths that the formulas need.
@@ -151,65 +153,71 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
     sizes(plan, kind).map(|(_, all)| all)
 }
 
-/// Operations of training on one token of each side: two a weight forward, two for the gradient of what came in, and two
-/// for the weight's own unless it is frozen. The output's matrix counts as trained.
-pub(crate) fn token_flops(plan: &Plan, task: &TaskSpec) -> u128 {
-    let specs = task.path().filter_map(|name| plan.modules.get(name));
-    let modules: u128 = specs
-        .map(|spec| {
-            let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
-            weights * if spec.frozen { 4 } else { 6 }
-        })
-        .sum();
-    modules + 6 * u128::from(plan.model.dim) * target_vocabulary(plan, task)
+/// Costs of tasks, from those of the modules on their ways, each worked out once.
+pub(crate) struct Costs<'a> {
+    plan: &'a Plan,
+    /// Module -> operations and numbers of a token.
+    modules: HashMap<&'a str, (u128, u128)>,
 }
 
-/// Numbers that the backward pass needs of one token of each side.
-pub(crate) fn token_numbers(plan: &Plan, task: &TaskSpec) -> u128 {
+impl<'a> Costs<'a> {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
+        let cost = |(name, spec): (&'a String, &ModuleSpec)| {
+            let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
+            let flops = weights * if spec.frozen { 4 } else { 6 };
+            (name.as_str(), (flops, kept(plan, &spec.kind)))
+        };
+        Self { plan, modules: plan.modules.iter().map(cost).collect() }
+    }
+
+    /// Operations of training on one token of each side: two a weight forward, two for the gradient of what came in, and two
+    /// for the weight's own unless it is frozen; the output's matrix counts as trained. And the numbers that the backward pass
+    /// needs of such a token.
+    pub(crate) fn token(&self, task: &TaskSpec) -> (u128, u128) {
+        let d = u128::from(self.plan.model.dim);
+        let vocabulary = self.plan.vocabularies.get(&task.target_vocabulary);
+        let output = vocabulary.map_or(0, |spec| u128::from(spec.size()));
+        let start = (6 * d * output, 2 * d + 3 * output);
+        let modules = task.path().filter_map(|name| self.modules.get(name.as_str()));
+        modules.fold(start, |(flops, numbers), (own, kept)| (flops + own, numbers + kept))
+    }
+}
+
+/// Numbers that the backward pass needs of one token in a module.
+fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
     let Widths { d, q, .. } = Widths::new(&plan.model);
     let inner = |f: u128| (if plan.model.activation.is_gated() { 6 } else { 4 }) * f;
     let f = u128::from(plan.model.ffn);
     let (encoder_layer, decoder_layer) = (6 * d + 4 * q + inner(f), 8 * d + 6 * q + inner(f));
-    let specs = task.path().filter_map(|name| plan.modules.get(name));
-    let modules: u128 = specs
-        .map(|spec| match &spec.kind {
-            ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
-            ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
-            ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * decoder_layer,
-            ModuleKind::Adapter { adapter } => {
-                let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter);
-                spec.map_or(0, |spec| {
-                    let layer = match spec.kind {
-                        AdapterKind::Lora { rank, .. } => 2 * d + 2 * u128::from(rank),
-                        AdapterKind::Pfeiffer { hidden } | AdapterKind::Bapna { hidden } => {
-                            2 * d + 2 * u128::from(hidden)
-                        }
-                        AdapterKind::Houlsby { hidden } => 4 * d + 4 * u128::from(hidden),
-                        AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
-                        AdapterKind::Prefix { .. } => 0,
-                    };
-                    spec.layers.len() as u128 * layer
-                })
-            }
-            ModuleKind::Bridge => plan.model.bridge.as_ref().map_or(0, |bridge| {
-                let u = u128::from(bridge.hidden);
-                let layers = bridge.layers.iter().map(|layer| match layer {
-                    BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => {
-                        2 * d + 2 * u
+    match kind {
+        ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
+        ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * decoder_layer,
+        ModuleKind::Adapter { adapter } => {
+            let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter);
+            spec.map_or(0, |spec| {
+                let layer = match spec.kind {
+                    AdapterKind::Lora { rank, .. } => 2 * d + 2 * u128::from(rank),
+                    AdapterKind::Pfeiffer { hidden } | AdapterKind::Bapna { hidden } => {
+                        2 * d + 2 * u128::from(hidden)
                     }
-                    BridgeLayer::Transformer => encoder_layer,
-                    BridgeLayer::Perceiver => 2 * encoder_layer,
-                });
-                layers.sum()
-            }),
-        })
-        .sum();
-    modules + 2 * d + 3 * target_vocabulary(plan, task)
-}
-
-fn target_vocabulary(plan: &Plan, task: &TaskSpec) -> u128 {
-    let spec = plan.vocabularies.get(&task.target_vocabulary);
-    spec.map_or(0, |spec| u128::from(spec.size()))
+                    AdapterKind::Houlsby { hidden } => 4 * d + 4 * u128::from(hidden),
+                    AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
+                    AdapterKind::Prefix { .. } => 0,
+                };
+                spec.layers.len() as u128 * layer
+            })
+        }
+        ModuleKind::Bridge => plan.model.bridge.as_ref().map_or(0, |bridge| {
+            let u = u128::from(bridge.hidden);
+            let layers = bridge.layers.iter().map(|layer| match layer {
+                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => 2 * d + 2 * u,
+                BridgeLayer::Transformer => encoder_layer,
+                BridgeLayer::Perceiver => 2 * encoder_layer,
+            });
+            layers.sum()
+        }),
+    }
 }
 
 /// Bytes of state of a module with so many parameters: the parameter; unless it is frozen its gradient, the optimiser's

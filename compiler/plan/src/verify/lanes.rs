@@ -1,40 +1,48 @@
 //! Lanes: parts, lines, and the shares that come out of them.
 
-use std::collections::BTreeMap;
-
 use crate::plan::{LaneTask, Plan};
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
-use crate::verify::{Findings, Rule};
+use crate::verify::{Findings, Index, Rule};
 
-pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     findings.expect(!plan.lanes.is_empty(), Rule::LaneParts, || ("lanes", "there is no lane"));
-    let mut lanes_of: BTreeMap<&str, Vec<(usize, LaneTask)>> = BTreeMap::new();
-    for (number, lane) in plan.lanes.iter().enumerate() {
+    for (number, (lane, known)) in plan.lanes.iter().zip(&index.lanes).enumerate() {
+        let place = || format!("lane {number}");
         let parts: u64 = lane.tasks.values().map(|task| u64::from(task.parts)).sum();
         findings.expect(parts == u64::from(LANE_PARTS), Rule::LaneParts, || {
-            (format!("lane {number}"), format!("parts sum to {parts}, not {LANE_PARTS}"))
+            (place(), format!("parts sum to {parts}, not {LANE_PARTS}"))
         });
-        for (name, task) in &lane.tasks {
-            let place = || format!("lane {number}");
-            findings.expect(plan.tasks.contains_key(name), Rule::Reference, || {
-                (place(), format!("there is no task `{name}`"))
-            });
-            findings.expect(task.parts > 0, Rule::LaneParts, || {
-                (place(), format!("task `{name}` is on it with 0 parts"))
-            });
-            lanes_of.entry(name).or_default().push((number, *task));
+        if known.len() < lane.tasks.len() {
+            for name in lane.tasks.keys().filter(|name| !plan.tasks.contains_key(*name)) {
+                findings.add(Rule::Reference, place(), format!("there is no task `{name}`"));
+            }
+        }
+        for (name, _) in lane.tasks.iter().filter(|(_, task)| task.parts == 0) {
+            let message = format!("task `{name}` is on it with 0 parts");
+            findings.add(Rule::LaneParts, place(), message);
         }
     }
+    let on = |(number, lane): (usize, &Vec<_>)| {
+        let row = move |&(name, _, task): &(_, _, LaneTask)| (name, number, task);
+        lane.iter().map(row).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<(&str, usize, LaneTask)> =
+        index.lanes.iter().enumerate().flat_map(on).collect();
+    // Stable: the lanes of a task stay in order.
+    rows.sort_by_key(|(name, _, _)| *name);
+    let mut rest = rows.as_slice();
     for (name, task) in &plan.tasks {
-        let lanes = lanes_of.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+        let count = rest.iter().take_while(|(other, _, _)| other == name).count();
+        let (lanes, after) = rest.split_at(count);
+        rest = after;
         lines(name, lanes, findings);
         share(plan, name, task.share, lanes, findings);
     }
 }
 
 /// The intervals of a task's lanes cover all places once.
-fn lines(name: &str, lanes: &[(usize, LaneTask)], findings: &mut Findings) {
-    let mut intervals: Vec<[u32; 2]> = lanes.iter().map(|(_, task)| task.lines).collect();
+fn lines(name: &str, lanes: &[(&str, usize, LaneTask)], findings: &mut Findings) {
+    let mut intervals: Vec<[u32; 2]> = lanes.iter().map(|(_, _, task)| task.lines).collect();
     intervals.sort_unstable();
     let mut reached = 0;
     for [from, to] in intervals {
@@ -60,10 +68,10 @@ fn share(
     plan: &Plan,
     name: &str,
     share: u64,
-    lanes: &[(usize, LaneTask)],
+    lanes: &[(&str, usize, LaneTask)],
     findings: &mut Findings,
 ) {
-    let parts: u128 = lanes.iter().map(|(_, task)| u128::from(task.parts)).sum();
+    let parts: u128 = lanes.iter().map(|(_, _, task)| u128::from(task.parts)).sum();
     // In parts of a lane, a share of s billionths of L lanes is s * L / 1000; all times 1000 here.
     let wanted = u128::from(share) * plan.lanes.len() as u128;
     let found = parts * 1000;

@@ -4,13 +4,13 @@
 //! must, and every gradient is summed over exactly the ranks that hold the module. That the ranks' collectives meet is proved
 //! by [`crate::replay()`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::plan::{FORMAT, Plan};
+use crate::plan::{FORMAT, LaneTask, Plan, TaskSpec};
 
 mod attachments;
 mod communicators;
@@ -106,12 +106,12 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     tasks::check(plan, &mut findings);
     modules::check(plan, &mut findings);
     attachments::check(plan, &mut findings);
-    lanes::check(plan, &mut findings);
+    lanes::check(plan, &index, &mut findings);
     curriculum::check(plan, &mut findings);
     ranks::check(plan, &index, &mut findings);
     communicators::check(plan, &index, &mut findings);
-    estimates::check(plan, &mut findings);
-    synchronised::check(plan, &mut findings);
+    estimates::check(plan, &index, &mut findings);
+    synchronised::check(plan, &index, &mut findings);
     findings.violations.sort();
     if findings.violations.is_empty() { Ok(()) } else { Err(findings.violations) }
 }
@@ -144,6 +144,8 @@ impl Findings {
 
 /// What several checks look up.
 struct Index<'a> {
+    /// Lane -> its tasks that exist, in order of name.
+    lanes: Vec<Vec<(&'a str, &'a TaskSpec, LaneTask)>>,
     /// Module -> ranks that hold it, ascending.
     holders: BTreeMap<&'a str, BTreeSet<u32>>,
     /// The modules that each rank must hold: those of its lanes' tasks.
@@ -152,22 +154,28 @@ struct Index<'a> {
 
 impl<'a> Index<'a> {
     fn new(plan: &'a Plan) -> Self {
+        let specs: HashMap<&str, &TaskSpec> =
+            plan.tasks.iter().map(|(name, spec)| (name.as_str(), spec)).collect();
+        let known = |(name, lane): (&'a String, &LaneTask)| {
+            Some((name.as_str(), *specs.get(name.as_str())?, *lane))
+        };
+        let lanes: Vec<Vec<_>> =
+            plan.lanes.iter().map(|lane| lane.tasks.iter().filter_map(known).collect()).collect();
         let mut holders: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
         let mut needed = Vec::new();
         for (number, rank) in (0..).zip(&plan.ranks) {
             for module in &rank.modules {
                 holders.entry(module).or_default().insert(number);
             }
-            let mut modules = BTreeSet::new();
+            let mut modules: HashSet<&str> = HashSet::new();
             for lane in &rank.lanes {
-                let lane = usize::try_from(*lane).ok().and_then(|lane| plan.lanes.get(lane));
-                for name in lane.iter().flat_map(|lane| lane.tasks.keys()) {
-                    let task = plan.tasks.get(name);
-                    modules.extend(task.iter().flat_map(|task| task.modules()));
+                let lane = usize::try_from(*lane).ok().and_then(|lane| lanes.get(lane));
+                for (_, task, _) in lane.into_iter().flatten() {
+                    modules.extend(task.path().map(String::as_str));
                 }
             }
-            needed.push(modules);
+            needed.push(modules.into_iter().collect());
         }
-        Self { holders, needed }
+        Self { lanes, holders, needed }
     }
 }

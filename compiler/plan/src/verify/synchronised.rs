@@ -1,19 +1,19 @@
 //! What the communicators are expected to sum: the plan's own schedule, derived again from points and parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::curriculum::{Coupling, Synchronised};
-use crate::plan::Plan;
+use crate::plan::{Plan, TaskSpec};
 use crate::schedule::LANE_PARTS;
-use crate::verify::{Findings, Rule};
+use crate::verify::{Findings, Index, Rule};
 
-pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     let Some(Synchronised { independent, aligned }) = plan.synchronised else { return };
     let told = match plan.curriculum.schedule {
         Coupling::Independent => independent,
         Coupling::Aligned => aligned,
     };
-    let expected = expected(plan);
+    let expected = expected(plan, index);
     // Sums in another order, and half a byte of rounding.
     let kept = (float(told) - expected).abs() <= 1.0 + expected * 1e-9;
     findings.expect(kept && !plan.communicators.is_empty(), Rule::Estimate, || {
@@ -26,7 +26,7 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-fn expected(plan: &Plan) -> f64 {
+fn expected(plan: &Plan, index: &Index<'_>) -> f64 {
     let width = float(2 * plan.training.precision.parameter_bytes());
     let mut sizes: BTreeMap<&str, f64> = BTreeMap::new();
     for name in plan.communicators.iter().flat_map(|spec| &spec.modules) {
@@ -36,53 +36,87 @@ fn expected(plan: &Plan) -> f64 {
     let steps = float(plan.training.steps.max(1));
     let in_window = |(window, [first, last]): (usize, [u64; 2])| {
         let length = float((last + 1).saturating_sub(first)) / steps;
-        length * window_bytes(plan, window, &sizes)
+        length * window_bytes(plan, index, window, &sizes)
     };
     plan.windows().into_iter().enumerate().map(in_window).sum()
 }
 
+/// Points at which a lane trains a module: from, to.
+type Points = [u32; 2];
+
 /// Expected bytes of a step in a window: every module by the chance that a lane trains it.
-fn window_bytes(plan: &Plan, window: usize, sizes: &BTreeMap<&str, f64>) -> f64 {
-    // Module -> per lane, the points at which it is trained.
-    let mut points: BTreeMap<&str, BTreeMap<usize, Vec<[u64; 2]>>> = BTreeMap::new();
-    for lane in 0..plan.lanes.len() {
-        let mut reached = 0_u64;
-        for name in plan.order_of(lane) {
-            let from = reached;
-            reached += u64::from(plan.parts_in(window, lane, name));
-            for module in plan.tasks.get(name).into_iter().flat_map(|task| task.modules()) {
-                if sizes.contains_key(module) {
-                    let lanes = points.entry(module).or_default();
-                    lanes.entry(lane).or_default().push([from, reached]);
+fn window_bytes(plan: &Plan, index: &Index<'_>, window: usize, sizes: &BTreeMap<&str, f64>) -> f64 {
+    let numbers: HashMap<&str, usize> =
+        sizes.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+    // Module -> the chance that no lane so far trains it, and all lanes' points.
+    let mut idle = vec![1.0; sizes.len()];
+    let mut all: Vec<Vec<Points>> = vec![Vec::new(); sizes.len()];
+    for number in 0..plan.lanes.len() {
+        let mut own: Vec<u64> = vec![0; sizes.len()];
+        for ([from, to], task) in turns(plan, index, window, number) {
+            for module in task.modules() {
+                let Some(&module) = numbers.get(module) else { continue };
+                match plan.curriculum.schedule {
+                    Coupling::Independent => {
+                        if let Some(sum) = own.get_mut(module) {
+                            *sum += u64::from(to - from);
+                        }
+                    }
+                    Coupling::Aligned => {
+                        if let Some(all) = all.get_mut(module) {
+                            all.push([from, to]);
+                        }
+                    }
                 }
             }
+        }
+        for (idle, own) in idle.iter_mut().zip(own) {
+            *idle *= 1.0 - float(own) / f64::from(LANE_PARTS);
         }
     }
-    let whole = f64::from(LANE_PARTS);
-    let chance = |lanes: &BTreeMap<usize, Vec<[u64; 2]>>| match plan.curriculum.schedule {
-        Coupling::Independent => {
-            let idle = lanes
-                .values()
-                .map(|spans| 1.0 - float(spans.iter().map(|[from, to]| to - from).sum()) / whole);
-            1.0 - idle.product::<f64>()
-        }
-        Coupling::Aligned => {
-            // How many lanes train it, point by point: up at a start, down at an end.
-            let mut changes: BTreeMap<u64, i64> = BTreeMap::new();
-            for [from, to] in lanes.values().flatten() {
-                *changes.entry(*from).or_default() += 1;
-                *changes.entry(*to).or_default() -= 1;
-            }
-            let (mut depth, mut since, mut covered) = (0, 0, 0);
-            for (point, change) in changes {
-                if depth > 0 {
-                    covered += point - since;
-                }
-                (depth, since) = (depth + change, point);
-            }
-            float(covered) / whole
-        }
+    let chances = idle.into_iter().zip(all).map(|(idle, points)| match plan.curriculum.schedule {
+        Coupling::Independent => 1.0 - idle,
+        Coupling::Aligned => float(covered(points)) / f64::from(LANE_PARTS),
+    });
+    chances.zip(sizes.values()).map(|(chance, size)| chance * size).sum()
+}
+
+/// The tasks of a lane with their points in a window, in the order of its draws.
+fn turns<'a>(
+    plan: &Plan,
+    index: &'a Index<'_>,
+    window: usize,
+    number: usize,
+) -> Vec<(Points, &'a TaskSpec)> {
+    let Some(known) = index.lanes.get(number) else { return Vec::new() };
+    let find = |name: &str| known.get(known.binary_search_by_key(&name, |row| row.0).ok()?);
+    let is_plain = plan.curriculum.lanes.is_empty() && plan.curriculum.orders.is_empty();
+    let order: Vec<(u32, Option<&TaskSpec>)> = if is_plain {
+        known.iter().map(|(_, spec, drawn)| (drawn.parts, Some(*spec))).collect()
+    } else {
+        let row = |name| (plan.parts_in(window, number, name), find(name).map(|row| row.1));
+        plan.order_of(number).into_iter().map(row).collect()
     };
-    let bytes = |(module, lanes): (&&str, _)| chance(lanes) * sizes.get(*module).unwrap_or(&0.0);
-    points.iter().map(bytes).sum()
+    let mut reached = 0_u32;
+    let turn = |(parts, spec): (u32, Option<&'a TaskSpec>)| {
+        let from = reached;
+        reached = reached.saturating_add(parts);
+        Some(([from, reached], spec?))
+    };
+    order.into_iter().filter_map(turn).collect()
+}
+
+/// Points within any of the spans: how many lanes train there goes up at a start and down at an end.
+fn covered(spans: Vec<Points>) -> u64 {
+    let mut changes: Vec<(u32, i32)> =
+        spans.into_iter().flat_map(|[from, to]| [(from, 1), (to, -1)]).collect();
+    changes.sort_unstable();
+    let (mut depth, mut since, mut covered) = (0, 0, 0);
+    for (point, change) in changes {
+        if depth > 0 {
+            covered += u64::from(point - since);
+        }
+        (depth, since) = (depth + change, point);
+    }
+    covered
 }

@@ -1,6 +1,8 @@
 //! Tasks: names, languages, files, vocabularies, and the way through the modules.
 
-use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec};
+use std::collections::{HashMap, HashSet};
+
+use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec, VocabularySpec};
 use crate::transform::{MaskUnit, Transform};
 use crate::verify::{Findings, Rule};
 
@@ -10,11 +12,44 @@ pub(super) fn check(plan: &Plan, findings: &mut Findings) {
     findings.expect(sum == 1_000_000_000, Rule::Share, || {
         ("tasks", format!("shares sum to {sum}, not 1000000000"))
     });
+    let known = Known::new(plan);
     for (name, task) in &plan.tasks {
-        references(plan, name, task, findings);
+        references(&known, name, task, findings);
         corpus(name, task, findings);
-        transforms(plan, name, task, findings);
+        transforms(&known, name, task, findings);
         path(plan, name, task, findings);
+    }
+}
+
+/// What tasks refer to.
+struct Known<'a> {
+    languages: HashSet<&'a str>,
+    modules: HashSet<&'a str>,
+    /// With whether the added tokens are in order, as the planner writes them.
+    vocabularies: HashMap<&'a str, (&'a VocabularySpec, bool)>,
+}
+
+impl<'a> Known<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let vocabulary = |(name, spec): (&'a String, &'a VocabularySpec)| {
+            (name.as_str(), (spec, spec.added.is_sorted()))
+        };
+        Self {
+            languages: plan.languages.keys().map(String::as_str).collect(),
+            modules: plan.modules.keys().map(String::as_str).collect(),
+            vocabularies: plan.vocabularies.iter().map(vocabulary).collect(),
+        }
+    }
+
+    /// Whether a vocabulary that exists lacks an added token.
+    fn lacks(&self, vocabulary: &str, token: &String) -> bool {
+        self.vocabularies.get(vocabulary).is_some_and(|(spec, is_sorted)| {
+            if *is_sorted {
+                spec.added.binary_search(token).is_err()
+            } else {
+                !spec.added.contains(token)
+            }
+        })
     }
 }
 
@@ -43,23 +78,29 @@ fn names(plan: &Plan, findings: &mut Findings) {
     }
 }
 
-fn references(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings) {
+fn references(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Findings) {
     let mut exists = |kind: &str, what: &str, known: bool| {
         findings.expect(known, Rule::Reference, || {
             (format!("task `{name}`"), format!("there is no {kind} `{what}`"))
         });
     };
     for language in [&task.source, &task.target] {
-        exists("language", language, plan.languages.contains_key(language));
+        exists("language", language, known.languages.contains(language.as_str()));
     }
     for vocabulary in [&task.source_vocabulary, &task.target_vocabulary] {
-        exists("vocabulary", vocabulary, plan.vocabularies.contains_key(vocabulary));
+        exists("vocabulary", vocabulary, known.vocabularies.contains_key(vocabulary.as_str()));
     }
     for module in task.path() {
-        exists("module", module, plan.modules.contains_key(module));
+        exists("module", module, known.modules.contains(module.as_str()));
     }
-    let direction = format!(".{}-{}", task.source, task.target);
-    findings.expect(name.ends_with(&direction), Rule::Name, || {
+    let before = |end: &str| {
+        name.strip_suffix(task.target.as_str())?
+            .strip_suffix('-')?
+            .strip_suffix(end)
+            .map(|rest| rest.ends_with('.'))
+    };
+    findings.expect(before(&task.source) == Some(true), Rule::Name, || {
+        let direction = format!(".{}-{}", task.source, task.target);
         (format!("task `{name}`"), format!("it does not end in `{direction}`"))
     });
 }
@@ -84,16 +125,15 @@ fn corpus(name: &str, task: &TaskSpec, findings: &mut Findings) {
     }
 }
 
-fn transforms(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings) {
+fn transforms(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Findings) {
     let place = || format!("task `{name}`");
     let tokenized = task.transforms.iter().filter(|one| **one == Transform::Tokenize).count();
     findings.expect(tokenized == 1, Rule::Vocabulary, || {
         (place(), format!("`tokenize` stands {tokenized} times among its transforms, not once"))
     });
     let mut prefixed = |vocabulary: &str, tokens: &[String]| {
-        let Some(spec) = plan.vocabularies.get(vocabulary) else { return };
         for token in tokens {
-            findings.expect(spec.added.contains(token), Rule::Vocabulary, || {
+            findings.expect(!known.lacks(vocabulary, token), Rule::Vocabulary, || {
                 (place(), format!("prefix `{token}` is not added to vocabulary `{vocabulary}`"))
             });
         }
@@ -106,10 +146,17 @@ fn transforms(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings)
     }
     if task.transforms.iter().any(Transform::masks) {
         for vocabulary in [&task.source_vocabulary, &task.target_vocabulary] {
-            let spec = plan.vocabularies.get(vocabulary);
-            findings.expect(spec.is_none_or(|spec| spec.mask.is_some()), Rule::Vocabulary, || {
-                (place(), format!("a transform masks, but vocabulary `{vocabulary}` has no mask"))
-            });
+            let spec = known.vocabularies.get(vocabulary.as_str());
+            findings.expect(
+                spec.is_none_or(|(spec, _)| spec.mask.is_some()),
+                Rule::Vocabulary,
+                || {
+                    (
+                        place(),
+                        format!("a transform masks, but vocabulary `{vocabulary}` has no mask"),
+                    )
+                },
+            );
         }
     }
     for transform in &task.transforms {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
-use crate::plan::{CommunicatorSpec, LaneTask};
+use crate::plan::CommunicatorSpec;
 use crate::sample::{self, Sample};
 use crate::training::{Optimizer, Precision, Schedule};
 use crate::transform::Transform;

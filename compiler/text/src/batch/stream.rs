@@ -205,7 +205,7 @@ impl TaskStream {
                     return Err(Fault::NothingUsable {
                         task: self.task.clone(),
                         lane: self.lane,
-                        files: self.files.source.clone(),
+                        files: self.files.source.to_vec(),
                         skipped: self.behind.1,
                     });
                 }

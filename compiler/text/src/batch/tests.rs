@@ -44,8 +44,8 @@ fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
     };
     let tokenizer = file("tokenizer.json", &tokenizer());
     let sides = || ParallelFiles {
-        source: vec![file("text.de", &whole)],
-        target: vec![file("text.en", &whole)],
+        source: vec![file("text.de", &whole)].into(),
+        target: vec![file("text.en", &whole)].into(),
         lines,
     };
     let mut sample = Sample::new(&["de", "en"], 2, &[&[0, 1]]);

@@ -15,7 +15,7 @@ fn row(name: String, share: u64, copies: u32) -> TaskRow {
         share,
         copies,
         corpus: mmc_plan::CorpusFiles::default(),
-        transforms: Vec::new(),
+        transforms: Vec::new().into(),
         source_vocabulary: String::new(),
         target_vocabulary: String::new(),
         span: mmc_syntax::source::Span::default(),

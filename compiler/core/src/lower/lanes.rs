@@ -1,0 +1,63 @@
+//! The lanes by number: what they draw and hold, for questions about a million tasks.
+
+use std::collections::HashMap;
+
+use mmc_plan::{LaneSpec, LaneTask};
+
+use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::task::{TaskRow, TaskTable};
+
+/// Tasks on lanes by their places in the table, with rows and paths.
+pub(super) struct Lanes<'a> {
+    table: &'a TaskTable,
+    graph: &'a ModuleGraph,
+    /// Lane -> its tasks, in order of name, which is the table's.
+    tasks: Vec<Vec<(usize, LaneTask)>>,
+}
+
+impl<'a> Lanes<'a> {
+    pub(super) fn new(table: &'a TaskTable, graph: &'a ModuleGraph, lanes: &[LaneSpec]) -> Self {
+        let places: HashMap<&str, usize> =
+            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
+        let known = |(name, drawn): (&String, &LaneTask)| {
+            Some((places.get(name.as_str()).copied()?, *drawn))
+        };
+        let tasks = lanes.iter().map(|lane| lane.tasks.iter().filter_map(known).collect());
+        Self { table, graph, tasks: tasks.collect() }
+    }
+
+    /// The tasks of a lane.
+    pub(super) fn of(&self, lane: usize) -> &[(usize, LaneTask)] {
+        self.tasks.get(lane).map_or(&[], Vec::as_slice)
+    }
+
+    /// Lane -> its tasks, in order of name.
+    pub(super) fn orders(&self) -> Vec<Vec<usize>> {
+        self.tasks.iter().map(|lane| lane.iter().map(|(task, _)| *task).collect()).collect()
+    }
+
+    /// The row of a task.
+    pub(super) fn row(&self, task: usize) -> Option<&'a TaskRow> {
+        self.table.tasks.get(task)
+    }
+
+    /// The way of a task.
+    pub(super) fn path(&self, task: usize) -> Option<&'a TaskPath> {
+        self.graph.paths.get(task)
+    }
+
+    /// Number of tasks.
+    pub(super) fn task_count(&self) -> usize {
+        self.table.tasks.len()
+    }
+
+    /// The modules' names, which are in order.
+    pub(super) fn modules(&self) -> impl Iterator<Item = &'a str> {
+        self.graph.modules.iter().map(|module| module.name.as_str())
+    }
+
+    /// Number of modules.
+    pub(super) fn module_count(&self) -> usize {
+        self.graph.modules.len()
+    }
+}
