@@ -83,7 +83,7 @@ fn a_meta_configuration_becomes_an_experiment() {
         "  weight = temperature(0.5)\n",
         "  optimizer = adamw(lr = 0.0001, ",
         "  schedule = linear(warmup = 4000)\n",
-        "cluster = puhti(nodes = 1, gpus_per_node = 4)\n",
+        "cluster = lumi_g(nodes = 1, gpus_per_node = 4)\n",
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
     }

@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         "mmc::import::machine",
         "a machine without a name",
         "A configuration counts GPUs and does not say of which kind. Estimates and placement depend on it, so a preset stands in its place.",
-        ["n_gpus_per_node: 4", "cluster = lumi_g(nodes = 1), in the imported experiment"],
+        ["n_gpus_per_node: 4", "cluster = mahti(nodes = 1), in the imported experiment"],
     ),
     row(
         "mmc::import::mended",

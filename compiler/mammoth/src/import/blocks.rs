@@ -65,7 +65,7 @@ pub(super) fn cluster(nodes: f64, gpus: f64, span: Span, reader: &mut Reader<'_>
         reader.out.put("cluster = laptop(ranks = 1)\n", span);
         return;
     }
-    let machine = "puhti";
+    let machine = "lumi_g";
     reader.notes.push(Box::new(ImportWarning::Machine { machine, span }));
     reader
         .out

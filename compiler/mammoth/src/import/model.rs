@@ -28,7 +28,7 @@ pub(super) fn imports(reader: &mut Reader<'_>) {
     let is_given =
         |key: &str| reader.tree.get(root, key).is_some_and(|id| reader.tree.value(id).is_truthy());
     let has_gpus = is_given("config_config") || is_given("world_size") || is_given("gpu_ranks");
-    let cluster = if has_gpus { "puhti" } else { "laptop" };
+    let cluster = if has_gpus { "lumi_g" } else { "laptop" };
     reader.out.put(&format!("import std.clusters.{cluster}\n"), reader.place("world_size"));
 }
 

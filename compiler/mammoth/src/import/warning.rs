@@ -55,7 +55,7 @@ pub enum ImportWarning {
         code(mmc::import::machine),
         severity(Advice),
         help(
-            "estimates and placement depend on it: put yours in the imported file, `cluster = lumi_g(nodes = 2)`"
+            "estimates and placement depend on it: put yours in the imported file, `cluster = mahti(nodes = 2)`"
         )
     )]
     Machine {
