@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use mmc_syntax::Span;
 
 use crate::support::world::TestWorld;
-use crate::support::{Outcome, compare, planned, rendered, resolved, root, staged};
+use crate::support::{Outcome, compare, emitted, planned, rendered, resolved, root, staged};
 
 /// (file, line from 1 or 0 for no place, code)
 type Notes = Vec<(String, usize, String)>;
@@ -43,6 +43,9 @@ fn compiled(path: &Path, text: &str) -> Outcome {
     let params = staged(&mut world, text);
     let stage = path.parent().and_then(Path::file_name);
     let is_resolved_alone = ["resolve", "syntax"].iter().any(|name| stage == Some(name.as_ref()));
+    if stage == Some("emit".as_ref()) {
+        return emitted(&world, &entry(path), &params).0;
+    }
     let compiled = if is_resolved_alone { resolved } else { planned };
     compiled(&world, &entry(path), &params)
 }

@@ -9,7 +9,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, Report};
 use mmc_core::diagnostics::{Diagnostics, Finding};
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
-use mmc_core::world::{Remark, WorldError};
+use mmc_core::world::{Remark, World, WorldError};
 use mmc_core::{Compilation, Options, compile};
 use mmc_plan::Plan;
 use mmc_syntax::SourceMap;
@@ -55,6 +55,23 @@ pub(crate) fn planned(world: &TestWorld, entry: &str, params: &[(String, String)
     let Compilation { plan, findings, sources, .. } =
         compile(entry, params, world, &Options::default());
     Outcome { experiment: None, plan, findings, sources }
+}
+
+/// Compiles `entry` of a world and writes MAMMOTH's configuration; its findings join the others.
+pub(crate) fn emitted(
+    world: &dyn World,
+    entry: &str,
+    params: &[(String, String)],
+) -> (Outcome, Option<String>) {
+    let mut compiled = compile(entry, params, world, &Options::default());
+    let mut text = None;
+    if let (Some(experiment), Some(plan)) = (&compiled.experiment, &compiled.plan) {
+        let made = mmc_mammoth::emit::emit(experiment, plan, &compiled.sources);
+        compiled.findings.extend(made.findings);
+        text = made.text;
+    }
+    let Compilation { plan, experiment, findings, sources, .. } = compiled;
+    (Outcome { experiment, plan, findings, sources }, text)
 }
 
 /// Sets the stage that the comments `#@` of a source tell: `param NAME=VALUE` (given back), `missing FILE`, `lines FILE COUNT`,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mmc_core::Options;
 use mmc_core::index::{CorpusIndex, Recorder};
+use mmc_core::{Compilation, Options};
 
 use crate::disk::Disk;
 use crate::error::{Exit, Stop};
@@ -34,8 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let disk = Disk::new(arguments.verify);
     let recorder = Recorder::new(&disk);
     let options = Options::default();
-    let done =
-        program::compile_any(&arguments.file, &arguments.params, &recorder, &disk, &options)?;
+    let nothing = |_: &Compilation| (Vec::new(), ());
+    let (file, params) = (&arguments.file, &arguments.params);
+    let (done, _) = program::compile_any(file, params, &recorder, &disk, &options, nothing)?;
     let mut index = recorder.into_index();
     if arguments.verify {
         index.sha256 = disk.hashes(index.corpora.keys());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mmc_core::diagnostics::Diagnostics;
+use mmc_core::diagnostics::{Diagnostics, Finding};
 use mmc_core::index::CorpusIndex;
 use mmc_core::ir::experiment::Experiment;
 use mmc_core::resolve::resolve;
@@ -79,13 +79,23 @@ impl ProgramArguments {
 impl SourceArguments {
     /// Compiles a source.
     pub(crate) fn compile(&self, file: &Path, options: &Options<'_>) -> Result<Compiled, Stop> {
+        Ok(self.compile_and(file, options, |_| (Vec::new(), ()))?.0)
+    }
+
+    /// Compiles a source, and does something with what came of it, whose findings join the others.
+    pub(crate) fn compile_and<T>(
+        &self,
+        file: &Path,
+        options: &Options<'_>,
+        then: impl FnOnce(&Compilation) -> (Vec<Finding>, T),
+    ) -> Result<(Compiled, Option<T>), Stop> {
         let (disk, index) = (Disk::new(self.verify), self.read_index()?);
         if let Watch(Some(ended)) = options.watch {
             ended("index");
         }
         let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
-        compile_any(file, &self.params, world, &disk, options)
+        compile_any(file, &self.params, world, &disk, options, then)
     }
 
     /// Resolves a source without planning it. Findings are shown; without an experiment everything is said already.
@@ -136,27 +146,38 @@ impl Compiled {
     }
 }
 
-/// Compiles a source, or the experiment of a MAMMOTH configuration: findings are then about the configuration.
-pub(crate) fn compile_any(
+/// Compiles a source, or the experiment of a MAMMOTH configuration, and does something with what came of it, whose findings
+/// join the others. Those of a configuration are about it.
+pub(crate) fn compile_any<T>(
     file: &Path,
     params: &[(String, String)],
     world: &dyn World,
     disk: &Disk,
     options: &Options<'_>,
-) -> Result<Compiled, Stop> {
-    if !configuration::is_one(file) {
-        let Compilation { plan, findings, sources, stages } =
-            compile(file, params, world, disk, options)?;
-        return Ok(Compiled { plan, findings: Findings::new(findings, sources), stages });
-    }
-    let configuration = match Configuration::read(file)? {
-        Ok(configuration) => configuration,
-        Err(findings) => return Ok(Compiled { plan: None, findings, stages: Vec::new() }),
+    then: impl FnOnce(&Compilation) -> (Vec<Finding>, T),
+) -> Result<(Compiled, Option<T>), Stop> {
+    let configuration = if configuration::is_one(file) {
+        match Configuration::read(file)? {
+            Ok(configuration) => Some(configuration),
+            Err(findings) => {
+                return Ok((Compiled { plan: None, findings, stages: Vec::new() }, None));
+            }
+        }
+    } else {
+        None
     };
-    let compilation = compile(file, params, &configuration.over(world), disk, options)?;
-    let Compilation { plan, findings, sources, stages } = compilation;
-    let (findings, sources) = configuration.relocate(findings, sources);
-    Ok(Compiled { plan, findings: Findings::new(findings, sources), stages })
+    let compilation = match &configuration {
+        Some(configuration) => compile(file, params, &configuration.over(world), disk, options)?,
+        None => compile(file, params, world, disk, options)?,
+    };
+    let (more, made) = then(&compilation);
+    let Compilation { plan, mut findings, sources, stages, .. } = compilation;
+    findings.extend(more);
+    let (findings, sources) = match configuration {
+        Some(configuration) => configuration.relocate(findings, sources),
+        None => (findings, sources),
+    };
+    Ok((Compiled { plan, findings: Findings::new(findings, sources), stages }, Some(made)))
 }
 
 /// Compiles against a world that asks `disk`, and keeps what the disk has learnt.

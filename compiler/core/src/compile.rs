@@ -87,6 +87,8 @@ pub struct StageText {
 pub struct Compilation {
     /// The plan; none when an error was found.
     pub plan: Option<Plan>,
+    /// The resolved program; none when an error was found in it.
+    pub experiment: Option<Experiment>,
     /// All findings in the order of their discovery.
     pub findings: Vec<Finding>,
     /// The files that were read; findings point into them.
@@ -106,17 +108,17 @@ pub fn compile(
 ) -> Compilation {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
     let mut trace = Trace { on: options.trace, stages: Vec::new(), watch: options.watch };
-    let plan = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics).and_then(
-        |mut experiment| {
-            experiment.lints.extend(options.levels.clone());
-            if let Some(change) = &options.cluster {
-                change.apply(&mut experiment.cluster.value);
-            }
-            plan(&experiment, world, &mut diagnostics, &mut trace)
-        },
-    );
+    let experiment = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics);
+    let mut experiment = experiment.ok();
+    let plan = experiment.as_mut().and_then(|experiment| {
+        experiment.lints.extend(options.levels.clone());
+        if let Some(change) = &options.cluster {
+            change.apply(&mut experiment.cluster.value);
+        }
+        plan(experiment, world, &mut diagnostics, &mut trace).ok()
+    });
     let findings = diagnostics.into_findings();
-    Compilation { plan: plan.ok(), findings, sources, stages: trace.stages }
+    Compilation { plan, experiment, findings, sources, stages: trace.stages }
 }
 
 /// Makes the plan of a resolved program.

@@ -19,12 +19,17 @@ pub struct Halt(());
 impl Diagnostics {
     /// Records a finding. Its severity decides whether it stops the compilation (no severity: an error).
     pub fn report(&mut self, finding: impl Diagnostic + Send + Sync + 'static) {
+        self.take(Box::new(finding));
+    }
+
+    /// Records a finding of another sink.
+    pub fn take(&mut self, finding: Finding) {
         let error = !matches!(
             finding.severity(),
             Some(miette::Severity::Warning | miette::Severity::Advice)
         );
         self.errors += usize::from(error);
-        self.findings.push(Box::new(finding));
+        self.findings.push(finding);
     }
 
     /// Records an error and gives the proof of it.

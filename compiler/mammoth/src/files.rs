@@ -10,6 +10,23 @@ pub trait Files {
     fn lines(&self, paths: &[&str]) -> Vec<Result<Lines, Uncounted>>;
 }
 
+/// Where there is nothing.
+pub(crate) struct NoFiles;
+
+impl Files for NoFiles {
+    fn exists(&self, _: &str) -> bool {
+        false
+    }
+
+    fn text(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not there"))
+    }
+
+    fn lines(&self, paths: &[&str]) -> Vec<Result<Lines, Uncounted>> {
+        paths.iter().map(|_| Err(Uncounted::Missing)).collect()
+    }
+}
+
 /// How long a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lines {

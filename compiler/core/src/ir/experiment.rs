@@ -11,6 +11,7 @@ use mmc_plan::{
 use mmc_syntax::source::Span;
 
 use crate::cluster::Clustering;
+use crate::ir::settings::Settings;
 use crate::languages;
 
 /// A value with the place that gave it.
@@ -55,6 +56,27 @@ pub struct Experiment {
     pub placement: PlacementWishes,
     /// Lint code -> level.
     pub lints: BTreeMap<String, LintLevel>,
+    /// What only MAMMOTH reads, for its configuration.
+    pub mammoth: Settings,
+    /// Where fields were written.
+    pub places: Places,
+}
+
+/// Where the fields of blocks that the experiment has once were written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Block -> its keyword.
+    pub blocks: BTreeMap<&'static str, Span>,
+    /// (block, field) -> the field's value, or its key when it is a block.
+    pub fields: BTreeMap<(&'static str, String), Span>,
+}
+
+impl Places {
+    /// The place of a field; of one that was left out, that of its block.
+    pub fn of(&self, block: &'static str, field: &str) -> Span {
+        let field = self.fields.get(&(block, field.to_owned()));
+        field.or_else(|| self.blocks.get(block)).copied().unwrap_or_default()
+    }
 }
 
 impl Experiment {

@@ -13,4 +13,5 @@ pub mod ids;
 pub mod module;
 pub mod placement;
 pub mod print;
+pub mod settings;
 pub mod task;

@@ -15,10 +15,12 @@ use super::read::{PLAIN, Reader};
 use super::section::{Known, Section};
 use super::sharing::{InUse, Patterns};
 use super::{
-    cluster, corpora, curriculum, groups, languages, model, names, placement, tasks, training,
+    cluster, corpora, curriculum, groups, languages, model, names, placement, settings, tasks,
+    training,
 };
 use crate::diagnostics::{Diagnostics, Halt};
-use crate::ir::experiment::{Corpus, Experiment, Grouping, Language, TaskBlock, Tokenizer};
+use crate::ir::experiment::{Corpus, Experiment, Grouping, Language, Places, TaskBlock, Tokenizer};
+use crate::ir::settings::Settings;
 use crate::template::{TemplateFault, Templates};
 use crate::world::World;
 
@@ -72,6 +74,8 @@ struct Machine {
     cluster: Option<crate::ir::experiment::At<mmc_plan::ClusterSpec>>,
     placement: Option<crate::ir::experiment::PlacementWishes>,
     lints: BTreeMap<String, crate::ir::experiment::LintLevel>,
+    mammoth: Settings,
+    places: Places,
 }
 
 fn content<'a>(
@@ -178,7 +182,27 @@ fn machine<'a>(
     let placement = placement::resolve(section, lanes, counted, reader);
     let default = Section::empty("lint", start);
     let lints = placement::lints(program.single.get("lint").unwrap_or(&default), reader);
-    Machine { model, curriculum, training, cluster, placement, lints }
+    let (mammoth, places) = (carried(program, reader), places(program));
+    Machine { model, curriculum, training, cluster, placement, lints, mammoth, places }
+}
+
+/// The `mammoth` block.
+fn carried<'a>(program: &Program<'a>, reader: &mut Reader<'_, 'a>) -> Settings {
+    let section = program.single.get("mammoth");
+    section.map(|section| settings::resolve(section, reader)).unwrap_or_default()
+}
+
+/// Where fields were written.
+fn places(program: &Program<'_>) -> Places {
+    let mut places = Places::default();
+    for (&block, section) in &program.single {
+        places.blocks.insert(block, section.span);
+        for (word, key, _) in section.fields() {
+            let span = section.value(word).map_or(key, |value| value.span);
+            places.fields.insert((block, word.to_owned()), span);
+        }
+    }
+    places
 }
 
 fn block<'p, 'a>(
@@ -264,5 +288,7 @@ fn finish(content: Content, machine: Machine) -> Option<Experiment> {
         cluster: machine.cluster?,
         placement: machine.placement?,
         lints: machine.lints,
+        mammoth: machine.mammoth,
+        places: machine.places,
     })
 }

@@ -31,6 +31,7 @@ mod placement;
 mod program;
 mod read;
 mod section;
+mod settings;
 mod sharing;
 mod tasks;
 #[cfg(test)]

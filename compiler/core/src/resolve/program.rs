@@ -15,7 +15,7 @@ use crate::suggest;
 
 /// Blocks of which the experiment has one, merged over files.
 const SINGLE: &[&str] =
-    &["experiment", "model", "curriculum", "training", "cluster", "placement", "lint"];
+    &["experiment", "model", "curriculum", "training", "cluster", "placement", "lint", "mammoth"];
 
 /// Blocks with a name of their own.
 const NAMED: &[&str] = &["language", "corpus", "tokenizer", "tasks"];
@@ -300,7 +300,7 @@ impl<'a> Collector<'_, 'a> {
             help: suggest::help(
                 word,
                 words,
-                "a file holds `import`, `param`, `let`, `experiment`, `languages`, `groups`, `corpus`, `tokenizer`, `tasks`, `model`, `curriculum`, `training`, `cluster`, `placement`, `lint`",
+                "a file holds `import`, `param`, `let`, `experiment`, `languages`, `groups`, `corpus`, `tokenizer`, `tasks`, `model`, `curriculum`, `training`, `cluster`, `placement`, `lint`, `mammoth`",
             ),
         });
     }

@@ -212,6 +212,9 @@ fn filter_too_long<'a>(
     span: Span,
     reader: &mut Reader<'_, 'a>,
 ) -> Option<TransformWish> {
+    if arguments(item).is_empty() {
+        return Some(TransformWish::Plain(Plain::FilterTooLong { source: 200, target: 200 }));
+    }
     let rule = may_have(Dimension::Tokens);
     let call = ("filter_too_long", span);
     let example = "filter_too_long(src = 200, tgt = 200)";

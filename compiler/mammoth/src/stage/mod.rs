@@ -12,10 +12,10 @@ mod line_counts;
 mod set_transforms;
 mod sharing_groups;
 
-use mmc_core::diagnostics::{Finding, Halt};
+use mmc_core::diagnostics::{Diagnostics, Finding, Halt};
 use mmc_syntax::SourceMap;
 
-use crate::files::{Addition, Files};
+use crate::files::{Addition, Files, NoFiles};
 use crate::flags::Flags;
 use crate::job::{Job, OPTIONS};
 use crate::warning::MammothWarning;
@@ -144,7 +144,7 @@ impl Stage {
 
     /// Runs it on a configuration that was read from one of the sources.
     pub fn run(self, tree: Tree, sources: &SourceMap, flags: &Flags, files: &dyn Files) -> Outcome {
-        let sink = mmc_core::diagnostics::Diagnostics::default();
+        let sink = Diagnostics::default();
         let mut job = Job { tree, flags, files, sources, sink, additions: Vec::new() };
         let ended = codes::check(&mut job).and_then(|()| self.work(&mut job));
         Outcome {
@@ -175,6 +175,16 @@ impl Stage {
             Self::ExtraCopyGpuAssignment => extra::copy_gpu_assignment(job),
         }
     }
+}
+
+/// Tasks to GPUs in a configuration with options that was made and not read; the options are taken away.
+pub(crate) fn allocate(tree: Tree, sources: &SourceMap) -> (Tree, Vec<Finding>) {
+    let (flags, sink) = (Flags::default(), Diagnostics::default());
+    let mut job =
+        Job { tree, flags: &flags, files: &NoFiles, sources, sink, additions: Vec::new() };
+    // What goes wrong is among the findings.
+    let _ = allocate_devices::run(&mut job).and_then(|()| remove_temporary_keys(&mut job));
+    (job.tree, job.sink.into_findings())
 }
 
 /// The peer has a place for zero-shot tasks and does nothing there.
