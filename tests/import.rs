@@ -43,9 +43,9 @@ const REFUSED: &[(&str, &[&str])] = &[
 ];
 
 /// The folder of a case, in which every tokenizer is.
-struct Folder<'a> {
-    path: &'a Path,
-    experiment: &'a str,
+pub(crate) struct Folder<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) experiment: &'a str,
 }
 
 impl World for Folder<'_> {
@@ -89,7 +89,7 @@ impl World for Folder<'_> {
 }
 
 /// Cases with their configurations: the template, and what MAMMOTH made of it.
-fn configurations() -> Vec<(String, PathBuf)> {
+pub(crate) fn configurations() -> Vec<(String, PathBuf)> {
     let folder = root().join("../shared/peer/mammoth_cases");
     if !folder.is_dir() {
         eprintln!("skipped: {} is not there", folder.display());

@@ -3,6 +3,7 @@
 mod cli;
 mod curriculum;
 mod docs;
+mod emit;
 mod golden;
 mod groups;
 mod house;
@@ -11,6 +12,7 @@ mod laws;
 mod mammoth;
 mod oracle;
 mod registry;
+mod round_trip;
 mod sarif;
 mod support;
 mod ui;

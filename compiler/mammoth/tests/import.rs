@@ -166,15 +166,16 @@ fn places_are_told_and_copies_become_a_split() {
 }
 
 #[test]
-fn keys_without_influence_are_told_with_their_reasons() {
-    let top = "report_every: 100\nwarmup_steps: 10\ndropout: 0.1\naverage_decay: 0\n";
+fn keys_without_influence_are_kept_for_mammoth_or_told_with_their_reasons() {
+    let top = "report_every: 100\nwarmup_steps: 10\ndropout: 0.1\naverage_decay: 0\nn_best: 5\nkeep_checkpoint: -1\n";
     let (found, _) = imported(&finished(&[("de-en", ""), ("en-de", "")], top));
     assert_eq!(found.faults, []);
+    let kept = "mammoth {\n  dropout = 0.1\n  report_every = 100\n  warmup_steps = 10\n}\n";
+    assert!(found.text.contains(kept), "{}", found.text);
     let note = found.notes.iter().find(|note| note.to_string().contains("left out"));
     let note = note.expect("a note");
     assert!(
-        note.to_string()
-            .starts_with("`report_every`, `warmup_steps`, `dropout` and `average_decay` are"),
+        note.to_string().starts_with("`average_decay`, `n_best` and `keep_checkpoint` are"),
         "{note}"
     );
     let reasons: Vec<String> = note
@@ -183,8 +184,8 @@ fn keys_without_influence_are_told_with_their_reasons() {
         .flatten()
         .filter_map(|label| label.label().map(str::to_owned))
         .collect();
-    assert_eq!(reasons[1], "nothing here asks for it");
-    assert_eq!(reasons[3], "it is off");
+    assert_eq!(reasons[0], "it is off");
+    assert_eq!(reasons[1], "`mmc translate` has options of its own");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mmc_syntax::Span;
 
 use super::reader::Reader;
+use super::sharing::Grouped;
 use super::transforms::{self, Wanted};
 use super::warning::ImportWarning;
 
@@ -28,18 +29,14 @@ pub(super) fn languages(codes: &BTreeMap<String, Span>, reader: &mut Reader<'_>)
 }
 
 /// `groups { north = [da, sv] }`.
-pub(super) fn groups(
-    name: &str,
-    found: &BTreeMap<String, Vec<String>>,
-    span: Span,
-    reader: &mut Reader<'_>,
-) {
-    if found.is_empty() {
+pub(super) fn groups(name: &str, found: Grouped, span: Span, reader: &mut Reader<'_>) {
+    if found.groups.is_empty() {
         return;
     }
+    reader.kept.groups.extend(found.renamed);
     let name = if name.is_empty() { String::new() } else { format!("{name} ") };
     reader.out.put(&format!("groups {name}{{\n"), span);
-    for (group, members) in found {
+    for (group, members) in &found.groups {
         reader.out.field(group, &format!("[{}]", members.join(", ")), span);
     }
     reader.out.put("}\n", span);

@@ -36,7 +36,7 @@ pub(super) fn write(reader: &mut Reader<'_>) {
     let attached = adapters::attached(&found, &mut groupings, reader);
     let codes: BTreeSet<&str> = all.keys().map(String::as_str).collect();
     for (name, groups) in groupings.declared(&codes) {
-        blocks::groups(&name, &groups, span, reader);
+        blocks::groups(&name, groups, span, reader);
     }
     let classes: Vec<Class<'_>> =
         kinds(&found).iter().flat_map(|tasks| files::classes(tasks)).collect();

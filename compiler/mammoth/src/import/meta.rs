@@ -137,7 +137,7 @@ fn groups(config: Id, codes: &BTreeSet<&str>, reader: &mut Reader<'_>) {
         }
     }
     let span = reader.key_place(config, "groups");
-    blocks::groups("", &sharing::grouped(&group_of, codes), span, reader);
+    blocks::groups("", sharing::grouped(&group_of, codes), span, reader);
 }
 
 /// A path template with its place.

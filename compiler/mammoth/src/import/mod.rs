@@ -10,6 +10,7 @@ mod curriculum;
 mod error;
 mod files;
 mod finished;
+mod kept;
 pub(crate) mod keys;
 mod meta;
 mod model;

@@ -8,6 +8,7 @@ use mmc_core::diagnostics::Finding;
 use mmc_syntax::{SourceId, Span};
 
 use super::error::ImportError;
+use super::kept::{self, Kept};
 use super::keys::Section;
 use super::writer::Writer;
 use super::{Imported, remains};
@@ -30,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub(super) idle: Vec<(String, LabeledSpan)>,
     /// Keys that mean what MAMMOTH's documentation says.
     pub(super) mended: Vec<(String, LabeledSpan)>,
+    /// What only MAMMOTH reads.
+    pub(super) kept: Kept,
 }
 
 impl<'a> Reader<'a> {
@@ -45,11 +48,13 @@ impl<'a> Reader<'a> {
             opened: Vec::new(),
             idle: Vec::new(),
             mended: Vec::new(),
+            kept: Kept::default(),
         }
     }
 
     pub(super) fn finish(mut self) -> Imported {
         remains::report(&mut self);
+        kept::write(&mut self);
         let Writer { text, origins } = self.out;
         Imported { text, origins, faults: self.faults, notes: self.notes }
     }

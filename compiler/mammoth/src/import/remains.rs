@@ -6,6 +6,7 @@ use miette::LabeledSpan;
 use mmc_core::suggest;
 
 use super::error::ImportError;
+use super::kept;
 use super::keys::{Section, Unread};
 use super::reader::Reader;
 use super::warning::ImportWarning;
@@ -31,6 +32,15 @@ pub(super) fn report(reader: &mut Reader<'_>) {
     for ((place, name), (key, value, section, count)) in unread {
         let span = reader.tree.span(key);
         let also = if count > 1 { format!(", {count} times") } else { String::new() };
+        // What the block for MAMMOTH can hold is kept there, and needs no word.
+        let is_known = section.read.contains(&name.as_str())
+            || section
+                .unread
+                .iter()
+                .any(|(known, fate)| *known == name && matches!(fate, Unread::Idle(_)));
+        if is_known && kept::keep(place, &name, value, reader) {
+            continue;
+        }
         let fate = section.unread.iter().find(|(known, _)| *known == name).map(|(_, fate)| *fate);
         match fate {
             Some(Unread::Idle(reason)) => reader.idle(&name, span, &format!("{reason}{also}")),

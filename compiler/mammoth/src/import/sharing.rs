@@ -23,10 +23,7 @@ pub(super) struct Groupings {
 
 impl Groupings {
     /// The groupings with names and members, as they are declared.
-    pub(super) fn declared(
-        &self,
-        codes: &BTreeSet<&str>,
-    ) -> Vec<(String, BTreeMap<String, Vec<String>>)> {
+    pub(super) fn declared(&self, codes: &BTreeSet<&str>) -> Vec<(String, Grouped)> {
         let mut declared = Vec::new();
         for (at, grouping) in self.all.iter().enumerate() {
             declared.push((name(at), grouped(grouping, codes)));
@@ -58,11 +55,17 @@ fn name(at: usize) -> String {
     if at == 0 { String::new() } else { format!("grouping{}", at + 1) }
 }
 
+/// Groups of languages.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    /// Groups with their members.
+    pub(super) groups: BTreeMap<String, Vec<String>>,
+    /// Groups that MAMMOTH calls otherwise, with that name.
+    pub(super) renamed: BTreeMap<String, String>,
+}
+
 /// Groups with their members; names that are taken get numbers.
-pub(super) fn grouped(
-    group_of: &BTreeMap<String, String>,
-    codes: &BTreeSet<&str>,
-) -> BTreeMap<String, Vec<String>> {
+pub(super) fn grouped(group_of: &BTreeMap<String, String>, codes: &BTreeSet<&str>) -> Grouped {
     let mut names: BTreeMap<&str, String> = BTreeMap::new();
     let mut taken: BTreeSet<String> = RESERVED.iter().map(|word| (*word).to_owned()).collect();
     taken.extend(codes.iter().map(|code| (*code).to_owned()));
@@ -83,7 +86,9 @@ pub(super) fn grouped(
         let name = names.get(group.as_str()).cloned().unwrap_or_default();
         groups.entry(name).or_default().push(language.clone());
     }
-    groups
+    let renamed = names.into_iter().filter(|(other, name)| *other != name.as_str());
+    let renamed = renamed.map(|(other, name)| (name, other.to_owned())).collect();
+    Grouped { groups, renamed }
 }
 
 /// The pattern that gives all ids; none: no pattern does.
@@ -145,7 +150,7 @@ fn is_one_to_one<'k, K: Ord>(rows: impl Iterator<Item = (K, &'k str)>) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Column, Groupings, pattern};
+    use super::{Column, Grouped, Groupings, pattern};
 
     fn of(rows: &[&str], groupings: &mut Groupings) -> Option<String> {
         let rows = rows.iter().filter_map(|row| {
@@ -180,7 +185,8 @@ mod tests {
         assert_eq!(of(&other, &mut groupings).as_deref(), Some("SRC_GROUP(grouping2)"));
         let declared = groupings.declared(&["west"].into());
         assert_eq!(declared.len(), 2);
-        let (name, groups) = &declared[0];
+        let (name, Grouped { groups, renamed }) = &declared[0];
+        assert_eq!(renamed["no_rth"], "no.rth");
         assert_eq!(name, "");
         assert_eq!(groups["no_rth"], ["fi"]);
         assert_eq!(groups["west_group"], ["de", "en"]);

@@ -1,5 +1,6 @@
 //! The `experiment` and `training` blocks: seed, batches, optimiser, schedule, clipping, validation, checkpoints.
 
+use super::kept;
 use super::reader::{Reader, named};
 use super::warning::ImportWarning;
 use super::writer::quoted;
@@ -109,7 +110,9 @@ fn optimizer(reader: &mut Reader<'_>) {
         "adafactor" => {
             let decay = number("weight_decay", 0.0);
             for key in ["learning_rate", "decay_method", "warmup_steps"] {
-                if let Some(id) = reader.top(key) {
+                if let Some(id) = reader.top(key)
+                    && !kept::keep("", key, id, reader)
+                {
                     let place = reader.tree.span(id);
                     reader.idle(key, place, "`adafactor` takes steps of its own size");
                 }

@@ -94,11 +94,38 @@ fn model(reader: &mut Reader<'_>) -> Option<(String, Span)> {
         let what = "a language with another model on each side".to_owned();
         reader.no_equal(what, from, "give both sides the same models");
     }
-    for key in ["src_vocab", "tgt_vocab"] {
-        let from = reader.place(key);
-        reader.idle(key, from, "names the languages; models have vocabularies of their own");
-    }
+    keep_vocabularies(&template, reader);
     Some((template, span))
+}
+
+/// Vocabularies are the models' own; MAMMOTH's files are kept for it, unless they lie beside the models.
+fn keep_vocabularies(model: &str, reader: &mut Reader<'_>) {
+    let beside = model.strip_suffix(".model").map(|stem| format!("{stem}.vocab"));
+    let mut known: Option<String> = None;
+    for (key, variable) in [("src_vocab", "{src_lang}"), ("tgt_vocab", "{tgt_lang}")] {
+        let entries = reader.top(key).map(|id| reader.map(key, id)).unwrap_or_default();
+        let mut files = Vec::new();
+        for (code, path) in entries {
+            let code = reader.word(code);
+            if let Some(path) = reader.scalar(key, path) {
+                files.push((code.clone(), path.replace(variable, &code)));
+            }
+        }
+        let rows = files.iter().map(|(code, path)| (code.as_str(), code.as_str(), path.as_str()));
+        let found = recover(Of::Languages, rows).map(|template| template.text());
+        let is_same = found.is_some() && (found == known || known.is_none() && found == beside);
+        if !is_same {
+            let value = found.as_deref().map_or_else(|| listed(&files), quoted);
+            reader.kept.vocabularies.push((key, value));
+        }
+        known = found;
+    }
+}
+
+/// `{ de = "v/de" }`.
+fn listed(files: &[(String, String)]) -> String {
+    let fields = files.iter().map(|(code, path)| format!("{code} = {}", quoted(path)));
+    format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
 }
 
 /// A template of MAMMOTH's with one variable.
