@@ -189,7 +189,7 @@ fn fault_of_one_rank_ends_all_with_its_words() {
     let place = Workplace::new();
     let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
     // The last direction, on the last lane, loses its text.
-    sample.corpora.last_mut().unwrap().train.target = vec!["nowhere.txt".to_owned()];
+    sample.corpora.last_mut().unwrap().train.target = vec!["nowhere.txt".to_owned()].into();
     let plan = place.write_plan("plan.yaml", &sample);
     let began = Instant::now();
     let ends = start(&plan, 2, &[]).wait();
