@@ -38,9 +38,8 @@ pub(crate) struct Arguments {
 
 /// Checks: 0 without errors, 1 with.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
-    let compiled = arguments
-        .source
-        .compile(&arguments.file, &Options { levels: levels(arguments)?, ..Options::default() })?;
+    let options = Options { levels: levels(arguments)?, sketch: true, ..Options::default() };
+    let compiled = arguments.source.compile(&arguments.file, &options)?;
     let findings = compiled.findings;
     match arguments.format {
         Format::Text => {

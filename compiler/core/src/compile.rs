@@ -12,6 +12,7 @@ use crate::diagnostics::{Diagnostics, Finding, Halt};
 use crate::ir::experiment::{Experiment, LintLevel};
 use crate::ir::module::Program;
 use crate::ir::print;
+use crate::place::Care;
 use crate::resolve::ClusterChange;
 use crate::world::World;
 use crate::{build, lint, lower, passes, place, resolve};
@@ -49,6 +50,8 @@ pub struct Options<'a> {
     pub levels: BTreeMap<String, LintLevel>,
     /// Another value of one field of the cluster than the file's.
     pub cluster: Option<ClusterChange>,
+    /// Place as it comes: for findings, when the plan is not wanted.
+    pub sketch: bool,
     /// Is told of every end.
     pub watch: Watch<'a>,
 }
@@ -107,7 +110,8 @@ pub fn compile(
     options: &Options<'_>,
 ) -> Compilation {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::default());
-    let mut trace = Trace { on: options.trace, stages: Vec::new(), watch: options.watch };
+    let care = if options.sketch { Care::Sketch } else { Care::Plan };
+    let mut trace = Trace { on: options.trace, stages: Vec::new(), watch: options.watch, care };
     let experiment = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics);
     let mut experiment = experiment.ok();
     let plan = experiment.as_mut().and_then(|experiment| {
@@ -128,7 +132,8 @@ pub fn plan_experiment(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Halt> {
     let watch = Watch::default();
-    plan(experiment, world, diagnostics, &mut Trace { on: false, stages: Vec::new(), watch })
+    let mut trace = Trace { on: false, stages: Vec::new(), watch, care: Care::Plan };
+    plan(experiment, world, diagnostics, &mut trace)
 }
 
 fn plan(
@@ -146,7 +151,7 @@ fn plan(
     let graph = passes::run(graph, &program, diagnostics, &mut |pass, graph| {
         trace.add(pass.name, pass.why, || print::modules(graph, &table));
     })?;
-    let placement = place::place(experiment, &table, &graph, diagnostics)?;
+    let placement = place::place(experiment, &table, &graph, trace.care, diagnostics)?;
     trace.stage("place", || print::placement(&placement));
     let plan = lower::lower(experiment, &table, &graph, placement);
     trace.stage("lower", || plan.to_yaml());
@@ -173,6 +178,7 @@ fn check(plan: &Plan, diagnostics: &mut Diagnostics, watch: Watch<'_>) -> Result
 }
 
 struct Trace<'a> {
+    care: Care,
     on: bool,
     stages: Vec<StageText>,
     watch: Watch<'a>,

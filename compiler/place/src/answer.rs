@@ -85,6 +85,8 @@ impl Default for Effort {
 }
 
 impl Effort {
+    /// Seeds alone.
+    pub const NONE: Self = Self(0);
     /// Seeds, and a short search.
     pub const LEAST: Self = Self(1);
     /// The highest level.

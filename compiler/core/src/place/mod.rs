@@ -30,20 +30,30 @@ use crate::ir::task::TaskTable;
 
 /// Lanes that a plan may have.
 pub const MOST_LANES: u32 = 4096;
-/// Places of tasks that are weighed to align lanes.
-const ALIGN_WORK: u64 = 1_500_000;
+/// Places of tasks that are weighed to align lanes, and five times as many for every level of effort.
+const ALIGN_WORK: u64 = 300_000;
 /// The same when it is only to be told what aligned lanes would save.
-const FORECAST_WORK: u64 = 200_000;
-/// Effort of searches when nothing else is asked for: a fraction of a second.
-const USUAL: Effort = Effort::LEAST;
+const FORECAST_WORK: u64 = 40_000;
+/// Levels of effort that give the alignment more work.
+const ALIGN_LEVELS: u8 = 2;
 /// Contributors that a memory error names.
 const TOP: usize = 5;
 
-/// Places tasks and lanes.
+/// How good a placement is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// The one to train with.
+    Plan,
+    /// Any that keeps the rules, at once: for findings, which seldom depend on it.
+    Sketch,
+}
+
+/// Places tasks and lanes. A sketch that does not fit into the devices' memory is followed by the search for a placement that does.
 pub fn place(
     experiment: &Experiment,
     table: &TaskTable,
     graph: &ModuleGraph,
+    care: Care,
     diagnostics: &mut Diagnostics,
 ) -> Result<Placement, Halt> {
     let cluster = &experiment.cluster;
@@ -58,7 +68,8 @@ pub fn place(
         }));
     }
     let wishes = &experiment.placement;
-    let effort = wishes.effort.and_then(Effort::new).unwrap_or(USUAL);
+    let asked = wishes.effort.filter(|_| care == Care::Plan);
+    let effort = asked.and_then(Effort::new).unwrap_or(Effort::NONE);
     // Lanes of a team are alike: one of them is placed for all.
     let team = experiment.curriculum.value.team.max(1) as usize;
     let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
@@ -67,9 +78,11 @@ pub fn place(
     let windows = windows::spreads(windows::teams(spread.lanes, team), table, graph);
     let steps = experiment.training.value.steps;
     let (lanes, courses) = apportion::lanes(&windows, table, steps);
-    let aligning = match experiment.curriculum.value.schedule {
-        Coupling::Independent => FORECAST_WORK,
-        Coupling::Aligned => ALIGN_WORK,
+    let more = 5_u64.pow(u32::from(effort.level().min(ALIGN_LEVELS)));
+    let aligning = match (care, experiment.curriculum.value.schedule) {
+        (Care::Sketch, _) => 0,
+        (Care::Plan, Coupling::Independent) => FORECAST_WORK * more,
+        (Care::Plan, Coupling::Aligned) => ALIGN_WORK * more,
     };
     let limits = (table.window_lengths(steps), aligning);
     let orders = align::orders(&lanes, &courses, (table, graph), limits);
@@ -79,6 +92,9 @@ pub fn place(
         Some(wish) => (wish.value.clone(), "given"),
         None => ranks::map(&judge, effort),
     };
+    if care == Care::Sketch && judge.peak(&rank_of_lane) > cluster.value.device_memory {
+        return place(experiment, table, graph, Care::Plan, diagnostics);
+    }
     let is_free = devices > 1 && lanes.len() > 1;
     let quality =
         PlacementSpec { lanes: quality, ranks: is_free.then(|| judge.found(&rank_of_lane, found)) };

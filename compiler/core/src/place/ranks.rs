@@ -246,7 +246,7 @@ impl<'a> Judge<'a> {
         found
     }
 
-    fn peak(&self, rank_of_lane: &[u32]) -> u64 {
+    pub(super) fn peak(&self, rank_of_lane: &[u32]) -> u64 {
         self.memory(rank_of_lane).into_values().max().unwrap_or(0)
     }
 }
