@@ -24,8 +24,11 @@ use crate::support::world::TestWorld;
 use crate::support::{compare, emitted, rendered, root};
 
 /// Examples with the templates that they say again, and the configuration that MAMMOTH ships if its corpora are those.
-const TEMPLATES: [(&str, &str, Option<&str>); 2] =
-    [("mammoth-multi30k", "multi30k", Some("multi30k")), ("mammoth-opus", "config_config", None)];
+const TEMPLATES: [(&str, &str, Option<&str>); 3] = [
+    ("mammoth-multi30k", "multi30k", Some("multi30k")),
+    ("mammoth-opus", "config_config", None),
+    ("mammoth-synthdata", "synthdata", Some("synthdata")),
+];
 
 fn index(name: &str) -> CorpusIndex {
     let path = root().join("golden").join(name).join("index.yaml");
