@@ -21,6 +21,7 @@ use mmc_text::TextError;
 use rayon::prelude::*;
 
 use crate::cache::{self, Cache, Known, Stamp};
+use crate::cores;
 use crate::listing::{self, Asked};
 use crate::samples;
 
@@ -84,15 +85,9 @@ impl Disk {
 
     fn stamps(&self, paths: &[String]) -> Vec<Result<Stamp, WorldError>> {
         let found = listing::matching(paths, &self.asked);
-        paths
-            .par_iter()
-            .zip(found)
-            .map(
-                |(path, found)| {
-                    if found.is_empty() { Err(WorldError::Missing) } else { stamp(path) }
-                },
-            )
-            .collect()
+        cores::each(paths.iter().zip(found).collect(), |(path, found)| {
+            if found.is_empty() { Err(WorldError::Missing) } else { stamp(path) }
+        })
     }
 
     /// What is known of files, after counting those that are not known yet: an answer for each path, in their order.

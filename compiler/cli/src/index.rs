@@ -33,7 +33,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let disk = Disk::new(arguments.verify);
     let recorder = Recorder::new(&disk);
-    let options = Options::default();
+    // Its findings are wanted, not its plan.
+    let options = Options { sketch: true, ..Options::default() };
     let nothing = |_: &Compilation| (Vec::new(), ());
     let (file, params) = (&arguments.file, &arguments.params);
     let (done, _) = program::compile_any(file, params, &recorder, &disk, &options, nothing)?;

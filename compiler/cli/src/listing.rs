@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
+use crate::cores;
 
 /// What the system was asked for.
 #[derive(Debug, Default)]
@@ -63,11 +63,8 @@ fn below(folder: &str, rows: Vec<Rest<'_>>, asked: &Asked) -> Vec<(usize, String
     }
     let is_listed = by_name.len() > 1 || by_name.keys().any(|name| name.contains('*'));
     let names = if is_listed { list(folder, asked) } else { Names::Unknown };
-    let by_name: Vec<_> = by_name.into_iter().collect();
-    by_name
-        .into_par_iter()
-        .flat_map_iter(|(name, rows)| named(folder, name, &rows, &names, asked))
-        .collect()
+    let fitting = |(name, rows): (_, Vec<_>)| named(folder, name, &rows, &names, asked);
+    cores::each(by_name.into_iter().collect(), fitting).concat()
 }
 
 /// What exists below the names of a folder that fit one segment.

@@ -7,6 +7,7 @@ mod args;
 mod cache;
 mod check;
 mod configuration;
+mod cores;
 mod curriculum;
 mod dendrogram;
 mod diff;

@@ -8,6 +8,7 @@ use mmc_text::tokenizer::Tokenizer;
 use rayon::prelude::*;
 
 use crate::cache::{Cache, Stamp};
+use crate::cores;
 use crate::disk::stamp;
 
 /// What two files were like when the one was looked at with the other.
@@ -18,10 +19,9 @@ pub(crate) fn answer(
     wanted: &[Sample],
     cache: &mut Cache,
 ) -> (Vec<Result<SampleFacts, WorldError>>, bool) {
-    let stamps: Vec<Stamps> = wanted
-        .par_iter()
-        .map(|sample| Ok([stamp(&sample.tokenizer)?, stamp(&sample.text)?]))
-        .collect();
+    let stamps: Vec<Stamps> = cores::each(wanted.iter().collect(), |sample: &Sample| {
+        Ok([stamp(&sample.tokenizer)?, stamp(&sample.text)?])
+    });
     let mut answers: Vec<Option<Result<SampleFacts, WorldError>>> = wanted
         .iter()
         .zip(&stamps)
@@ -37,8 +37,11 @@ pub(crate) fn answer(
             open.entry(key(sample)).or_default().push(at);
         }
     }
-    let looked: Vec<(usize, Result<SampleFacts, WorldError>)> =
-        open.into_par_iter().flat_map(|(_, places)| look(wanted, places)).collect();
+    let looked: Vec<(usize, Result<SampleFacts, WorldError>)> = if open.is_empty() {
+        Vec::new()
+    } else {
+        open.into_par_iter().flat_map(|(_, places)| look(wanted, places)).collect()
+    };
     let has_new = looked.iter().any(|(_, facts)| facts.is_ok());
     for (at, facts) in looked {
         if let (Ok(facts), Some(sample), Some(Ok(stamps))) =

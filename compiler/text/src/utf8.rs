@@ -52,7 +52,9 @@ impl Utf8 {
     }
 
     fn judge(&mut self, lines: &[u8], before: u64) {
+        // The quick look says only whether, the slow one where.
         if self.first_fault.is_none()
+            && simdutf8::basic::from_utf8(lines).is_err()
             && let Err(fault) = std::str::from_utf8(lines)
         {
             let good = lines.get(..fault.valid_up_to()).unwrap_or_default();

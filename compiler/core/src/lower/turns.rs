@@ -45,6 +45,8 @@ fn in_window(
     let count = lanes.module_count();
     // Task -> its parts on the lane that is looked at.
     let mut parts = vec![0; lanes.task_count()];
+    // Module -> the number of the turn that passed it last.
+    let (mut seen, mut turn) = (vec![0_u64; count], 0);
     let (mut idle, mut turns) = (vec![1.0; count], vec![Vec::<Turn>::new(); count]);
     for (lane, order) in orders.iter().enumerate() {
         note_parts(plan, lanes, (window, lane), &mut parts);
@@ -53,8 +55,16 @@ fn in_window(
         for &task in order {
             let start = reached;
             reached += parts.get(task).map_or(0, |&parts| u64::from(parts));
-            for module in lanes.path(task).into_iter().flat_map(TaskPath::modules) {
+            if reached == start {
+                continue;
+            }
+            turn += 1;
+            for module in lanes.path(task).into_iter().flat_map(TaskPath::steps) {
                 let module = module.index();
+                // A path may pass a module twice.
+                if seen.get_mut(module).is_none_or(|seen| std::mem::replace(seen, turn) == turn) {
+                    continue;
+                }
                 match coupling {
                     Coupling::Independent => {
                         if let Some(sum) = own.get_mut(module) {

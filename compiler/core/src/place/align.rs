@@ -5,7 +5,7 @@
 //! trains it: the cost of all orders is the length of that union, times the module's parameters, exactly. Given the other lanes, a
 //! task costs what of its place no other lane covers, so a lane is put in order by itself, lane after lane, while that helps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{LaneCourse, LaneSpec};
@@ -36,13 +36,13 @@ struct Board {
     parameters: Vec<u64>,
     /// Window -> steps.
     lengths: Vec<u64>,
-    /// Places of tasks that were weighed, and may be.
+    /// Looks at what other lanes cover of an edge in a window: done, and allowed.
     work: u64,
     most_work: u64,
 }
 
-/// The order of every lane's tasks, by their places in the table. `lengths`: steps of the windows. At most so many places of
-/// tasks are weighed.
+/// The order of every lane's tasks, by their places in the table. `lengths`: steps of the windows. At most so many looks
+/// at what other lanes cover are taken.
 pub(super) fn orders(
     lanes: &[LaneSpec],
     courses: &[LaneCourse],
@@ -51,7 +51,7 @@ pub(super) fn orders(
 ) -> Vec<Vec<usize>> {
     let mut board = Board::new(lanes, courses, (table, graph), lengths);
     board.most_work = most_work;
-    if !board.parameters.is_empty() {
+    if !board.parameters.is_empty() && most_work > 0 {
         board.improve();
     }
     board.lanes.into_iter().map(|items| items.into_iter().map(|item| item.task).collect()).collect()
@@ -153,21 +153,15 @@ impl Board {
             (best, least) = (greedy, cost);
         }
         let (mut at, mut idle) = (0, 0);
+        let mut placed = self.line(&items, &best, &cover);
         // Each task in turn to the best of all places, until none moves.
         while idle < best.len() && self.work < self.most_work {
-            let mut found: Option<(u128, Vec<usize>)> = None;
-            for to in (0..best.len()).filter(|to| *to != at) {
-                let mut other = best.clone();
-                let item = other.remove(at);
-                other.insert(to, item);
-                let cost = self.cost(&items, &other, &cover);
-                if cost < found.as_ref().map_or(least, |(cost, _)| *cost) {
-                    found = Some((cost, other));
-                }
-            }
-            match found {
-                Some((cost, order)) => {
-                    (least, best) = (cost, order);
+            match self.best_place(&items, &best, (at, &placed), &cover) {
+                Some((to, gain)) => {
+                    let item = best.remove(at);
+                    best.insert(to, item);
+                    least = least.saturating_sub(gain);
+                    placed = self.line(&items, &best, &cover);
                     idle = 0;
                 }
                 None => idle += 1,
@@ -183,49 +177,93 @@ impl Board {
         false
     }
 
+    /// Where every task of an order starts and what it costs there.
+    fn line(&mut self, items: &[Item], order: &[usize], cover: &Covers) -> Vec<Placed> {
+        let mut starts = vec![0; self.lengths.len()];
+        let mut line = Vec::with_capacity(order.len());
+        for item in order.iter().filter_map(|&at| items.get(at)) {
+            line.push(Placed { cost: self.own(item, &starts, cover), starts: starts.clone() });
+            advance(&mut starts, item);
+        }
+        line
+    }
+
+    /// The place to which a task of an order goes best, and what that saves; none when it stays.
+    ///
+    /// Only the tasks between its old and its new place move, each by the task's parts: their costs there are summed on the way.
+    fn best_place(
+        &mut self,
+        items: &[Item],
+        order: &[usize],
+        (at, line): (usize, &[Placed]),
+        cover: &Covers,
+    ) -> Option<(usize, u128)> {
+        let item = |place: usize| order.get(place).and_then(|&at| items.get(at));
+        let (mover, from) = (item(at)?, line.get(at)?);
+        let mut best: Option<(u128, usize)> = None;
+        let mut offer = |before: u128, after: u128, to: usize| {
+            let gain = before.saturating_sub(after);
+            // The first of equal places.
+            if gain > 0 && best.is_none_or(|(most, place)| (gain, place) > (most, to)) {
+                best = Some((gain, to));
+            }
+        };
+        let (mut before, mut after) = (from.cost, 0);
+        for to in (0..at).rev() {
+            let (passed, place) = (item(to)?, line.get(to)?);
+            let shifted: Vec<u64> =
+                place.starts.iter().zip(&mover.parts).map(|(start, parts)| start + parts).collect();
+            before += place.cost;
+            after += self.own(passed, &shifted, cover);
+            offer(before, after + self.own(mover, &place.starts, cover), to);
+        }
+        (before, after) = (from.cost, 0);
+        let mut reached = from.starts.clone();
+        for to in at + 1..order.len() {
+            let (passed, place) = (item(to)?, line.get(to)?);
+            before += place.cost;
+            after += self.own(passed, &reached, cover);
+            advance(&mut reached, passed);
+            offer(before, after + self.own(mover, &reached, cover), to);
+        }
+        best.map(|(gain, to)| (to, gain))
+    }
+
     /// What the other lanes cover (at first: those before it), by edge and window.
     fn cover(&self, lane: usize, only_before: bool) -> Covers {
-        let wanted: BTreeSet<usize> = self
-            .lanes
-            .get(lane)
-            .into_iter()
-            .flatten()
-            .flat_map(|item| &item.edges)
-            .copied()
-            .collect();
-        let mut spans: BTreeMap<usize, Vec<Vec<[u64; 2]>>> = BTreeMap::new();
+        let mut is_wanted = vec![false; self.parameters.len()];
+        for &edge in self.lanes.get(lane).into_iter().flatten().flat_map(|item| &item.edges) {
+            if let Some(wanted) = is_wanted.get_mut(edge) {
+                *wanted = true;
+            }
+        }
+        let mut spans: Vec<Vec<Vec<[u64; 2]>>> = vec![Vec::new(); self.parameters.len()];
         for (other, items) in self.lanes.iter().enumerate() {
             if other == lane || only_before && other > lane {
                 continue;
             }
-            let mut reached = vec![0; self.lengths.len()];
+            let mut starts = vec![0; self.lengths.len()];
             for item in items {
-                for (window, (reached, parts)) in reached.iter_mut().zip(&item.parts).enumerate() {
-                    let span = [*reached, *reached + parts];
-                    *reached += parts;
-                    for &edge in item.edges.iter().filter(|edge| wanted.contains(edge)) {
-                        let windows = spans
-                            .entry(edge)
-                            .or_insert_with(|| vec![Vec::new(); self.lengths.len()]);
-                        if let Some(spans) = windows.get_mut(window) {
-                            spans.push(span);
-                        }
+                for &edge in item.edges.iter().filter(|edge| is_wanted.get(**edge) == Some(&true)) {
+                    let Some(windows) = spans.get_mut(edge) else { continue };
+                    windows.resize_with(starts.len(), Vec::new);
+                    for ((spans, start), parts) in windows.iter_mut().zip(&starts).zip(&item.parts)
+                    {
+                        spans.push([*start, start + parts]);
                     }
                 }
+                advance(&mut starts, item);
             }
         }
-        spans
-            .into_iter()
-            .map(|(edge, windows)| (edge, windows.into_iter().map(Cover::new).collect()))
-            .collect()
+        spans.into_iter().map(|windows| windows.into_iter().map(Cover::new).collect()).collect()
     }
 
     /// What of a task's places no other lane covers, weighed.
     fn own(&mut self, item: &Item, starts: &[u64], cover: &Covers) -> u128 {
         let mut sum = 0;
-        self.work += 1;
+        self.work += (item.edges.len() * item.parts.len()) as u64;
         for edge in &item.edges {
-            let covers = cover.get(edge);
+            let covers = cover.get(*edge);
             let mut points = 0;
             for (window, (start, parts)) in starts.iter().zip(&item.parts).enumerate() {
                 let covered = covers.and_then(|covers| covers.get(window));
@@ -281,7 +319,7 @@ impl Board {
         let mut sum = 0;
         for edge in &item.edges {
             for (window, parts) in item.parts.iter().enumerate() {
-                let covers = cover.get(edge).and_then(|covers| covers.get(window));
+                let covers = cover.get(*edge).and_then(|covers| covers.get(window));
                 let free =
                     whole - u128::from(covers.map_or(0, |cover| cover.upto(LANE_PARTS.into())));
                 let length = self.lengths.get(window).copied().unwrap_or(0);
@@ -294,8 +332,16 @@ impl Board {
     }
 }
 
-/// Edge -> what other lanes cover in every window.
-type Covers = BTreeMap<usize, Vec<Cover>>;
+/// Edge -> what other lanes cover in every window; nothing for an edge that no other lane has.
+type Covers = Vec<Vec<Cover>>;
+
+/// A task in an order.
+struct Placed {
+    /// Where it starts in every window.
+    starts: Vec<u64>,
+    /// What it costs there.
+    cost: u128,
+}
 
 fn advance(starts: &mut [u64], item: &Item) {
     for (start, parts) in starts.iter_mut().zip(&item.parts) {

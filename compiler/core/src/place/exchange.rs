@@ -69,13 +69,10 @@ impl<'a> State<'a> {
                 if mine == theirs || going == 0 || coming == 0 {
                     continue;
                 }
-                let there = self.shift(mine, one, other, going);
-                let back = self.shift(theirs, other, one, coming);
-                if (there.0 + back.0, there.1 + back.1) < (0, 0) {
+                if self.change((one, mine, going), (other, theirs, coming)) < (0, 0) {
+                    self.shift(mine, one, other, going);
+                    self.shift(theirs, other, one, coming);
                     better = true;
-                } else {
-                    self.shift(theirs, one, other, coming);
-                    self.shift(mine, other, one, going);
                 }
             }
         }
@@ -100,9 +97,38 @@ impl<'a> State<'a> {
         self.spread.lanes.get(lane).and_then(|tasks| tasks.get(&task)).copied().unwrap_or(0)
     }
 
+    /// What an exchange of two tasks' amounts changes: lane, task and amount that leaves it, twice.
+    fn change(&self, mine: (usize, usize, u64), theirs: (usize, usize, u64)) -> Change {
+        let (one, two) = (self.swap(mine, theirs), self.swap(theirs, mine));
+        (one.0 + two.0, one.1 + two.1)
+    }
+
+    /// What an exchange changes on the lane of the first: one task's amount leaves, the other's comes.
+    fn swap(&self, leaves: (usize, usize, u64), comes: (usize, usize, u64)) -> Change {
+        let (lane, gone, come) = (leaves.0, leaves.1, comes.1);
+        let (is_gone, is_new) = (self.amount(lane, gone) == leaves.2, self.amount(lane, come) == 0);
+        let edges = |task: usize, counts: bool| {
+            let all = self.problem.edges_of.get(task).map_or(&[][..], Vec::as_slice);
+            if counts { all } else { &[] }
+        };
+        let (old, new) = (edges(gone, is_gone), edges(come, is_new));
+        // Edges that one brings and the other takes keep their number of users.
+        let parameters = |these: &[usize], others: &[usize], users: u32| -> i128 {
+            let changed = these.iter().filter(|edge| {
+                self.uses.get(lane).and_then(|uses| uses.get(**edge)) == Some(&users)
+                    && !others.contains(edge)
+            });
+            changed
+                .filter_map(|&edge| self.problem.edges.get(edge))
+                .map(|edge| i128::from(edge.parameters))
+                .sum()
+        };
+        let replicas = parameters(new, old, 0) - parameters(old, new, 1);
+        (replicas, i64::from(is_new) - i64::from(is_gone))
+    }
+
     /// Moves an amount of a task.
-    fn shift(&mut self, task: usize, from: usize, to: usize, amount: u64) -> Change {
-        let (mut replicas, mut pieces) = (0, 0);
+    fn shift(&mut self, task: usize, from: usize, to: usize, amount: u64) {
         if let Some(filled) = self.filled.get_mut(from) {
             *filled = filled.saturating_sub(amount);
         }
@@ -113,8 +139,7 @@ impl<'a> State<'a> {
             let left = tasks.get(&task).copied().unwrap_or(0).saturating_sub(amount);
             if left == 0 {
                 tasks.remove(&task);
-                pieces -= 1;
-                replicas -= self.count(task, from, false);
+                self.count(task, from, false);
             } else {
                 tasks.insert(task, left);
             }
@@ -123,28 +148,19 @@ impl<'a> State<'a> {
             let had = tasks.get(&task).copied().unwrap_or(0);
             tasks.insert(task, had + amount);
             if had == 0 {
-                pieces += 1;
-                replicas += self.count(task, to, true);
+                self.count(task, to, true);
             }
         }
-        (replicas, pieces)
     }
 
-    /// Counts a piece in or out of a lane: parameters that the lane now holds or no longer holds.
-    fn count(&mut self, task: usize, lane: usize, comes: bool) -> i128 {
-        let mut changed = 0;
-        let Some(uses) = self.uses.get_mut(lane) else { return 0 };
+    /// Counts a piece in or out of a lane.
+    fn count(&mut self, task: usize, lane: usize, comes: bool) {
+        let Some(uses) = self.uses.get_mut(lane) else { return };
         for &edge in self.problem.edges_of.get(task).into_iter().flatten() {
-            let (Some(count), Some(edge)) = (uses.get_mut(edge), self.problem.edges.get(edge))
-            else {
-                continue;
-            };
-            *count = if comes { *count + 1 } else { count.saturating_sub(1) };
-            if *count == u32::from(comes) {
-                changed += i128::from(edge.parameters);
+            if let Some(count) = uses.get_mut(edge) {
+                *count = if comes { *count + 1 } else { count.saturating_sub(1) };
             }
         }
-        changed
     }
 }
 
@@ -153,4 +169,44 @@ pub fn cheaper(problem: &Problem, first: Spread, second: Spread) -> (Spread, boo
     let costs: [Cost; 2] = [problem.cost(&first), problem.cost(&second)];
     let [one, two] = costs;
     if two < one { (second, false) } else { (first, true) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::greedy::fill;
+    use super::super::problem::Edge;
+    use super::*;
+
+    #[test]
+    fn a_change_is_the_difference_of_the_costs() {
+        let edges = [(7, vec![0, 1, 2]), (5, vec![1, 3]), (3, vec![2, 3, 4]), (2, vec![0, 4])];
+        let edges = edges.map(|(parameters, tasks)| Edge { parameters, tasks }).to_vec();
+        let shares = [4, 3, 1, 1, 1].map(|part| part * (SHARE_PARTS / 10));
+        let problem = Problem::from_edges(4, &shares, edges);
+        let spread = fill(&problem, &[3, 0, 4, 1, 2]);
+        let mut told = 0;
+        for (one, other) in [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)] {
+            let places = |lane: usize| spread.lanes[lane].keys().copied().collect::<Vec<_>>();
+            for (mine, theirs) in places(one)
+                .into_iter()
+                .flat_map(|mine| places(other).into_iter().map(move |t| (mine, t)))
+            {
+                let mut state = State::new(&problem, spread.clone());
+                let (going, coming) = state.amounts((one, mine), (other, theirs));
+                if mine == theirs || going == 0 || coming == 0 {
+                    continue;
+                }
+                let change = state.change((one, mine, going), (other, theirs, coming));
+                state.shift(mine, one, other, going);
+                state.shift(theirs, other, one, coming);
+                let (before, after) = (problem.cost(&spread), problem.cost(&state.spread));
+                let replicas = after.replicas.cast_signed() - before.replicas.cast_signed();
+                let pieces =
+                    i64::try_from(after.pieces).unwrap() - i64::try_from(before.pieces).unwrap();
+                assert_eq!(change, (replicas, pieces), "{mine} on {one} for {theirs} on {other}");
+                told += i32::from(change != (0, 0));
+            }
+        }
+        assert!(told > 3);
+    }
 }

@@ -30,12 +30,14 @@ use crate::ir::task::TaskTable;
 
 /// Lanes that a plan may have.
 pub const MOST_LANES: u32 = 4096;
-/// Places of tasks that are weighed to align lanes, and five times as many for every level of effort.
-const ALIGN_WORK: u64 = 300_000;
+/// Looks at what other lanes cover, to align lanes; five times as many for every level of effort.
+const ALIGN_WORK: u64 = 600_000;
 /// The same when it is only to be told what aligned lanes would save.
-const FORECAST_WORK: u64 = 40_000;
+const FORECAST_WORK: u64 = 200_000;
 /// Levels of effort that give the alignment more work.
 const ALIGN_LEVELS: u8 = 2;
+/// Memory of the fullest device up to which a sketch is as good as the placement to train with.
+const ROOMY_PERCENT: u128 = 90;
 /// Contributors that a memory error names.
 const TOP: usize = 5;
 
@@ -48,7 +50,7 @@ pub enum Care {
     Sketch,
 }
 
-/// Places tasks and lanes. A sketch that does not fit into the devices' memory is followed by the search for a placement that does.
+/// Places tasks and lanes. Where findings may depend on it, a sketch is followed by the placement itself.
 pub fn place(
     experiment: &Experiment,
     table: &TaskTable,
@@ -70,10 +72,11 @@ pub fn place(
     let wishes = &experiment.placement;
     let asked = wishes.effort.filter(|_| care == Care::Plan);
     let effort = asked.and_then(Effort::new).unwrap_or(Effort::NONE);
+    let search = (care == Care::Plan).then_some(effort);
     // Lanes of a team are alike: one of them is placed for all.
     let team = experiment.curriculum.value.team.max(1) as usize;
     let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
-    let (spread, found) = spread(&problem, graph, effort);
+    let (spread, found) = spread(&problem, graph, search);
     let quality = (problem.lanes > 1).then_some(found);
     let windows = windows::spreads(windows::teams(spread.lanes, team), table, graph);
     let steps = experiment.training.value.steps;
@@ -90,9 +93,14 @@ pub fn place(
     let (rank_of_lane, found) = match &wishes.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
         Some(wish) => (wish.value.clone(), "given"),
-        None => ranks::map(&judge, effort),
+        None => ranks::map(&judge, search),
     };
-    if care == Care::Sketch && judge.peak(&rank_of_lane) > cluster.value.device_memory {
+    let is_roomy = || {
+        let percent = u128::from(judge.peak(&rank_of_lane)) * 100;
+        percent <= u128::from(cluster.value.device_memory) * ROOMY_PERCENT
+    };
+    // Findings that depend on the placement are of memory and of frozen ranks.
+    if care == Care::Sketch && (experiment.freeze.is_some() || !is_roomy()) {
         return place(experiment, table, graph, Care::Plan, diagnostics);
     }
     let is_free = devices > 1 && lanes.len() > 1;
@@ -103,8 +111,12 @@ pub fn place(
     Ok(Placement { lanes, courses, orders, rank_of_lane, quality })
 }
 
-/// Spreads tasks over lanes: the cheapest of what a program solves, orders of tasks fill, and the engine finds.
-pub fn spread(problem: &Problem, graph: &ModuleGraph, effort: Effort) -> (Spread, FoundSpec) {
+/// Spreads tasks over lanes: the cheapest of what a program solves, orders of tasks fill, and the engine finds with an effort.
+pub fn spread(
+    problem: &Problem,
+    graph: &ModuleGraph,
+    effort: Option<Effort>,
+) -> (Spread, FoundSpec) {
     let places: Vec<Vec<usize>> =
         graph.paths.iter().map(|path| path.steps().map(ModuleId::index).collect()).collect();
     let greedy = greedy::spread(problem, &places);
@@ -123,7 +135,7 @@ pub fn spread(problem: &Problem, graph: &ModuleGraph, effort: Effort) -> (Spread
         return (spread, quality);
     }
     let enough = problem.lanes < 2 || problem.cost(&greedy).replicas <= problem.bound().into();
-    if !enough && let Some(searched) = pieces::spread(problem, effort) {
+    if !enough && let Some(searched) = effort.and_then(|effort| pieces::spread(problem, effort)) {
         let (spread, is_greedy) = exchange::cheaper(problem, greedy, searched);
         let quality = found(&spread, if is_greedy { "orders" } else { "search" }, false);
         return (spread, quality);

@@ -19,6 +19,8 @@ const SEARCH_WORK: usize = 3_000_000;
 
 /// All mappings were looked at.
 const ALL: &str = "all";
+/// Nothing was looked for.
+const IN_TURN: &str = "in turn";
 /// The fastest mapping did not fit.
 const FOR_MEMORY: &str = "memory";
 
@@ -270,10 +272,12 @@ fn expected(bytes: u64, probability: f64) -> u64 {
     rounded(bytes as f64 * probability)
 }
 
-/// The rank of every lane: least time; when that does not fit into the devices' memory, least peak memory.
+/// The rank of every lane: least time; when that does not fit into the devices' memory, least peak memory. Without an effort the
+/// lanes in turn.
 ///
 /// The two mappings do not depend on the capacity, so that more memory never makes a plan impossible.
-pub(super) fn map(judge: &Judge<'_>, effort: Effort) -> (Vec<u32>, &'static str) {
+pub(super) fn map(judge: &Judge<'_>, effort: Option<Effort>) -> (Vec<u32>, &'static str) {
+    let Some(effort) = effort else { return (in_turn(judge), IN_TURN) };
     let fast = best(judge, effort, &|mapping| (judge.cost(mapping), 0));
     if judge.peak(&fast.0) <= judge.cluster.device_memory {
         return fast;
@@ -289,24 +293,16 @@ fn best(
     effort: Effort,
     score: &dyn Fn(&[u32]) -> Score,
 ) -> (Vec<u32>, &'static str) {
-    let mut search = Enumeration { judge, score, best: None, seen: 0, mapping: Vec::new() };
-    search.extend();
-    match search.best {
-        Some((_, mapping)) if search.seen <= MOST_MAPPINGS => (mapping, ALL),
-        Some(_) | None => {
-            let plain = local(judge, score, in_turn(judge));
-            let engine = mapping::map(
-                judge.cluster,
-                judge.lanes,
-                &judge.weighted(),
-                (judge.engine_objective(), effort),
-            )
-            .map(|start| local(judge, score, start));
-            match engine {
-                Some(found) if score(&found) < score(&plain) => (found, "search"),
-                Some(_) | None => (plain, "exchanges"),
-            }
-        }
+    if let Some(mapping) = least_of_all(judge, score) {
+        return (mapping, ALL);
+    }
+    let plain = local(judge, score, in_turn(judge));
+    let (weighted, objective) = (judge.weighted(), judge.engine_objective());
+    let engine = mapping::map(judge.cluster, judge.lanes, &weighted, (objective, effort))
+        .map(|start| local(judge, score, start));
+    match engine {
+        Some(found) if score(&found) < score(&plain) => (found, "search"),
+        Some(_) | None => (plain, "exchanges"),
     }
 }
 
@@ -317,16 +313,41 @@ fn sizes(judge: &Judge<'_>) -> (u32, usize, usize) {
     (ranks, judge.lanes.div_ceil(count), judge.lanes / count)
 }
 
+/// The best of all mappings, the first of equals; none when they are too many.
+fn least_of_all(judge: &Judge<'_>, score: &dyn Fn(&[u32]) -> Score) -> Option<Vec<u32>> {
+    // Counting is cheap and judging is not: nothing is judged in vain.
+    let mut count = 0;
+    Enumeration::new(judge, &mut |_| count += 1).extend();
+    if count > MOST_MAPPINGS {
+        return None;
+    }
+    let mut best: Option<(Score, Vec<u32>)> = None;
+    let mut see = |mapping: &[u32]| {
+        let score = score(mapping);
+        if best.as_ref().is_none_or(|(known, _)| score < *known) {
+            best = Some((score, mapping.to_vec()));
+        }
+    };
+    Enumeration::new(judge, &mut see).extend();
+    best.map(|(_, mapping)| mapping)
+}
+
 /// All mappings up to renaming of nodes and of devices of a node, in order.
 struct Enumeration<'a> {
     judge: &'a Judge<'a>,
-    score: &'a dyn Fn(&[u32]) -> Score,
-    best: Option<(Score, Vec<u32>)>,
+    see: &'a mut dyn FnMut(&[u32]),
     seen: usize,
     mapping: Vec<u32>,
+    /// Rank -> its lanes so far.
+    loads: Vec<usize>,
 }
 
-impl Enumeration<'_> {
+impl<'a> Enumeration<'a> {
+    fn new(judge: &'a Judge<'a>, see: &'a mut dyn FnMut(&[u32])) -> Self {
+        let loads = vec![0; sizes(judge).0 as usize];
+        Self { judge, see, seen: 0, mapping: Vec::new(), loads }
+    }
+
     fn extend(&mut self) {
         if self.seen > MOST_MAPPINGS {
             return;
@@ -334,36 +355,42 @@ impl Enumeration<'_> {
         let (ranks, most, least) = sizes(self.judge);
         if self.mapping.len() == self.judge.lanes {
             self.seen += 1;
-            let score = (self.score)(&self.mapping);
-            if self.best.as_ref().is_none_or(|(known, _)| score < *known) {
-                self.best = Some((score, self.mapping.clone()));
-            }
+            (self.see)(&self.mapping);
             return;
         }
-        let load = |rank: u32| self.mapping.iter().filter(|&&used| used == rank).count();
         // Ranks that still lack lanes must get them from what is left.
-        let lacking: usize = (0..ranks).map(|rank| least.saturating_sub(load(rank))).sum();
+        let lacking: usize = self.loads.iter().map(|load| least.saturating_sub(*load)).sum();
         let is_due = lacking >= self.judge.lanes - self.mapping.len();
-        let candidates: Vec<u32> = (0..ranks)
-            .filter(|&rank| load(rank) < if is_due { least } else { most })
-            .filter(|&rank| self.is_first_of_its_kind(rank))
-            .collect();
-        for rank in candidates {
-            self.mapping.push(rank);
-            self.extend();
-            self.mapping.pop();
+        let room = if is_due { least } else { most };
+        for rank in 0..ranks {
+            if self.load(rank) < room && self.is_first_of_its_kind(rank) {
+                self.mapping.push(rank);
+                self.count(rank, 1);
+                self.extend();
+                self.mapping.pop();
+                self.count(rank, -1);
+            }
+        }
+    }
+
+    fn load(&self, rank: u32) -> usize {
+        self.loads.get(rank as usize).copied().unwrap_or(0)
+    }
+
+    fn count(&mut self, rank: u32, change: isize) {
+        if let Some(load) = self.loads.get_mut(rank as usize) {
+            *load = load.saturating_add_signed(change);
         }
     }
 
     /// A rank in use, or the first unused one of a node in use, or the first of the first unused node.
     fn is_first_of_its_kind(&self, rank: u32) -> bool {
         let per_node = self.judge.cluster.devices_per_node.max(1);
-        let used = |rank: u32| self.mapping.contains(&rank);
-        let first = rank / per_node * per_node;
-        let node_used = |node: u32| self.mapping.iter().any(|rank| rank / per_node == node);
+        let used = |rank: u32| self.load(rank) > 0;
+        let node = rank / per_node;
+        let node_used = |node: u32| (node * per_node..(node + 1) * per_node).any(used);
         used(rank)
-            || (first..rank).all(used)
-                && (node_used(rank / per_node) || (0..rank / per_node).all(node_used))
+            || (node * per_node..rank).all(used) && (node_used(node) || (0..node).all(node_used))
     }
 }
 

@@ -4,7 +4,9 @@
 //! room, to such as hold the task's modules already where there are any. Nothing is done for a run of one window whose tasks
 //! need no copies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use fixedbitset::FixedBitSet;
 
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, TaskPath};
@@ -27,14 +29,11 @@ pub(super) fn spreads(base: Amounts, table: &TaskTable, graph: &ModuleGraph) -> 
     if table.windows.len() < 2 && copies.iter().all(|copies| *copies == 1) {
         return vec![base];
     }
-    let modules = |path: &TaskPath| {
-        let held: BTreeSet<usize> = path.modules().into_iter().map(ModuleId::index).collect();
-        held.into_iter().collect()
-    };
+    let modules = |path: &TaskPath| path.modules().into_iter().map(ModuleId::index).collect();
     let mut mover = Mover {
         modules: graph.paths.iter().map(modules).collect(),
         parameters: graph.modules.iter().map(|module| module.parameters).collect(),
-        held: vec![BTreeSet::new(); base.len()],
+        held: vec![FixedBitSet::with_capacity(graph.modules.len()); base.len()],
         copies,
     };
     mover.hold(&base);
@@ -96,7 +95,7 @@ struct Mover {
     /// Module -> its parameters.
     parameters: Vec<u64>,
     /// Lane -> modules that it holds in any window so far.
-    held: Vec<BTreeSet<usize>>,
+    held: Vec<FixedBitSet>,
     /// Task -> lanes that it must lie on.
     copies: Vec<u64>,
 }
@@ -105,7 +104,7 @@ impl Mover {
     fn hold(&mut self, amounts: &Amounts) {
         for (held, tasks) in self.held.iter_mut().zip(amounts) {
             let modules = tasks.keys().filter_map(|&task| self.modules.get(task));
-            held.extend(modules.flatten());
+            held.extend(modules.flatten().copied());
         }
     }
 
@@ -113,7 +112,7 @@ impl Mover {
     fn added(&self, task: usize, lane: usize) -> u64 {
         let Some(held) = self.held.get(lane) else { return u64::MAX };
         let modules = self.modules.get(task).into_iter().flatten();
-        let new = modules.filter(|module| !held.contains(module));
+        let new = modules.filter(|module| !held.contains(**module));
         new.filter_map(|&module| self.parameters.get(module)).sum()
     }
 
@@ -144,7 +143,7 @@ impl Mover {
             };
             shift(amounts, task, (from, to), amount);
             if let Some(held) = self.held.get_mut(to) {
-                held.extend(self.modules.get(task).into_iter().flatten());
+                held.extend(self.modules.get(task).into_iter().flatten().copied());
             }
             if let Some(load) = loads.get_mut(from) {
                 *load -= amount;
@@ -258,7 +257,8 @@ impl Mover {
         }
         for lane in [from, to] {
             if let (Some(held), Some(tasks)) = (self.held.get_mut(lane), amounts.get(lane)) {
-                held.extend(tasks.keys().filter_map(|&task| self.modules.get(task)).flatten());
+                let modules = tasks.keys().filter_map(|&task| self.modules.get(task));
+                held.extend(modules.flatten().copied());
             }
         }
         left < amount

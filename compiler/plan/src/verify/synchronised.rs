@@ -33,10 +33,22 @@ fn expected(plan: &Plan, index: &Index<'_>) -> f64 {
         let parameters = plan.modules.get(name).map_or(0, |module| module.parameters);
         *sizes.entry(name).or_default() += (float(parameters) + 1.0) * width;
     }
+    let numbers: HashMap<&str, usize> =
+        sizes.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+    let summed = |task: &TaskSpec| -> Vec<usize> {
+        task.modules().into_iter().filter_map(|name| numbers.get(name).copied()).collect()
+    };
+    // Of every lane's tasks: the modules that communicators sum.
+    let summed: Vec<Vec<Vec<usize>>> = index
+        .lanes
+        .iter()
+        .map(|rows| rows.iter().map(|(_, task, _)| summed(task)).collect())
+        .collect();
+    let sizes: Vec<f64> = sizes.into_values().collect();
     let steps = float(plan.training.steps.max(1));
     let in_window = |(window, [first, last]): (usize, [u64; 2])| {
         let length = float((last + 1).saturating_sub(first)) / steps;
-        length * window_bytes(plan, index, window, &sizes)
+        length * window_bytes(plan, index, window, (&summed, &sizes))
     };
     plan.windows().into_iter().enumerate().map(in_window).sum()
 }
@@ -45,17 +57,19 @@ fn expected(plan: &Plan, index: &Index<'_>) -> f64 {
 type Points = [u32; 2];
 
 /// Expected bytes of a step in a window: every module by the chance that a lane trains it.
-fn window_bytes(plan: &Plan, index: &Index<'_>, window: usize, sizes: &BTreeMap<&str, f64>) -> f64 {
-    let numbers: HashMap<&str, usize> =
-        sizes.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+fn window_bytes(
+    plan: &Plan,
+    index: &Index<'_>,
+    window: usize,
+    (summed, sizes): (&[Vec<Vec<usize>>], &[f64]),
+) -> f64 {
     // Module -> the chance that no lane so far trains it, and all lanes' points.
     let mut idle = vec![1.0; sizes.len()];
     let mut all: Vec<Vec<Points>> = vec![Vec::new(); sizes.len()];
-    for number in 0..plan.lanes.len() {
+    for (number, summed) in summed.iter().enumerate() {
         let mut own: Vec<u64> = vec![0; sizes.len()];
         for ([from, to], task) in turns(plan, index, window, number) {
-            for module in task.modules() {
-                let Some(&module) = numbers.get(module) else { continue };
+            for &module in summed.get(task).into_iter().flatten() {
                 match plan.curriculum.schedule {
                     Coupling::Independent => {
                         if let Some(sum) = own.get_mut(module) {
@@ -78,30 +92,25 @@ fn window_bytes(plan: &Plan, index: &Index<'_>, window: usize, sizes: &BTreeMap<
         Coupling::Independent => 1.0 - idle,
         Coupling::Aligned => float(covered(points)) / f64::from(LANE_PARTS),
     });
-    chances.zip(sizes.values()).map(|(chance, size)| chance * size).sum()
+    chances.zip(sizes).map(|(chance, size)| chance * size).sum()
 }
 
-/// The tasks of a lane with their points in a window, in the order of its draws.
-fn turns<'a>(
-    plan: &Plan,
-    index: &'a Index<'_>,
-    window: usize,
-    number: usize,
-) -> Vec<(Points, &'a TaskSpec)> {
+/// The tasks of a lane, by their places on it, with their points in a window: in the order of its draws.
+fn turns(plan: &Plan, index: &Index<'_>, window: usize, number: usize) -> Vec<(Points, usize)> {
     let Some(known) = index.lanes.get(number) else { return Vec::new() };
-    let find = |name: &str| known.get(known.binary_search_by_key(&name, |row| row.0).ok()?);
+    let find = |name: &str| known.binary_search_by_key(&name, |row| row.0).ok();
     let is_plain = plan.curriculum.lanes.is_empty() && plan.curriculum.orders.is_empty();
-    let order: Vec<(u32, Option<&TaskSpec>)> = if is_plain {
-        known.iter().map(|(_, spec, drawn)| (drawn.parts, Some(*spec))).collect()
+    let order: Vec<(u32, Option<usize>)> = if is_plain {
+        known.iter().enumerate().map(|(at, (_, _, drawn))| (drawn.parts, Some(at))).collect()
     } else {
-        let row = |name| (plan.parts_in(window, number, name), find(name).map(|row| row.1));
+        let row = |name| (plan.parts_in(window, number, name), find(name));
         plan.order_of(number).into_iter().map(row).collect()
     };
     let mut reached = 0_u32;
-    let turn = |(parts, spec): (u32, Option<&'a TaskSpec>)| {
+    let turn = |(parts, task): (u32, Option<usize>)| {
         let from = reached;
         reached = reached.saturating_add(parts);
-        Some(([from, reached], spec?))
+        Some(([from, reached], task?))
     };
     order.into_iter().filter_map(turn).collect()
 }

@@ -126,3 +126,29 @@ fn small_cases_come_near_the_best_of_all_orders() {
     }
     assert!(sums.0 * 100 <= sums.1 * 103, "{sums:?}");
 }
+
+#[test]
+fn what_a_move_saves_is_what_all_costs_differ_by() {
+    let tasks: Vec<(usize, u64)> = (0..7).map(|task| (task, 40_000 * (task as u64 + 2))).collect();
+    let turned: Vec<(usize, u64)> = tasks.iter().rev().copied().collect();
+    let mut board = board(&[&tasks, &turned], &[0, 1, 0, 2, 1, 2, 0]);
+    let cover = board.cover(0, false);
+    let items = board.lanes[0].clone();
+    let order: Vec<usize> = vec![3, 0, 6, 2, 5, 1, 4];
+    let before = board.cost(&items, &order, &cover);
+    let line = board.line(&items, &order, &cover);
+    for at in 0..order.len() {
+        let mut all: Vec<(u128, usize)> = Vec::new();
+        for to in 0..order.len() {
+            let mut other = order.clone();
+            let item = other.remove(at);
+            other.insert(to, item);
+            let after = board.cost(&items, &other, &cover);
+            all.push((before.saturating_sub(after), to));
+        }
+        let most = all.iter().map(|(gain, _)| *gain).max().unwrap();
+        let first = all.iter().find(|(gain, _)| *gain == most).map(|(_, to)| (*to, most));
+        let found = board.best_place(&items, &order, (at, &line), &cover);
+        assert_eq!(found, first.filter(|_| most > 0), "task at {at}");
+    }
+}
