@@ -8,9 +8,6 @@ use super::ModelError;
 pub(crate) fn refuse(plan: &Plan) -> Result<(), ModelError> {
     let mut found: Vec<String> = Vec::new();
     training(&plan.training, &mut found);
-    if plan.vocabularies.values().any(|vocabulary| vocabulary.sampling.is_some()) {
-        found.push("sampled segmentations".to_owned());
-    }
     if found.is_empty() { Ok(()) } else { Err(ModelError::NotBuilt(found.join(", "))) }
 }
 

@@ -67,6 +67,10 @@ impl Side {
             spec.added_id(token).ok_or_else(fault)
         };
         let tokenizer = tokenizers.get(name)?;
+        if let Some(Err(reason)) = spec.sampling.map(|sampling| tokenizer.can_sample(sampling)) {
+            let (vocabulary, reason) = (name.to_owned(), reason.to_owned());
+            return Err(StreamError::NoSampling { vocabulary, reason });
+        }
         let words = words.then(|| Pieces::new(&tokenizer));
         let special = [spec.unk, spec.bos, spec.eos, spec.pad].into_iter().chain(spec.mask);
         Ok(Self {
@@ -78,8 +82,17 @@ impl Side {
         })
     }
 
-    fn pieces(&self, text: &str, skipped: &mut Skipped) -> Option<Vec<u32>> {
-        let pieces = self.tokenizer.encode(text);
+    /// The pieces of a text: of a segmentation that is drawn where the vocabulary says so, in training.
+    fn pieces(
+        &self,
+        text: &str,
+        noise: Option<&mut Stream>,
+        skipped: &mut Skipped,
+    ) -> Option<Vec<u32>> {
+        let pieces = match (self.spec.sampling, noise) {
+            (Some(sampling), Some(draw)) => self.tokenizer.sample(text, sampling, draw),
+            _ => self.tokenizer.encode(text),
+        };
         if pieces.is_empty() {
             skipped.empty += 1;
             return None;
@@ -174,8 +187,8 @@ impl Examples {
         })
     }
 
-    /// The example of a pair, or none, counted by its reason. Without a stream of random numbers nothing is filtered by its text
-    /// and there is no noise.
+    /// The example of a pair, or none, counted by its reason. Without a stream of random numbers nothing is filtered by its text,
+    /// no segmentation is drawn and there is no noise.
     pub(super) fn make(
         &self,
         source: &str,
@@ -187,8 +200,8 @@ impl Examples {
             skipped.filtered += 1;
             return None;
         }
-        let mut source_pieces = self.source.pieces(source, skipped)?;
-        let mut target_pieces = self.target.pieces(target, skipped)?;
+        let mut source_pieces = self.source.pieces(source, noise.as_mut(), skipped)?;
+        let mut target_pieces = self.target.pieces(target, noise.as_mut(), skipped)?;
         let mut run = None;
         for step in &self.steps {
             match (step, &mut noise) {

@@ -33,6 +33,14 @@ pub enum StreamError {
     /// The plan has no such vocabulary.
     #[error("the plan has no vocabulary `{0}`")]
     UnknownVocabulary(String),
+    /// Segmentations that the vocabulary's tokenizer can't draw.
+    #[error("vocabulary `{vocabulary}` can't draw its segmentations so: {reason}")]
+    NoSampling {
+        /// The vocabulary.
+        vocabulary: String,
+        /// Why.
+        reason: String,
+    },
     /// A prefix token that the vocabulary lacks.
     #[error("vocabulary `{vocabulary}` has no token `{token}`")]
     UnknownToken {

@@ -1,12 +1,13 @@
 //! Streams as a whole: coverage, exact resumption, lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use mmc_plan::sample::{Sample, vocabulary};
 use mmc_plan::{
-    Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, VocabularyKind,
+    Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
+    VocabularyKind,
 };
 
 use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
@@ -132,6 +133,80 @@ fn a_stream_resumes_exactly_after_any_batch() {
             assert_eq!(again.next_batch(1).unwrap(), *batch, "resumed after {at}");
         }
     }
+}
+
+/// The plan with a SentencePiece model that draws its segmentations.
+fn sampling(folder: &Path, nbest: Option<u32>) -> Plan {
+    let mut plan = corpus(folder, 150, 40);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sentencepiece");
+    let lines = fs::read_to_string(fixtures.join("eval.txt")).unwrap();
+    let lines: Vec<&str> = lines.lines().cycle().take(150).collect();
+    for side in ["text.de", "text.en"] {
+        fs::write(folder.join(side), lines.join("\n") + "\n").unwrap();
+    }
+    let model = fixtures.join("unigram_bytes.model");
+    let model = model.to_str().unwrap();
+    let bytes = fs::read(model).unwrap();
+    let facts = crate::tokenizer::facts(&bytes, VocabularyKind::Sentencepiece).unwrap();
+    let mut joint = vocabulary(model, facts.pieces);
+    joint.kind = VocabularyKind::Sentencepiece;
+    joint.sha256 = facts.sha256;
+    joint.sampling = Some(Sampling { nbest, alpha: 0.2 });
+    plan.vocabularies.insert("joint".to_owned(), joint);
+    plan
+}
+
+#[test]
+fn drawn_segmentations_differ_by_epoch_and_resume_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    for nbest in [None, Some(8)] {
+        let plan = sampling(folder.path(), nbest);
+        let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+        let tokenizer = tokenizers.get("joint").unwrap();
+        let mut stream = open(&plan, 0);
+        let mut states = vec![stream.state()];
+        let mut batches = Vec::new();
+        let mut ways: BTreeMap<String, BTreeSet<Vec<u32>>> = BTreeMap::new();
+        while stream.state().epoch < 3 {
+            let batch = stream.next_batch(1).unwrap();
+            for row in &batch.source {
+                ways.entry(tokenizer.decode(row)).or_default().insert(row.clone());
+            }
+            batches.push(batch);
+            states.push(stream.state());
+        }
+        assert!(ways.values().filter(|ways| ways.len() > 1).count() > 20, "{nbest:?}");
+        for (at, state) in states.iter().enumerate().step_by(7) {
+            let mut again = open(&plan, 0);
+            again.resume(state).unwrap();
+            for batch in batches.iter().skip(at).take(5) {
+                assert_eq!(again.next_batch(1).unwrap(), *batch, "resumed after {at}");
+            }
+        }
+        // Validation takes the best.
+        let text = fs::read_to_string(folder.path().join("text.de")).unwrap();
+        let best: BTreeSet<Vec<u32>> = text.lines().map(|line| tokenizer.encode(line)).collect();
+        let mut valid = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
+        let spec = &plan.vocabularies["joint"];
+        while let Some(batch) = valid.next_batch().unwrap() {
+            for row in &batch.source {
+                let of_text = |id: &u32| *id < spec.pieces && *id != spec.eos;
+                assert!(best.contains(&row.iter().copied().filter(of_text).collect::<Vec<u32>>()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tokenizer_that_cannot_draw_segmentations_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 10, 40);
+    if let Some(joint) = plan.vocabularies.get_mut("joint") {
+        joint.sampling = Some(Sampling { nbest: None, alpha: 0.1 });
+    }
+    let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+    let fault = TaskStream::open(&plan, TASK, 0, &tokenizers).unwrap_err();
+    assert!(matches!(&fault, StreamError::NoSampling { .. }), "{fault}");
 }
 
 #[test]

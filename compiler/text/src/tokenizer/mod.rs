@@ -9,7 +9,8 @@ mod words;
 
 use std::path::Path;
 
-use mmc_plan::VocabularyKind;
+use mmc_plan::random::Stream;
+use mmc_plan::{Sampling, VocabularyKind};
 use sha2::{Digest, Sha256};
 
 use crate::error::TextError;
@@ -104,6 +105,25 @@ impl Tokenizer {
             Kind::SentencePiece(model) => model.encode(text),
             Kind::HuggingFace(model) => model.encode(text),
             Kind::Words(words) => words.encode(text),
+        }
+    }
+
+    /// The ids of a text by a segmentation that is drawn, where [`Tokenizer::can_sample`]; else the best one's.
+    pub fn sample(&self, text: &str, sampling: Sampling, draw: &mut Stream) -> Vec<u32> {
+        match &self.kind {
+            Kind::SentencePiece(model) => model.sample(text, sampling, draw),
+            Kind::HuggingFace(_) | Kind::Words(_) => self.encode(text),
+        }
+    }
+
+    /// Whether segmentations can be drawn so; `Err` says why not.
+    pub fn can_sample(&self, sampling: Sampling) -> Result<(), &'static str> {
+        match &self.kind {
+            Kind::SentencePiece(model) => model.can_sample(sampling),
+            Kind::HuggingFace(_) => Err(
+                "the library of `tokenizer.json` files draws unseeded: use a SentencePiece model",
+            ),
+            Kind::Words(_) => Err("words have one segmentation"),
         }
     }
 

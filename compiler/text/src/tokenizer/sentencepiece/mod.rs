@@ -2,12 +2,15 @@
 
 mod normalise;
 mod proto;
+mod sample;
 mod segment;
 mod trie;
 
+use mmc_plan::Sampling;
+use mmc_plan::random::Stream;
 use normalise::{Normaliser, SPACE};
-use proto::{Model, Piece, PieceKind, Reason};
-use segment::Segmenter;
+use proto::{Algorithm, Model, Piece, PieceKind, Reason};
+use segment::{Segment, Segmenter};
 
 use super::TokenizerFacts;
 
@@ -77,9 +80,32 @@ impl SentencePiece {
     /// Ids of a text, without start and end.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
         let normal = self.normaliser.normalise(text);
+        self.ids(&normal, self.segmenter.segment(&normal))
+    }
+
+    /// Ids of a text by a segmentation that is drawn.
+    pub(crate) fn sample(&self, text: &str, sampling: Sampling, draw: &mut Stream) -> Vec<u32> {
+        let normal = self.normaliser.normalise(text);
+        self.ids(&normal, self.segmenter.sample(&normal, sampling, draw))
+    }
+
+    /// Whether the model can draw segmentations so; `Err` says why not.
+    pub(crate) fn can_sample(&self, sampling: Sampling) -> Result<(), &'static str> {
+        match (self.model.algorithm, sampling) {
+            (Algorithm::Bpe, Sampling { nbest: Some(_), .. }) => {
+                Err("a BPE model has no `nbest` best segmentations: `nbest = all`")
+            }
+            (Algorithm::Bpe, Sampling { alpha, .. }) if alpha > 1.0 => {
+                Err("`alpha` of a BPE model is a probability, at most 1")
+            }
+            (Algorithm::Bpe | Algorithm::Unigram, _) => Ok(()),
+        }
+    }
+
+    fn ids(&self, normal: &str, segments: Vec<Segment>) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut after_unknown = false;
-        for segment in self.segmenter.segment(&normal) {
+        for segment in segments {
             let is_unknown = segment.id == self.unknown;
             if is_unknown && self.model.byte_fallback {
                 let bytes = normal.as_bytes().get(segment.start..segment.end).unwrap_or_default();

@@ -179,9 +179,9 @@ impl Model {
         Ok(())
     }
 
-    /// Reads a whole file; the message's defaults where a field is absent.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Reason> {
-        let mut model = Self {
+    /// A model without pieces, with the message's defaults.
+    pub(crate) fn empty() -> Self {
+        Self {
             pieces: Vec::new(),
             algorithm: Algorithm::Unigram,
             byte_fallback: false,
@@ -194,7 +194,12 @@ impl Model {
             dummy_prefix: true,
             squeeze_spaces: true,
             escape_spaces: true,
-        };
+        }
+    }
+
+    /// Reads a whole file.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Reason> {
+        let mut model = Self::empty();
         let mut fields = Fields { rest: bytes };
         while let Some(field) = fields.next()? {
             match field {

@@ -1,5 +1,6 @@
 //! Normalised text to pieces: the best path of a unigram model, or the merges of a BPE model
-//! (google/sentencepiece, `src/unigram_model.cc` `EncodeOptimized`, `src/bpe_model.cc` `SampleEncode` without sampling).
+//! (google/sentencepiece, `src/unigram_model.cc` `EncodeOptimized`, `src/bpe_model.cc` `SampleEncode` without sampling, which
+//! is in `sample.rs`).
 //!
 //! Sums are kept in single precision and compared in double, as there, so that near-ties fall to the same side.
 
@@ -15,7 +16,7 @@ const UNKNOWN_PENALTY: f32 = 10.0;
 /// A vocabulary that can cut text.
 #[derive(Debug, Clone)]
 pub(crate) struct Segmenter {
-    algorithm: Algorithm,
+    pub(super) algorithm: Algorithm,
     trie: Trie,
     scores: Vec<f32>,
     kinds: Vec<PieceKind>,
@@ -121,7 +122,7 @@ impl Segmenter {
     pub(crate) fn segment(&self, text: &str) -> Vec<Segment> {
         match self.algorithm {
             Algorithm::Unigram => self.best_path(text),
-            Algorithm::Bpe => self.merge(text),
+            Algorithm::Bpe => self.merge(text, || false),
         }
     }
 
@@ -134,23 +135,9 @@ impl Segmenter {
         usize::try_from(id).ok().and_then(|at| self.scores.get(at)).copied().unwrap_or(0.0)
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the reference keeps sums in single precision"
-    )]
+    /// Every piece of a text with its score, by where it begins: `found(start, length, id, score)`. Each place is reached.
     #[expect(clippy::cast_precision_loss, reason = "lengths of pieces are small")]
-    fn best_path(&self, text: &str) -> Vec<Segment> {
-        let unreached = Arrival { id: self.unknown, score: 0.0, from: None };
-        let mut arrivals = vec![unreached; text.len() + 1];
-        let arrive =
-            |arrivals: &mut Vec<Arrival>, from: usize, length: usize, id: u32, cost: f64| {
-                let here = arrivals.get(from).map_or(0.0, |arrival| f64::from(arrival.score));
-                let Some(there) = arrivals.get_mut(from + length) else { return };
-                let score = cost + here;
-                if there.from.is_none() || score > f64::from(there.score) {
-                    *there = Arrival { id, score: score as f32, from: Some(from) };
-                }
-            };
+    pub(super) fn pieces(&self, text: &str, mut found: impl FnMut(usize, usize, u32, f64)) {
         for (from, c) in text.char_indices() {
             let width = c.len_utf8();
             let mut single = false;
@@ -164,13 +151,30 @@ impl Segmenter {
                     | PieceKind::Control
                     | PieceKind::Byte => f64::from(self.score(id)),
                 };
-                arrive(&mut arrivals, from, length, id, cost);
+                found(from, length, id, cost);
                 single = single || length == width;
             });
             if !single {
-                arrive(&mut arrivals, from, width, self.unknown, f64::from(self.unknown_score));
+                found(from, width, self.unknown, f64::from(self.unknown_score));
             }
         }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the reference keeps sums in single precision"
+    )]
+    fn best_path(&self, text: &str) -> Vec<Segment> {
+        let unreached = Arrival { id: self.unknown, score: 0.0, from: None };
+        let mut arrivals = vec![unreached; text.len() + 1];
+        self.pieces(text, |from, length, id, cost| {
+            let here = arrivals.get(from).map_or(0.0, |arrival| f64::from(arrival.score));
+            let Some(there) = arrivals.get_mut(from + length) else { return };
+            let score = cost + here;
+            if there.from.is_none() || score > f64::from(there.score) {
+                *there = Arrival { id, score: score as f32, from: Some(from) };
+            }
+        });
         let mut path = Vec::new();
         let mut end = text.len();
         while let Some(&Arrival { id, from: Some(start), .. }) = arrivals.get(end) {
@@ -206,9 +210,11 @@ impl Segmenter {
         symbols
     }
 
-    fn merge(&self, text: &str) -> Vec<Segment> {
+    /// Merges until nothing is left to merge. `leaves_out` is asked before each merge; one that is left out may come later.
+    pub(super) fn merge(&self, text: &str, mut leaves_out: impl FnMut() -> bool) -> Vec<Segment> {
         let mut symbols = self.symbols(text);
         let mut agenda = BinaryHeap::new();
+        let mut left_out: Vec<Merge> = Vec::new();
         // Pieces that were merged through but may not appear: how to take them apart again.
         let mut apart: BTreeMap<&str, usize> = BTreeMap::new();
         for right in 1..symbols.len() {
@@ -222,6 +228,11 @@ impl Segmenter {
             if gone || right.end - left.start != top.size || left.after != Some(top.right) {
                 continue;
             }
+            if leaves_out() {
+                left_out.push(top);
+                continue;
+            }
+            agenda.extend(left_out.drain(..));
             if let Some(symbol) = symbols.get_mut(top.left) {
                 symbol.end = right.end;
                 symbol.after = right.after;
