@@ -87,8 +87,10 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let validate_every = section
         .value("validate")
         .map_or(Some(None), |value| every(value, "validate", reader).map(Some));
-    let stop_early =
-        section.block("stop_early").map_or(Some(None), |block| stop_early(block, reader).map(Some));
+    let stop_early = section.block("stop_early").map_or(Some(None), |block| {
+        validated(section, block, reader);
+        stop_early(block, reader).map(Some)
+    });
     let checkpoint = checkpoint(section, reader);
     let freeze = section.value("freeze").map_or(Some(None), |value| {
         let selector = freeze::selector(value, reader)?;
@@ -135,6 +137,18 @@ fn choice<'a, T: Copy>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<T> {
     section.value(field).map_or(Some(default), |value| reader.choice(value, field, choices, &[]))
+}
+
+/// Early stopping goes by validations: without them it would never act.
+fn validated<'a>(section: &Section<'a>, stops: &Section<'a>, reader: &mut Reader<'_, 'a>) {
+    if section.key("validate").is_none() {
+        reader.report(ResolveError::MissingField {
+            block: section.what.clone(),
+            field: "validate",
+            span: stops.span,
+            help: "it goes by validations: for example `validate = every 1k steps`".to_owned(),
+        });
+    }
 }
 
 /// `stop_early { patience = 5  on = loss }`.

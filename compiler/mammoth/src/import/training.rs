@@ -168,6 +168,10 @@ fn rhythm(reader: &mut Reader<'_>) {
     if let Some(every) = reader.top_number("valid_steps") {
         let from = reader.place("valid_steps");
         reader.out.field("validate", &format!("every {every} steps"), from);
+    } else if reader.top_number("early_stopping").is_some_and(|patience| patience > 0.0) {
+        // MAMMOTH's default, without which early stopping would not act.
+        let from = reader.place("early_stopping");
+        reader.out.field("validate", "every 10000 steps", from);
     }
     let every = reader.top_number("save_checkpoint_steps").unwrap_or(5_000.0);
     let keep = reader.top_number("keep_checkpoint");
