@@ -2,12 +2,14 @@
 //!
 //! Knows nothing of the experiment language: what is not in the plan does not exist here.
 
+pub mod calibrate;
 pub mod checkpoint;
 pub mod dist;
 pub mod error;
 pub mod events;
 pub mod feed;
 pub mod ffi;
+pub mod memory;
 pub mod model;
 pub mod optim;
 pub mod step;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mmc_plan::{Event, Plan};
+use mmc_runtime::calibrate;
 use mmc_runtime::dist::{self, Seat};
 use mmc_runtime::error::WorkerError;
 use mmc_runtime::events;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Trains as one rank of the plan.
     Train(Train),
+    /// Measures this machine as one of the ranks that run at once; rank 0 tells what was found.
+    Calibrate(Calibrate),
     /// Translates lines from standard input to standard output.
     Translate(TranslateArguments),
 }
@@ -42,6 +45,22 @@ struct Train {
     /// Threads of tensor operations [default: the machine's processors shared among its ranks].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+struct Calibrate {
+    /// Threads of tensor operations.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    threads: u32,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Who this process is, in place of what the environment says.
+#[derive(Debug, Args)]
+struct Place {
     /// This rank's number, in place of the environment's; with --world.
     #[arg(long, requires = "world")]
     rank: Option<u32>,
@@ -66,12 +85,13 @@ const INTERRUPTED: u8 = 75;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Train(arguments) => run_train(&arguments),
+        Command::Calibrate(arguments) => run_calibrate(&arguments),
         Command::Translate(arguments) => run_translate(&arguments),
     }
 }
 
 fn run_train(arguments: &Train) -> ExitCode {
-    let seat = match seat(arguments) {
+    let seat = match seat(&arguments.place) {
         Ok(seat) => seat,
         Err(fault) => return failed(0, 1, &fault.into()),
     };
@@ -90,6 +110,18 @@ fn run_train(arguments: &Train) -> ExitCode {
     }
 }
 
+fn run_calibrate(arguments: &Calibrate) -> ExitCode {
+    let seat = match seat(&arguments.place) {
+        Ok(seat) => seat,
+        Err(fault) => return failed(0, 1, &fault.into()),
+    };
+    let (rank, world) = (seat.rank, seat.world);
+    match calibrate::calibrate(seat, arguments.threads) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => failed(rank, world, &fault.into()),
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "a fault is shown where the program ends")]
 fn run_translate(arguments: &TranslateArguments) -> ExitCode {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
@@ -103,12 +135,12 @@ fn run_translate(arguments: &TranslateArguments) -> ExitCode {
 }
 
 /// Flags go before the environment.
-fn seat(arguments: &Train) -> Result<Seat, WorkerError> {
+fn seat(place: &Place) -> Result<Seat, WorkerError> {
     let flags = [
-        ("RANK", arguments.rank.map(|rank| rank.to_string())),
-        ("WORLD_SIZE", arguments.world.map(|world| world.to_string())),
-        ("MASTER_ADDR", arguments.host.clone()),
-        ("MASTER_PORT", arguments.port.map(|port| port.to_string())),
+        ("RANK", place.rank.map(|rank| rank.to_string())),
+        ("WORLD_SIZE", place.world.map(|world| world.to_string())),
+        ("MASTER_ADDR", place.host.clone()),
+        ("MASTER_PORT", place.port.map(|port| port.to_string())),
     ];
     let variable = |name: &str| {
         let flag = flags.iter().find(|(flag, _)| *flag == name);

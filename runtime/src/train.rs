@@ -15,6 +15,7 @@ use crate::error::{While as _, WorkerError};
 use crate::events::Events;
 use crate::feed::Feed;
 use crate::ffi;
+use crate::memory;
 use crate::model::Network;
 use crate::step::{StepRecord, Stepper};
 use crate::store::Store;
@@ -68,11 +69,13 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     let stop = listen()?;
     let rank = seat.rank;
     let world = World::join(plan, seat)?;
+    let held = memory::without_model()?;
     let mut events = Events::of_rank(rank);
     // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.
     let ending = std::thread::scope(|scope| {
         events.record(&output)?;
         let mut trainer = Trainer::new(plan, &world, &output, stop)?;
+        trainer.held = held;
         trainer.run(arguments.resume, &mut events, scope)
     });
     ending.map_err(|fault| {
@@ -109,6 +112,8 @@ struct Trainer<'a> {
     /// With `stop_early`.
     watch: Option<Watch>,
     stop: Arc<AtomicBool>,
+    /// Bytes that the process held before its model.
+    held: u64,
 }
 
 impl<'a> Trainer<'a> {
@@ -132,7 +137,7 @@ impl<'a> Trainer<'a> {
         let checkpoints = Checkpoints::new(output);
         let feed = Feed::new(plan, rank)?;
         let watch = plan.training.stop_early.map(|_| Watch::default());
-        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop })
+        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop, held: 0 })
     }
 
     fn run<'scope>(
@@ -149,7 +154,7 @@ impl<'a> Trainer<'a> {
         self.feed.read(step, scope);
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
-        events.tell(&Event::Started { world, step, steps, parameters })?;
+        events.tell(&Event::Started { world, step, steps, parameters, memory: self.held })?;
         while step < steps && self.over().is_none() {
             step += 1;
             let interrupted = self.step(step, events)?;
@@ -185,7 +190,7 @@ impl<'a> Trainer<'a> {
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
         let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop } = record;
         let seconds = began.elapsed().as_secs_f64();
-        let (sync_seconds, memory) = (self.world.take_waited().as_secs_f64(), peak_memory());
+        let (sync_seconds, memory) = (self.world.take_waited().as_secs_f64(), memory::peak());
         events.tell(&Event::Step {
             step,
             losses,
@@ -247,14 +252,6 @@ impl<'a> Trainer<'a> {
         let (watch, rule) = (self.watch.as_ref()?, self.plan.training.stop_early?);
         watch.best().filter(|_| watch.is_over(rule))
     }
-}
-
-/// Most memory that this process has held, in bytes; 0 where the system does not tell.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
-    kibibytes.map_or(0, |number: u64| number.saturating_mul(1024))
 }
 
 /// A flag that the signals for an orderly end set: TERM, INT, and Slurm's USR1 before the time limit.

@@ -28,8 +28,12 @@ save() {
   echo '{}' > "$out/checkpoints/step_000002/manifest.json"
   echo '{"event":"saved","step":2,"path":"'$out'/checkpoints/step_000002"}'
 }
-say '{"event":"started","world":2,"step":0,"steps":2,"parameters":12345}'
+say '{"event":"started","world":2,"step":0,"steps":2,"parameters":12345,"memory":0}'
 case "$FAKE-$RANK" in
+  measures-0)
+    echo '{"event":"measured","what":"matrix products","done":1,"of":2}'
+    echo '{"event":"calibrated","ranks":2,"threads":1,"fp32":29152696631.5,"fp64":14638327317.7,"memory_bandwidth":5254671416.1,"latency":0.00053,"byte_seconds":6.1e-10,"machine_memory":25276063744,"process_memory":120479744}';;
+  measures-*) ;;
   fine-*)
     say '{"event":"step","step":1,"losses":{"t.de-en":3.5},"source_tokens":100,"target_tokens":90,"lr":0.001,"norm":1.0,"seconds":0.5,"sync_seconds":0.1,"memory":1000000}'
     say 'a word of some library'
@@ -208,4 +212,58 @@ fn a_missing_worker_is_explained() {
     assert_eq!((status, out.as_str()), (2, ""));
     assert!(err.contains("mmc::run::worker_missing"), "{err}");
     assert!(!folder.path().join("out").exists(), "nothing is written before the worker is found");
+}
+
+fn calibrate(folder: &Path, behaviour: &str, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = mmc(folder);
+    command.env("FAKE", behaviour).args(["calibrate", "--worker", "mmc-worker"]);
+    ended(&command.args(arguments).output().unwrap())
+}
+
+#[test]
+fn what_was_measured_is_a_cluster_that_experiments_use() {
+    let folder = stage();
+    let here = folder.path();
+    let (status, out, err) =
+        calibrate(here, "measures", &["-o", "here.mmc", "--name", "here", "--threads", "1"]);
+    assert_eq!((status, out.as_str()), (0, ""), "{err}");
+    assert_eq!(read(here, "args.1"), "calibrate --threads 1\n");
+    let text = read(here, "here.mmc");
+    let facts = [
+        "cluster here {",
+        "ranks = 2",
+        "memory = 12500 MB",
+        "fp32 = 29.2 GFLOP/s",
+        "fp64 = 14.6 GFLOP/s",
+        "memory_bandwidth = 5250 MB/s",
+        "intra = 1640 MB/s",
+        "latency = 530 us",
+    ];
+    for fact in facts {
+        assert!(text.contains(fact), "no `{fact}` in\n{text}");
+    }
+    let (status, out, err) =
+        ended(&mmc(here).args(["fmt", "--check", "here.mmc"]).output().unwrap());
+    assert_eq!((status, out.as_str()), (0, ""), "{err}");
+    // Nothing but the cluster may be missing from an experiment that has no other.
+    fs::write(here.join("one.mmc"), "import \"here.mmc\"\ncluster = here(ranks = 3)\n").unwrap();
+    let (_, _, err) = ended(&mmc(here).args(["check", "one.mmc"]).output().unwrap());
+    assert!(err.contains("one.mmc: 5 errors"), "{err}");
+    assert_eq!(err.matches("mmc::resolve::missing_block").count(), 5, "{err}");
+    let (status, out, _) = calibrate(here, "measures", &["--name", "here", "--threads", "1"]);
+    assert_eq!((status, out), (0, text), "the same measurements give the same bytes");
+}
+
+#[test]
+fn a_calibration_that_fails_writes_nothing() {
+    let folder = stage();
+    let (status, _, err) = calibrate(folder.path(), "failed", &["-o", "here.mmc"]);
+    assert!(status == 1 && err.contains("mmc::run::rank_failed"), "{status}: {err}");
+    assert!(!folder.path().join("here.mmc").exists());
+    let (status, _, err) = calibrate(folder.path(), "silent", &["-o", "here.mmc"]);
+    assert!(status == 1 && err.contains("same version"), "{status}: {err}");
+    for wrong in [["--ranks", "1"], ["--name", "a b"]] {
+        let (status, _, err) = calibrate(folder.path(), "measures", &wrong);
+        assert_eq!(status, 2, "{err}");
+    }
 }

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Exit, Stop};
 use crate::{
-    check, curriculum, diff, emit, eval, explain, fmt, groups, import, index, mammoth, passes,
-    place, plan, run, simulate, synth, tokenizer, translate,
+    calibrate, check, curriculum, diff, emit, eval, explain, fmt, groups, import, index, mammoth,
+    passes, place, plan, run, simulate, synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Tokenizer(tokenizer::Command),
     /// Train: on this machine with all ranks, or as one rank of torchrun, Slurm, MPI
     Run(run::Arguments),
+    /// Measure this machine with all its ranks at work, and write it down as a cluster
+    Calibrate(calibrate::Arguments),
     /// Translate with a checkpoint
     Translate(translate::Arguments),
     /// Score translations: BLEU and chrF, equal to sacreBLEU's
@@ -82,6 +84,7 @@ impl Command {
             Self::Synth(arguments) => synth::run(&arguments),
             Self::Tokenizer(command) => tokenizer::run(&command),
             Self::Run(arguments) => run::run(&arguments),
+            Self::Calibrate(arguments) => calibrate::run(&arguments),
             Self::Translate(arguments) => translate::run(&arguments),
             Self::Eval(arguments) => eval::run(&arguments),
         }

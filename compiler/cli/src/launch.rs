@@ -1,5 +1,6 @@
 //! One worker process a rank: starts them, shows what rank 0 tells, forwards signals, and ends all when one fails.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -34,14 +35,12 @@ const LOG_BYTES: u64 = 8 << 10;
 pub(crate) struct Launch<'a> {
     /// The program.
     pub(crate) worker: &'a Path,
-    /// The plan's file.
-    pub(crate) plan: &'a Path,
-    /// The run's folder.
-    pub(crate) output: &'a Path,
-    /// Go on from the newest checkpoint.
-    pub(crate) resume: bool,
-    /// Computing threads of a rank.
-    pub(crate) threads: Option<u32>,
+    /// What it is asked, the same of all ranks.
+    pub(crate) arguments: Vec<OsString>,
+    /// The folder of the ranks' logs.
+    pub(crate) logs: &'a Path,
+    /// What can be done when a rank has failed.
+    pub(crate) help: String,
 }
 
 /// A started rank.
@@ -119,9 +118,8 @@ impl Launch<'_> {
         environment: &dyn Fn(&mut Command, Seat),
         sender: &Sender<Told>,
     ) -> Result<Rank, CliError> {
-        let folder = self.output.join("logs");
-        fs::create_dir_all(&folder).writing(&folder)?;
-        let log = folder.join(format!("rank{}.log", seat.rank));
+        fs::create_dir_all(self.logs).writing(self.logs)?;
+        let log = self.logs.join(format!("rank{}.log", seat.rank));
         // A resumed run goes on in the same logs.
         let file = OpenOptions::new().create(true).append(true).open(&log).writing(&log)?;
         let log_start = file.metadata().writing(&log)?.len();
@@ -147,13 +145,7 @@ impl Launch<'_> {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.worker);
-        command.arg("train").arg("--plan").arg(self.plan).arg("--output").arg(self.output);
-        if self.resume {
-            command.arg("--resume");
-        }
-        if let Some(threads) = self.threads {
-            command.arg("--threads").arg(threads.to_string());
-        }
+        command.args(&self.arguments);
         command
     }
 
@@ -163,10 +155,7 @@ impl Launch<'_> {
             (rank.how(), rank.words(), rank.log.display().to_string())
         });
         let others = if ranks.len() > 1 { "the other ranks were ended; " } else { "" };
-        let help = format!(
-            "{others}the rank's log is `{log}`; when the cause is removed, `mmc run --resume` goes on from the newest checkpoint in `{}`",
-            self.output.display()
-        );
+        let help = format!("{others}the rank's log is `{log}`; {}", self.help);
         CliError::RankFailed { rank: number, how, message, help }
     }
 }

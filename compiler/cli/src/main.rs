@@ -5,6 +5,7 @@
 
 mod args;
 mod cache;
+mod calibrate;
 mod check;
 mod configuration;
 mod cores;

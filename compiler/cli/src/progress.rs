@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mmc_plan::Event;
+use mmc_plan::{Calibration, Event};
 
 use crate::report;
 
@@ -29,6 +29,8 @@ pub(crate) struct Progress {
     began: (u64, Instant),
     /// Newest checkpoint.
     pub(crate) saved: Option<String>,
+    /// What a calibration found.
+    pub(crate) calibration: Option<Calibration>,
     /// Whether the worker said that it is done, and whether by a signal.
     pub(crate) finished: Option<bool>,
 }
@@ -59,6 +61,7 @@ impl Progress {
             window: Window::default(),
             began: (0, Instant::now()),
             saved: None,
+            calibration: None,
             finished: None,
         }
     }
@@ -66,7 +69,7 @@ impl Progress {
     /// Shows an event.
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { world, step, steps, parameters } => {
+            Event::Started { world, step, steps, parameters, memory: _ } => {
                 self.steps = *steps;
                 self.began = (*step, Instant::now());
                 if let View::Bars { steps: bar, .. } = &self.view {
@@ -115,6 +118,14 @@ impl Progress {
                     self.say(&format!("finished after step {step}"));
                 }
             }
+            Event::Measured { what, done, of } => {
+                if let View::Bars { steps: bar, .. } = &self.view {
+                    bar.set_length((*of).into());
+                    bar.set_position((*done).into());
+                    bar.set_message(what.clone());
+                }
+            }
+            Event::Calibrated(found) => self.calibration = Some(*found),
             Event::Failed { .. } => {}
         }
     }

@@ -1,5 +1,6 @@
 //! `mmc run`: a source or plan to worker processes and their end.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -58,14 +59,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
             prepare(&output, &plan, arguments)?;
         }
     }
+    let threads = arguments.threads.or_else(|| seat.is_none().then(|| threads_of(ranks)));
     let launch = Launch {
         worker: &worker,
-        plan: &output.plan(),
-        output: &folder,
-        resume: arguments.resume,
-        threads: arguments.threads.or_else(|| seat.is_none().then(|| threads_of(ranks))),
+        arguments: asked(&output, arguments.resume, threads),
+        logs: &folder.join("logs"),
+        help: format!(
+            "when the cause is removed, `mmc run --resume` goes on from the newest checkpoint in `{}`",
+            folder.display()
+        ),
     };
     start(&launch, seat, ranks, &output)
+}
+
+/// What a worker is told.
+fn asked(output: &Output, resume: bool, threads: Option<u32>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["train".into(), "--plan".into(), output.plan().into()];
+    words.extend(["--output".into(), output.folder().into()]);
+    if resume {
+        words.push("--resume".into());
+    }
+    if let Some(threads) = threads {
+        words.extend(["--threads".into(), threads.to_string().into()]);
+    }
+    words
 }
 
 fn start(
@@ -87,7 +104,7 @@ fn start(
 }
 
 /// Cores of this machine for each of its ranks.
-fn threads_of(ranks: u32) -> u32 {
+pub(crate) fn threads_of(ranks: u32) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (u32::try_from(cores).unwrap_or(1) / ranks.max(1)).max(1)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use mmc_core::Options;
+use mmc_core::cost::compute_seconds;
 use mmc_core::resolve::ClusterChange;
 use mmc_plan::{Estimate, Plan};
 
@@ -68,7 +69,9 @@ impl Figures {
             devices: float(plan.ranks.len() as u64),
             lanes: plan.lanes.len(),
             step_seconds,
-            compute_seconds: most(&|rank| float(rank.step_flops)) / plan.cluster.device_flops,
+            compute_seconds: most(&|rank| {
+                compute_seconds(&plan.cluster, rank.step_flops, rank.step_bytes_moved)
+            }),
             memory: most(&|rank| float(rank.state_bytes) + float(rank.activation_bytes)),
             tokens_per_second: tokens / step_seconds,
             run_seconds: step_seconds * float(training.steps),

@@ -18,6 +18,23 @@ pub fn state_bytes(training: &TrainingSpec, frozen: bool) -> u64 {
     (2 + training.optimizer.moments()) * width + summed_bytes(training.precision)
 }
 
+/// Bytes that are read and written for a trained parameter in a lane's step: the backward pass adds to the gradient (3 numbers),
+/// which is added to the sum over lanes and cleared (2, and a number of a bucket); the norm reads the sum; the update reads it
+/// too, and reads and writes the parameter and the optimiser's numbers.
+pub fn update_bytes(training: &TrainingSpec) -> u64 {
+    let width = training.precision.parameter_bytes();
+    (3 + 2 + 2 + 2 * training.optimizer.moments()) * width + 3 * summed_bytes(training.precision)
+}
+
+/// Seconds of computing: operations at the device's rate, then passes over memory at its bandwidth, where that is known. A
+/// device does both in turns, not at once: products of matrices keep the processor busy, passes the memory (the two sides of
+/// the roofline, Williams, Waterman and Patterson 2009, added up over the kernels of a step).
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub fn compute_seconds(cluster: &ClusterSpec, flops: u64, bytes_moved: u64) -> f64 {
+    let passes = cluster.device_bandwidth.map_or(0.0, |bandwidth| bytes_moved as f64 / bandwidth);
+    flops as f64 / cluster.device_flops + passes
+}
+
 /// Seconds of one ring all-reduce of `bytes` among ranks, in two levels: within nodes, then between them (Thakur,
 /// Rabenseifner and Gropp 2005, section 4.5, at both levels): `2(n-1)/n / inter + 2(g-1)/g / intra` seconds a byte for `n` nodes
 /// with at most `g` ranks each, and `latency * ceil(log2 ranks)`.

@@ -105,21 +105,23 @@ pub fn simulate(plan: &Plan, first: u64, last: u64) -> Timeline {
 }
 
 /// Seconds of the batches of one task that a lane runs in a step.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn batch_seconds(plan: &Plan, name: &str) -> f64 {
     let Some(task) = plan.tasks.get(name) else { return 0.0 };
+    let (model, training) = (&plan.model, &plan.training);
     let rows =
         plan.vocabularies.get(&task.target_vocabulary).map_or(0, |spec| u64::from(spec.size()));
-    let output = TRAINED * u64::from(plan.model.dim) * rows;
-    let modules = task.path().filter_map(|name| plan.modules.get(name));
-    let body: u64 = modules
-        .map(|module| {
-            let weights = size::module(&plan.model, &module.kind, &|_| 0).weights;
-            weights * if module.frozen { FROZEN } else { TRAINED }
-        })
-        .sum();
-    let tokens = u64::from(plan.training.batch_tokens) * u64::from(plan.training.accumulate);
-    (tokens * (output + body)) as f64 / plan.cluster.device_flops
+    let (mut flops, mut moved) = (TRAINED * u64::from(model.dim) * rows, 3 * rows);
+    for module in task.path().filter_map(|name| plan.modules.get(name)) {
+        let weights = size::module(model, &module.kind, &|_| 0).weights;
+        flops += weights * if module.frozen { FROZEN } else { TRAINED };
+        moved += size::moved(model, &module.kind);
+    }
+    let trained = task.modules().into_iter().filter_map(|name| plan.modules.get(name));
+    let parameters: u64 = trained.filter(|m| !m.frozen).map(|m| m.parameters).sum();
+    let tokens = u64::from(training.batch_tokens) * u64::from(training.accumulate);
+    let bytes = tokens * moved * training.precision.activation_bytes()
+        + parameters * cost::update_bytes(training);
+    cost::compute_seconds(&plan.cluster, tokens * flops, bytes)
 }
 
 struct Clock<'a> {

@@ -179,3 +179,53 @@ pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
         }
     }
 }
+
+/// Numbers that passes over memory read and write for one token in a module, forward and backward; products of matrices are
+/// not among them, they count as operations.
+///
+/// Around a sublayer `11d`: the norm reads and writes (2), the residual adds (3), backward the norm's gradient (3) and the sum
+/// of both ways' gradients (3); with dropout `7d` more, for a mask that is drawn, copied and multiplied with, twice. Attention
+/// reads queries, keys and values and writes its result (`4q`), backward reads both and writes three gradients (`7q`), and
+/// gradients of biases are sums (`3q + d`). The activation of a feed-forward layer passes twice and three times (`5f`, gated
+/// `14f`), its biases once (`f + d`). Counted after Ivanov et al. 2021 (section 3), for
+/// kernels that are not fused.
+pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
+    let (d, q) = (u64::from(model.dim), model.attention_dim());
+    let around = if model.dropout > 0.0 { 18 * d } else { 11 * d };
+    let attention = around + 14 * q + d;
+    let feed_forward = |f: u64| {
+        let activation = if model.activation.is_gated() { 16 * f } else { 6 * f };
+        around + activation + d + if model.ffn_dropout > 0.0 { 9 * f } else { 0 }
+    };
+    let encoder_layer = attention + feed_forward(model.ffn.into());
+    match kind {
+        ModuleKind::Embedding { .. } => 7 * d,
+        ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * encoder_layer,
+        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (encoder_layer + attention),
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            let Some(spec) = spec else { return 0 };
+            let layer = match spec.kind {
+                AdapterKind::Lora { rank, .. } => 6 * d + 3 * u64::from(rank),
+                AdapterKind::Pfeiffer { hidden } => 6 * d + 6 * u64::from(hidden),
+                AdapterKind::Houlsby { hidden } => 12 * d + 12 * u64::from(hidden),
+                AdapterKind::Bapna { hidden } => 11 * d + 6 * u64::from(hidden),
+                AdapterKind::Ff { hidden } => feed_forward(hidden.into()),
+                AdapterKind::Prefix { .. } => 0,
+            };
+            spec.layers.len() as u64 * layer
+        }
+        ModuleKind::Bridge => {
+            let Some(spec) = &model.bridge else { return 0 };
+            let layer = |layer: &BridgeLayer| match layer {
+                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => {
+                    11 * d + 6 * u64::from(spec.hidden)
+                }
+                BridgeLayer::Transformer => encoder_layer,
+                BridgeLayer::Perceiver => 2 * encoder_layer,
+            };
+            spec.layers.iter().map(layer).sum()
+        }
+    }
+}

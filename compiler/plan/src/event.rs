@@ -4,6 +4,29 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// What a machine was measured to do, with all ranks at work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Ranks that measured at once.
+    pub ranks: u32,
+    /// Threads of each.
+    pub threads: u32,
+    /// FLOP/s of a rank's matrix products in 32 bits.
+    pub fp32: f64,
+    /// The same in 64 bits.
+    pub fp64: f64,
+    /// Bytes that a rank reads and writes in a second, in passes over tensors.
+    pub memory_bandwidth: f64,
+    /// Seconds of an all-reduce among the ranks, however short.
+    pub latency: f64,
+    /// Seconds of every byte of it.
+    pub byte_seconds: f64,
+    /// Bytes of the machine's memory.
+    pub machine_memory: u64,
+    /// Bytes that a rank holds without a model, with libtorch in use.
+    pub process_memory: u64,
+}
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -18,6 +41,9 @@ pub enum Event {
         steps: u64,
         /// Parameters of the whole model, each counted once.
         parameters: u64,
+        /// Bytes that rank 0 held before its model, with libtorch in use; 0 in records of earlier versions.
+        #[serde(default)]
+        memory: u64,
     },
     /// A step is done. Numbers are of all ranks.
     Step {
@@ -78,6 +104,17 @@ pub enum Event {
         /// Whether a signal asked for the end (a checkpoint was written; `--resume` goes on).
         interrupted: bool,
     },
+    /// A part of a calibration is done.
+    Measured {
+        /// What was measured, for people.
+        what: String,
+        /// Parts that are done.
+        done: u32,
+        /// Parts in all.
+        of: u32,
+    },
+    /// A calibration is done.
+    Calibrated(Calibration),
     /// This rank can't go on.
     Failed {
         /// Which.

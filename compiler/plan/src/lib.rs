@@ -41,7 +41,7 @@ pub use competence::{Competence, Difficulty, Growth};
 pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;
-pub use event::Event;
+pub use event::{Calibration, Event};
 pub use model::{
     Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
     Normalisation, Positions, Sharing, StackOverride, StackPattern,

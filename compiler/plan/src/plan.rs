@@ -293,8 +293,11 @@ pub struct ClusterSpec {
     pub devices_per_node: u32,
     /// Memory of a device in bytes.
     pub device_memory: u64,
-    /// Peak rate of a device in FLOP/s at the plan's precision.
+    /// Rate of a device in FLOP/s at the plan's precision: the data sheet's, or as measured.
     pub device_flops: f64,
+    /// Bytes that a device reads and writes in a second, in passes over its memory; none: they cost nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_bandwidth: Option<f64>,
     /// Links between devices.
     pub links: LinkSpec,
     /// CPU ranks (Gloo) or GPUs (NCCL).
@@ -378,8 +381,10 @@ pub struct Estimate {
     pub activation_bytes: u64,
     /// Floating-point operations of one step, in expectation.
     pub step_flops: u64,
+    /// Bytes that one step reads and writes besides products of matrices, in expectation.
+    pub step_bytes_moved: u64,
     /// Bytes that one step sends, in expectation (ring all-reduce).
     pub step_bytes_sent: u64,
-    /// Seconds of one step, in expectation: compute at the device's peak, then communication, no overlap.
+    /// Seconds of one step, in expectation: operations at the device's rate, passes over its memory, then communication, no overlap.
     pub step_seconds: f64,
 }

@@ -262,6 +262,7 @@ impl Sample {
                 devices_per_node: u32::try_from(self.mapping.len()).unwrap_or(u32::MAX),
                 device_memory: 1 << 30,
                 device_flops: 1e10,
+                device_bandwidth: Some(1e10),
                 links: LinkSpec { intra: 1e9, inter: 1e9, latency: 1e-5 },
                 device: Device::Cpu,
                 slurm: BTreeMap::new(),
@@ -373,11 +374,13 @@ fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
         plan.totals.state_bytes += estimate.state_bytes;
         plan.totals.activation_bytes += estimate.activation_bytes;
         plan.totals.step_flops += estimate.step_flops;
+        plan.totals.step_bytes_moved += estimate.step_bytes_moved;
+        plan.totals.step_seconds = plan.totals.step_seconds.max(estimate.step_seconds);
         plan.ranks.push(rank);
     }
 }
 
-/// Costs of a rank by the formulas of docs/plan-format.md, without communication and time.
+/// Costs of a rank by the formulas of docs/plan-format.md, without communication.
 fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate {
     let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
     let held = || modules.iter().filter_map(|name| plan.modules.get(name));
@@ -389,21 +392,26 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
     let tokens = u128::from(plan.training.batch_tokens);
     let batches = u128::from(plan.training.accumulate);
     let costs = formulas::Costs::new(plan);
-    let (mut activations, mut flops) = (0, 0);
+    let (mut activations, mut flops, mut moved) = (0, 0, 0);
     for (name, drawn) in
         lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)).flat_map(|lane| &lane.tasks)
     {
         let Some(task) = plan.tasks.get(name) else { continue };
-        let (of_token, kept) = costs.token(task);
-        activations = activations.max(width * tokens * kept);
-        let operations = batches * tokens * of_token;
-        flops += u128::from(drawn.parts) * operations;
+        let token = costs.token(task);
+        activations = activations.max(width * tokens * token.kept);
+        flops += u128::from(drawn.parts) * batches * tokens * token.flops;
+        let bytes = batches * tokens * token.moved * width + costs.update(task);
+        moved += u128::from(drawn.parts) * bytes;
     }
+    let parts = u128::from(LANE_PARTS);
+    let (step_flops, step_bytes_moved) = (whole(flops / parts), whole(moved / parts));
     Estimate {
         parameters,
         state_bytes: whole(state),
         activation_bytes: whole(activations),
-        step_flops: whole(flops / u128::from(LANE_PARTS)),
+        step_flops,
+        step_bytes_moved,
+        step_seconds: formulas::computing(plan, step_flops, step_bytes_moved),
         ..Estimate::default()
     }
 }

@@ -16,7 +16,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   verify     set up, then run every check and test (also: cargo verify)
   worker     set up, then build mmc and mmc-worker into target/release
   libtorch   set up libtorch and print its folder
-  bench NAME measure what is promised: compile, counting
+  bench NAME measure what is promised: compile, counting, prediction
 ";
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for people at a terminal")]

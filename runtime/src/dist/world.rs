@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use mmc_plan::Plan;
+use mmc_plan::{CommunicatorSpec, Plan};
 use tch::Tensor;
 
 use super::Seat;
@@ -117,6 +117,11 @@ impl World {
         if plan.ranks.len() != seat.world as usize {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
+        Self::meet(seat, &plan.communicators)
+    }
+
+    /// Meets the other ranks and creates communicators, in their order; `world`, all ranks, must be among them.
+    pub fn meet(seat: Seat, communicators: &[CommunicatorSpec]) -> Result<Self, WorldError> {
         if seat.world == 1 {
             let (members, waited) = (BTreeMap::new(), Cell::default());
             return Ok(Self { seat, members, waited, peers: None });
@@ -131,7 +136,7 @@ impl World {
             ""
         };
         let mut members = BTreeMap::new();
-        for spec in &plan.communicators {
+        for spec in communicators {
             let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
                 continue;
             };

@@ -48,6 +48,8 @@ pub struct TaskPath {
     pub batch_flops: u64,
     /// Bytes kept for the backward pass of one batch. Set by the pass `estimate_costs`.
     pub activation_bytes: u64,
+    /// Bytes that a lane's step of it reads and writes. Set by the pass `estimate_costs`.
+    pub step_bytes_moved: u64,
 }
 
 impl TaskPath {

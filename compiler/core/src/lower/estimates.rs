@@ -6,7 +6,7 @@ use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
 
 use super::lanes::Lanes;
-use crate::cost::{all_reduce_seconds, node_count, state_bytes, summed_bytes};
+use crate::cost::{all_reduce_seconds, compute_seconds, node_count, state_bytes, summed_bytes};
 
 /// Fills the estimates of ranks and in total. `trained`: module -> the part of all steps in which it is trained.
 pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, f64>) {
@@ -27,6 +27,7 @@ pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, 
         state_bytes: sum.state_bytes + one.state_bytes,
         activation_bytes: sum.activation_bytes + one.activation_bytes,
         step_flops: sum.step_flops + one.step_flops,
+        step_bytes_moved: sum.step_bytes_moved + one.step_bytes_moved,
         step_bytes_sent: sum.step_bytes_sent + one.step_bytes_sent,
         // A step lasts as long as on the slowest rank.
         step_seconds: sum.step_seconds.max(one.step_seconds),
@@ -67,16 +68,19 @@ fn estimate(
     let held = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
     let parameters = held().map(|module| module.parameters).sum();
     let state = held().map(|m| state_bytes(&plan.training, m.frozen) * m.parameters).sum();
-    let (mut flops, mut activation_bytes) = (0.0, 0);
+    let (mut flops, mut moved, mut activation_bytes) = (0.0, 0.0, 0);
     for &lane in &rank.lanes {
         for (task, drawn) in lanes.of(lane as usize) {
             let Some(path) = lanes.path(*task) else { continue };
             let share = f64::from(drawn.parts) / f64::from(LANE_PARTS);
             flops += share * path.batch_flops as f64 * f64::from(plan.training.accumulate);
+            moved += share * path.step_bytes_moved as f64;
             activation_bytes = activation_bytes.max(path.activation_bytes);
         }
     }
-    let (mut step_bytes_sent, mut seconds) = (0, flops / plan.cluster.device_flops);
+    let (step_flops, step_bytes_moved) = (whole(flops), whole(moved));
+    let (mut step_bytes_sent, mut seconds) =
+        (0, compute_seconds(&plan.cluster, step_flops, step_bytes_moved));
     for (communicator, (bytes, time)) in plan.communicators.iter().zip(traffic) {
         if communicator.ranks.contains(&number) {
             step_bytes_sent += bytes;
@@ -87,7 +91,8 @@ fn estimate(
         parameters,
         state_bytes: state,
         activation_bytes,
-        step_flops: whole(flops),
+        step_flops,
+        step_bytes_moved,
         step_bytes_sent,
         step_seconds: libm::round(seconds * 1e9) / 1e9,
     }

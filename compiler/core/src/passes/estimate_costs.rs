@@ -27,33 +27,49 @@ pub(super) fn run(
         module.state_bytes = bytes * module.parameters;
     }
     let tokens = u64::from(training.batch_tokens);
+    let batches = u64::from(training.accumulate);
     let mut paths = std::mem::take(&mut graph.paths);
     for (path, task) in paths.iter_mut().zip(&program.table.tasks) {
         let vocabulary = program.table.vocabularies.get(&task.target_vocabulary);
         let output = vocabulary.map_or(0, |spec| u64::from(spec.size()));
-        let (flops, numbers) = token_cost(&graph, path, program, output);
-        path.batch_flops = tokens * flops;
-        path.activation_bytes = tokens * numbers * training.precision.activation_bytes();
+        let token = TokenCost::of(&graph, path, program, output);
+        let width = training.precision.activation_bytes();
+        path.batch_flops = tokens * token.flops;
+        path.activation_bytes = tokens * token.kept * width;
+        let trained = path.modules().into_iter().filter_map(|id| graph.module(id));
+        let parameters: u64 = trained.filter(|m| !m.frozen).map(|m| m.parameters).sum();
+        path.step_bytes_moved =
+            batches * tokens * token.moved * width + parameters * cost::update_bytes(training);
     }
     graph.paths = paths;
     Ok(graph)
 }
 
-/// Operations, and numbers kept for the backward pass, of one token on each side; `output` is the target vocabulary's size. At
-/// the end stand the logits, their logarithms and their gradient.
-fn token_cost(
-    graph: &ModuleGraph,
-    path: &TaskPath,
-    program: &Program<'_>,
-    output: u64,
-) -> (u64, u64) {
-    let model = &program.experiment.model;
-    let dim = u64::from(model.dim);
-    let (mut flops, mut numbers) = (TRAINED * dim * output, 2 * dim + 3 * output);
-    for module in path.steps().filter_map(|id| graph.module(id)) {
-        let weights = size::module(model, &module.kind, &|_| 0).weights;
-        flops += weights * if module.frozen { FROZEN } else { TRAINED };
-        numbers += size::kept(model, &module.kind);
+/// What one token on each side costs.
+struct TokenCost {
+    /// Operations.
+    flops: u64,
+    /// Numbers kept for the backward pass.
+    kept: u64,
+    /// Numbers read and written by passes over memory.
+    moved: u64,
+}
+
+impl TokenCost {
+    /// Sums over a task's way; `output` is the target vocabulary's size. At the end stand the logits: kept are they, their
+    /// logarithms and their gradient; the largest is found, and their softmax reads and writes.
+    fn of(graph: &ModuleGraph, path: &TaskPath, program: &Program<'_>, output: u64) -> Self {
+        let model = &program.experiment.model;
+        let dim = u64::from(model.dim);
+        let start =
+            Self { flops: TRAINED * dim * output, kept: 2 * dim + 3 * output, moved: 3 * output };
+        path.steps().filter_map(|id| graph.module(id)).fold(start, |sum, module| {
+            let weights = size::module(model, &module.kind, &|_| 0).weights;
+            Self {
+                flops: sum.flops + weights * if module.frozen { FROZEN } else { TRAINED },
+                kept: sum.kept + size::kept(model, &module.kind),
+                moved: sum.moved + size::moved(model, &module.kind),
+            }
+        })
     }
-    (flops, numbers)
 }

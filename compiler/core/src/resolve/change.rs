@@ -31,7 +31,7 @@ impl PartialEq for Field {
 }
 
 /// Fields that can be changed. Devices of a node are written as the cluster's own block has them.
-static FIELDS: [Field; 8] = [
+static FIELDS: [Field; 9] = [
     Field { name: "nodes", dimension: Dimension::Plain, set: |c, v| c.nodes = small(v) },
     Field { name: "ranks", dimension: Dimension::Plain, set: |c, v| c.devices_per_node = small(v) },
     Field {
@@ -40,6 +40,11 @@ static FIELDS: [Field; 8] = [
         set: |c, v| c.devices_per_node = small(v),
     },
     Field { name: "memory", dimension: Dimension::Bytes, set: |c, v| c.device_memory = whole(v) },
+    Field {
+        name: "memory_bandwidth",
+        dimension: Dimension::Rate,
+        set: |c, v| c.device_bandwidth = Some(v),
+    },
     Field { name: "flops", dimension: Dimension::Flops, set: |c, v| c.device_flops = v },
     Field { name: "intra", dimension: Dimension::Rate, set: |c, v| c.links.intra = v },
     Field { name: "inter", dimension: Dimension::Rate, set: |c, v| c.links.inter = v },

@@ -24,9 +24,9 @@ const KNOWN: Known = Known {
 };
 
 const DEVICE: Known = Known {
-    values: &["bf16", "fp16", "fp32", "fp64", "memory"],
+    values: &["bf16", "fp16", "fp32", "fp64", "memory", "memory_bandwidth"],
     blocks: &[],
-    not_built: &[("memory_bandwidth", "`memory_bandwidth`")],
+    not_built: &[],
 };
 
 const LINKS: Known = Known { values: &["inter", "intra", "latency"], blocks: &[], not_built: &[] };
@@ -167,13 +167,14 @@ fn spec<'a>(
     let unit = self::device(section, device, precision, reader);
     let links = links(section, reader);
     let slurm = slurm(section, reader);
-    let (device_memory, device_flops) = unit?;
+    let (device_memory, device_flops, device_bandwidth) = unit?;
     let value = ClusterSpec {
         name: name.to_owned(),
         nodes: u32::try_from(nodes?).ok()?,
         devices_per_node: u32::try_from(count?).ok()?,
         device_memory,
         device_flops,
+        device_bandwidth,
         links: links?,
         device,
         slurm: slurm?,
@@ -181,13 +182,13 @@ fn spec<'a>(
     Some(At { value, span: section.span })
 }
 
-/// Memory in bytes and peak rate at the precision.
+/// Memory in bytes, rate at the precision, and bandwidth of the memory if it is told.
 fn device<'a>(
     cluster: &Section<'a>,
     device: Device,
     precision: Option<Precision>,
     reader: &mut Reader<'_, 'a>,
-) -> Option<(u64, f64)> {
+) -> Option<(u64, f64, Option<f64>)> {
     let (block, other, example) = match device {
         Device::Gpu => ("gpu", "cpu", "gpu { memory = 40 GiB  fp32 = 19.5 TFLOP/s }"),
         Device::Cpu => ("cpu", "gpu", "cpu { memory = 8 GiB  fp32 = 100 GFLOP/s }"),
@@ -209,6 +210,9 @@ fn device<'a>(
     section.check(&DEVICE, reader.diagnostics);
     let bytes = reader.required(section, "memory", "memory = 40 GiB");
     let bytes = bytes.and_then(|value| memory(value, reader));
+    let bandwidth = section.value("memory_bandwidth").map(|value| {
+        reader.real(value, "memory_bandwidth", needs(Dimension::Rate), Bounds::POSITIVE)
+    });
     let mut rates = BTreeMap::new();
     for field in ["bf16", "fp16", "fp32", "fp64"] {
         if let Some(value) = section.value(field) {
@@ -230,7 +234,8 @@ fn device<'a>(
         }
         return None;
     };
-    Some((bytes?, (*flops)?))
+    let bandwidth = bandwidth.map_or(Some(None), |read| read.map(Some))?;
+    Some((bytes?, (*flops)?, bandwidth))
 }
 
 /// Bytes; a fraction of a byte is dropped.

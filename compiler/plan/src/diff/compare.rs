@@ -231,6 +231,7 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
         devices_per_node,
         device_memory,
         device_flops,
+        device_bandwidth,
         links,
         device,
         slurm,
@@ -242,6 +243,7 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
     let memory = (Value::Bytes(*device_memory), Value::Bytes(after.device_memory));
     found.field(owner, "device_memory", memory.0, memory.1);
     found.field(owner, "device_flops", *device_flops, after.device_flops);
+    found.field(owner, "device_bandwidth", *device_bandwidth, after.device_bandwidth);
     let LinkSpec { intra, inter, latency } = *links;
     found.field(owner, "links.intra", intra, after.links.intra);
     found.field(owner, "links.inter", inter, after.links.inter);
@@ -334,6 +336,7 @@ pub(super) fn compare_estimate(
         state_bytes,
         activation_bytes,
         step_flops,
+        step_bytes_moved,
         step_bytes_sent,
         step_seconds,
     } = *before;
@@ -342,6 +345,8 @@ pub(super) fn compare_estimate(
     field("state_bytes", Value::Bytes(state_bytes), Value::Bytes(after.state_bytes));
     field("activation_bytes", Value::Bytes(activation_bytes), Value::Bytes(after.activation_bytes));
     field("step_flops", Value::Flops(step_flops), Value::Flops(after.step_flops));
+    let moved = (Value::Bytes(step_bytes_moved), Value::Bytes(after.step_bytes_moved));
+    field("step_bytes_moved", moved.0, moved.1);
     field("step_bytes_sent", Value::Bytes(step_bytes_sent), Value::Bytes(after.step_bytes_sent));
     field("step_seconds", Value::Seconds(step_seconds), Value::Seconds(after.step_seconds));
 }

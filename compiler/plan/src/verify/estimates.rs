@@ -2,7 +2,7 @@
 
 use crate::plan::{Estimate, Plan, RankSpec};
 use crate::schedule::LANE_PARTS;
-use crate::verify::formulas::{Costs, state_bytes};
+use crate::verify::formulas::{Costs, computing, state_bytes};
 use crate::verify::{Findings, Index, Rule};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
@@ -16,7 +16,7 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
 fn estimate(
     plan: &Plan,
     number: usize,
-    (activations, flops): (u128, u128),
+    Drawn { activations, flops, moved }: Drawn,
     findings: &mut Findings,
 ) {
     let Some(rank) = plan.ranks.get(number) else { return };
@@ -24,7 +24,13 @@ fn estimate(
     let specs = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
     let parameters: u128 = specs().map(|module| u128::from(module.parameters)).sum();
     let Estimate {
-        parameters: told, state_bytes: told_state, activation_bytes, step_flops, ..
+        parameters: told,
+        state_bytes: told_state,
+        activation_bytes,
+        step_flops,
+        step_bytes_moved,
+        step_seconds,
+        ..
     } = rank.estimate;
     findings.expect(u128::from(told) == parameters, Rule::Estimate, || {
         (place(), format!("{told} parameters, but its modules have {parameters}"))
@@ -39,12 +45,15 @@ fn estimate(
             format!("{activation_bytes} bytes of activations, but its tasks need {activations}");
         (place(), message)
     });
-    // In millionths of operations; half an operation is what rounding leaves.
-    let told = u128::from(step_flops).saturating_mul(LANE_PARTS.into());
-    let rounding = flops / 1_000_000_000 + u128::from(LANE_PARTS);
-    findings.expect(told.abs_diff(flops) <= rounding, Rule::Estimate, || {
-        let expected = flops / u128::from(LANE_PARTS);
+    near(step_flops, flops, findings, |expected| {
         (place(), format!("{step_flops} operations a step, but its lanes expect {expected}"))
+    });
+    near(step_bytes_moved, moved, findings, |expected| {
+        (place(), format!("{step_bytes_moved} bytes moved a step, but its lanes expect {expected}"))
+    });
+    let least = computing(plan, step_flops, step_bytes_moved);
+    findings.expect(step_seconds >= least * (1.0 - 1e-6) - 1e-9, Rule::Estimate, || {
+        (place(), format!("{step_seconds} seconds a step, but computing takes {least}"))
     });
     let memory = u128::from(told_state) + u128::from(activation_bytes);
     let limit = plan.cluster.device_memory;
@@ -53,21 +62,47 @@ fn estimate(
     });
 }
 
-/// Bytes that the largest batch of a rank keeps for its backward pass, and millionths of operations that a step of its lanes
-/// takes.
-fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> (u128, u128) {
+/// Compares an amount with an expectation in millionths; half of one is what rounding leaves.
+fn near<P: std::fmt::Display>(
+    told: u64,
+    expected: u128,
+    findings: &mut Findings,
+    message: impl Fn(u128) -> (P, String),
+) {
+    let parts = u128::from(LANE_PARTS);
+    let distance = u128::from(told).saturating_mul(parts).abs_diff(expected);
+    findings.expect(distance <= expected / 1_000_000_000 + parts, Rule::Estimate, || {
+        message(expected / parts)
+    });
+}
+
+/// What the lanes of a rank do in a step.
+#[derive(Debug, Default)]
+struct Drawn {
+    /// Bytes that the largest batch keeps for its backward pass.
+    activations: u128,
+    /// Millionths of operations.
+    flops: u128,
+    /// Millionths of bytes that passes over memory read and write.
+    moved: u128,
+}
+
+fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> Drawn {
     let width = u128::from(plan.training.precision.activation_bytes());
     let batch = u128::from(plan.training.batch_tokens);
     let tokens = batch * u128::from(plan.training.accumulate);
-    let (mut activations, mut flops) = (0_u128, 0_u128);
+    let mut sum = Drawn::default();
     let lanes = rank.lanes.iter().filter_map(|&lane| index.lanes.get(usize::try_from(lane).ok()?));
     for (_, task, drawn) in lanes.flatten() {
-        let (of_token, kept) = costs.token(task);
-        activations = activations.max(batch.saturating_mul(kept).saturating_mul(width));
-        let operations = tokens.saturating_mul(of_token);
-        flops = flops.saturating_add(u128::from(drawn.parts).saturating_mul(operations));
+        let token = costs.token(task);
+        let kept = batch.saturating_mul(token.kept).saturating_mul(width);
+        sum.activations = sum.activations.max(kept);
+        let times = |amount: u128| u128::from(drawn.parts).saturating_mul(amount);
+        let bytes = tokens.saturating_mul(token.moved).saturating_mul(width);
+        sum.flops = sum.flops.saturating_add(times(tokens.saturating_mul(token.flops)));
+        sum.moved = sum.moved.saturating_add(times(bytes.saturating_add(costs.update(task))));
     }
-    (activations, flops)
+    sum
 }
 
 /// Totals are sums, but a step lasts as long as on the slowest rank.
@@ -90,12 +125,13 @@ fn totals(plan: &Plan, findings: &mut Findings) {
 }
 
 /// The amounts of an estimate that add up, by name.
-fn amounts(estimate: &Estimate) -> [(&'static str, u128); 5] {
+fn amounts(estimate: &Estimate) -> [(&'static str, u128); 6] {
     [
         ("parameters", estimate.parameters.into()),
         ("state_bytes", estimate.state_bytes.into()),
         ("activation_bytes", estimate.activation_bytes.into()),
         ("step_flops", estimate.step_flops.into()),
+        ("step_bytes_moved", estimate.step_bytes_moved.into()),
         ("step_bytes_sent", estimate.step_bytes_sent.into()),
     ]
 }

@@ -156,8 +156,29 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
 /// Costs of tasks, from those of the modules on their ways, each worked out once.
 pub(crate) struct Costs<'a> {
     plan: &'a Plan,
-    /// Module -> operations and numbers of a token.
-    modules: HashMap<&'a str, (u128, u128)>,
+    /// Bytes that pass for a trained parameter.
+    of_update: u128,
+    modules: HashMap<&'a str, ModuleCost>,
+}
+
+/// What a module costs.
+#[derive(Debug, Clone, Copy, Default)]
+struct ModuleCost {
+    of_token: TokenCost,
+    /// Parameters that are trained.
+    trained: u128,
+}
+
+/// What one token on each side costs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TokenCost {
+    /// Operations of training: two a weight forward, two for the gradient of what came in, and two for the weight's own unless
+    /// it is frozen; the output's matrix counts as trained.
+    pub(crate) flops: u128,
+    /// Numbers that the backward pass needs.
+    pub(crate) kept: u128,
+    /// Numbers that passes over memory read and write.
+    pub(crate) moved: u128,
 }
 
 impl<'a> Costs<'a> {
@@ -165,21 +186,37 @@ impl<'a> Costs<'a> {
         let cost = |(name, spec): (&'a String, &ModuleSpec)| {
             let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
             let flops = weights * if spec.frozen { 4 } else { 6 };
-            (name.as_str(), (flops, kept(plan, &spec.kind)))
+            let (kept, moved) = (kept(plan, &spec.kind), moved(plan, &spec.kind));
+            let trained = if spec.frozen { 0 } else { spec.parameters.into() };
+            let of_token = TokenCost { flops, kept, moved };
+            (name.as_str(), ModuleCost { of_token, trained })
         };
-        Self { plan, modules: plan.modules.iter().map(cost).collect() }
+        // Thirteen numbers: added to the gradient 3, to a sum twice as wide and cleared 4, the norm 2, the update 4; and the
+        // optimiser's, read and written.
+        let numbers = 13 + 2 * u128::from(plan.training.optimizer.moments());
+        let of_update = numbers * u128::from(plan.training.precision.parameter_bytes());
+        Self { plan, of_update, modules: plan.modules.iter().map(cost).collect() }
     }
 
-    /// Operations of training on one token of each side: two a weight forward, two for the gradient of what came in, and two
-    /// for the weight's own unless it is frozen; the output's matrix counts as trained. And the numbers that the backward pass
-    /// needs of such a token.
-    pub(crate) fn token(&self, task: &TaskSpec) -> (u128, u128) {
+    /// What a task's token costs.
+    pub(crate) fn token(&self, task: &TaskSpec) -> TokenCost {
         let d = u128::from(self.plan.model.dim);
         let vocabulary = self.plan.vocabularies.get(&task.target_vocabulary);
         let output = vocabulary.map_or(0, |spec| u128::from(spec.size()));
-        let start = (6 * d * output, 2 * d + 3 * output);
-        let modules = task.path().filter_map(|name| self.modules.get(name.as_str()));
-        modules.fold(start, |(flops, numbers), (own, kept)| (flops + own, numbers + kept))
+        let mut sum =
+            TokenCost { flops: 6 * d * output, kept: 2 * d + 3 * output, moved: 3 * output };
+        for own in task.path().filter_map(|name| self.modules.get(name.as_str())) {
+            sum.flops += own.of_token.flops;
+            sum.kept += own.of_token.kept;
+            sum.moved += own.of_token.moved;
+        }
+        sum
+    }
+
+    /// Bytes that pass for the parameters that a task trains, in a lane's step.
+    pub(crate) fn update(&self, task: &TaskSpec) -> u128 {
+        let modules = task.modules().into_iter().filter_map(|name| self.modules.get(name));
+        self.of_update * modules.map(|own| own.trained).sum::<u128>()
     }
 }
 
@@ -220,9 +257,61 @@ fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
     }
 }
 
+/// Numbers of one token that passes over memory read and write in a module: those of each sublayer are its norm, residual and
+/// dropout, then its own.
+fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
+    let Widths { d, q, model } = Widths::new(&plan.model);
+    let dropped = |rate: f64, numbers: u128| if rate > 0.0 { numbers } else { 0 };
+    let sublayer = 11 * d + dropped(model.dropout, 7 * d);
+    // Forward, backward, gradients of biases.
+    let attention = sublayer + 4 * q + 7 * q + 3 * q + d;
+    let feed_forward = |f: u128| {
+        let passes = if model.activation.is_gated() { 14 * f + 2 * f } else { 5 * f + f };
+        sublayer + passes + d + dropped(model.ffn_dropout, 9 * f)
+    };
+    let f = u128::from(model.ffn);
+    let layer = |attentions: u128| attentions * attention + feed_forward(f);
+    match kind {
+        ModuleKind::Embedding { .. } => 7 * d,
+        ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * layer(1),
+        ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * layer(2),
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            let of_layer = spec.map_or(0, |spec| match spec.kind {
+                AdapterKind::Lora { rank, .. } => 6 * d + 3 * u128::from(rank),
+                AdapterKind::Pfeiffer { hidden } => 6 * (d + u128::from(hidden)),
+                AdapterKind::Houlsby { hidden } => 12 * (d + u128::from(hidden)),
+                AdapterKind::Bapna { hidden } => 11 * d + 6 * u128::from(hidden),
+                AdapterKind::Ff { hidden } => feed_forward(hidden.into()),
+                AdapterKind::Prefix { .. } => 0,
+            });
+            spec.map_or(0, |spec| spec.layers.len() as u128 * of_layer)
+        }
+        ModuleKind::Bridge => model.bridge.as_ref().map_or(0, |bridge| {
+            let layers = bridge.layers.iter().map(|kind| match kind {
+                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => {
+                    11 * d + 6 * u128::from(bridge.hidden)
+                }
+                BridgeLayer::Transformer => layer(1),
+                BridgeLayer::Perceiver => 2 * layer(1),
+            });
+            layers.sum()
+        }),
+    }
+}
+
 /// Bytes of state of a module with so many parameters: the parameter; unless it is frozen its gradient, the optimiser's
 /// numbers, and the sum of gradients over lanes, which is twice as wide.
 pub(crate) fn state_bytes(plan: &Plan, parameters: u128, frozen: bool) -> u128 {
     let numbers = if frozen { 1 } else { 4 + u128::from(plan.training.optimizer.moments()) };
     parameters * numbers * u128::from(plan.training.precision.parameter_bytes())
+}
+
+/// Seconds of operations and passes over memory.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub(crate) fn computing(plan: &Plan, flops: u64, moved: u64) -> f64 {
+    let cluster = &plan.cluster;
+    let operations = flops as f64 / cluster.device_flops;
+    cluster.device_bandwidth.map_or(operations, |rate| operations + moved as f64 / rate)
 }

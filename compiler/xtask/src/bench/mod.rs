@@ -5,6 +5,7 @@
 mod compile;
 mod counting;
 mod measure;
+mod prediction;
 mod program;
 
 use crate::fault::Fault;
@@ -19,6 +20,11 @@ const BENCHMARKS: &[Benchmark] = &[
         compile::run,
     ),
     ("counting", "mmc index beside wc -l and zcat | wc -l", counting::run),
+    (
+        "prediction",
+        "step and memory of three models as planned after mmc calibrate, and as trained",
+        prediction::run,
+    ),
 ];
 
 /// Runs the benchmark of a name.

@@ -1,0 +1,154 @@
+//! Prediction: `mmc calibrate`, then three sizes of model on artificial text, two ranks of one thread: what the plan says of a
+//! step's seconds and of memory, beside what the worker's record says.
+//!
+//! The step is the median of those after the first quarter. Memory is the most that rank 0 held, less what it held without a
+//! model. Figures of a machine on which other programs run say little: its load is printed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::measure::Scratch;
+use super::median;
+use crate::fault::{Fault, While as _};
+use crate::tools::run as start;
+use crate::worker::{self, Programs};
+
+/// A model and how long it trains.
+struct Size {
+    name: &'static str,
+    dim: u32,
+    layers: u32,
+    batch: u32,
+    steps: u32,
+}
+
+const SIZES: [Size; 3] = [
+    Size { name: "small", dim: 128, layers: 1, batch: 1024, steps: 80 },
+    Size { name: "medium", dim: 256, layers: 2, batch: 2048, steps: 24 },
+    Size { name: "large", dim: 512, layers: 2, batch: 2048, steps: 12 },
+];
+
+/// How far a measured step, and the measured memory, may be from what was predicted.
+const MOST: [f64; 2] = [0.15, 0.10];
+
+/// Seconds of a step and bytes of memory.
+struct Figures {
+    seconds: f64,
+    bytes: f64,
+}
+
+/// Calibrates, trains, prints; fails when a prediction is too far off.
+#[expect(clippy::print_stdout, reason = "prints a table")]
+pub(crate) fn run() -> Result<(), Fault> {
+    let programs = worker::build()?;
+    let scratch = Scratch::new("prediction")?;
+    let folder = scratch.path();
+    let mmc = |arguments: &[&str]| start(mmc(&programs, folder).args(arguments));
+    mmc(&["synth", "synth", "--families", "alpha=aa,ab", "beta=ba,bb"])?;
+    mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
+    print!("{}", read(&folder.join("here.mmc"))?);
+    println!("load of the machine (1, 5, 15 minutes): {}", load());
+    println!("model   step    measured  ratio  memory   measured  ratio");
+    let mut far = Vec::new();
+    for size in &SIZES {
+        let [source, plan] = ["mmc", "yaml"].map(|end| format!("{}.{end}", size.name));
+        fs::write(folder.join(&source), experiment(size)).doing("writing an experiment")?;
+        if !folder.join("synth/aa.json").exists() {
+            mmc(&["tokenizer", "train", &source])?;
+        }
+        mmc(&["plan", &source, "-o", &plan])?;
+        mmc(&["run", &plan, "--output", size.name, "--threads", "1"])?;
+        let predicted = predicted(&read(&folder.join(&plan))?)?;
+        let measured = measured(&read(&folder.join(size.name).join("events.jsonl"))?)?;
+        let ratios = [measured.seconds / predicted.seconds, measured.bytes / predicted.bytes];
+        println!(
+            "{:<7} {:>6.3} s {:>6.3} s  {:>5.2}  {:>4.0} MiB  {:>4.0} MiB  {:>5.2}",
+            size.name,
+            predicted.seconds,
+            measured.seconds,
+            ratios[0],
+            mebibytes(predicted.bytes),
+            mebibytes(measured.bytes),
+            ratios[1],
+        );
+        for (what, (ratio, most)) in ["step", "memory"].iter().zip(ratios.into_iter().zip(MOST)) {
+            if (ratio - 1.0).abs() > most {
+                far.push(format!("{} {what}: {ratio:.2} of the prediction", size.name));
+            }
+        }
+    }
+    println!("load of the machine: {}", load());
+    if far.is_empty() { Ok(()) } else { Err(Fault::new(far.join("; "))) }
+}
+
+fn mmc(programs: &Programs, folder: &Path) -> Command {
+    let mut command = Command::new(&programs.mmc);
+    command.current_dir(folder).env("MMC_WORKER", &programs.worker);
+    programs.torch.apply(&mut command);
+    command
+}
+
+fn experiment(size: &Size) -> String {
+    let Size { name, dim, layers, batch, steps } = size;
+    let (heads, ffn, warmup) = (dim / 64, 4 * dim, steps / 10);
+    format!(
+        r#"import "here.mmc"
+experiment {name} {{ seed = 1 }}
+languages aa, ab, ba, bb
+groups {{ alpha = [aa, ab]  beta = [ba, bb] }}
+corpus synth {{ train = "synth/train.{{src_lang}}" -> "synth/train.{{tgt_lang}}" }}
+tokenizer pieces {{ kind = huggingface  file = "synth/{{lang}}.json"  train = bpe(pieces = 500) }}
+tasks translation {{ pairs = all <-> all  corpus = synth  transforms = [pieces, prefix(target)] }}
+model {{
+  dim = {dim}  heads = {heads}  ffn = {ffn}  dropout = 0.1
+  encoder = [{layers} x SRC_GROUP, {layers} x FULL]  decoder = [{layers} x TGT_GROUP, 1 x FULL]
+}}
+training {{
+  steps = {steps}  batch = {batch} tokens  optimizer = adamw(lr = 5e-4)  schedule = inverse_sqrt(warmup = {warmup})
+}}
+cluster = here(ranks = 2)
+"#
+    )
+}
+
+/// Of a plan's text: the step of all, the memory of rank 0.
+fn predicted(plan: &str) -> Result<Figures, Fault> {
+    let missing = || Fault::new("the plan has no estimates".to_owned());
+    let (_, ranks) = plan.split_once("\nranks:\n").ok_or_else(missing)?;
+    let amount = |name| number(ranks, name).ok_or_else(missing);
+    let bytes = amount("state_bytes: ")? + amount("activation_bytes: ")?;
+    Ok(Figures { seconds: amount("step_seconds: ")?, bytes })
+}
+
+/// Of a record: the middle step after the first quarter, and the growth of memory.
+fn measured(record: &str) -> Result<Figures, Fault> {
+    let missing = || Fault::new("the record has no steps".to_owned());
+    let start = record.lines().find(|line| line.starts_with(r#"{"event":"started""#));
+    let held = start.and_then(|line| number(line, r#""memory":"#)).ok_or_else(missing)?;
+    let steps: Vec<&str> =
+        record.lines().filter(|line| line.starts_with(r#"{"event":"step""#)).collect();
+    let warm = steps.iter().skip(steps.len() / 4);
+    let seconds: Vec<f64> = warm.filter_map(|line| number(line, r#""seconds":"#)).collect();
+    let peak = steps.last().and_then(|line| number(line, r#""memory":"#)).ok_or_else(missing)?;
+    Ok(Figures { seconds: median(seconds), bytes: peak - held })
+}
+
+/// The number behind the first occurrence of a name.
+fn number(text: &str, name: &str) -> Option<f64> {
+    let (_, rest) = text.split_once(name)?;
+    rest.split([',', '\n', '}']).next()?.trim().parse().ok()
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    fs::read_to_string(path).doing(format_args!("reading {}", path.display()))
+}
+
+fn load() -> String {
+    let words = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    words.split_whitespace().take(3).collect::<Vec<&str>>().join(", ")
+}
+
+fn mebibytes(bytes: f64) -> f64 {
+    bytes / f64::from(1 << 20)
+}
