@@ -96,7 +96,11 @@ cluster {name} {{
 }}
 "
     );
-    mmc_syntax::format(&text).map_err(|_| CliError::Usage {
+    let fits =
+        |at: usize, c: char| c.is_ascii_alphabetic() || at > 0 && (c.is_ascii_digit() || c == '_');
+    let word = !name.is_empty() && name.chars().enumerate().all(|(at, c)| fits(at, c));
+    let formatted = mmc_syntax::format(&text).ok().filter(|_| word);
+    formatted.ok_or_else(|| CliError::Usage {
         message: format!("`{name}` can't be the name of a cluster"),
         help: "a name has letters, digits and `_`, and begins with a letter".to_owned(),
     })
