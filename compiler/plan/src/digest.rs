@@ -151,6 +151,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         synchronised: _,
         placement: _,
         totals: _,
+        run: _,
     } = plan;
     let ExperimentSpec { name: _, about: _, seed, output: _ } = experiment;
     Mathematics {

@@ -49,7 +49,7 @@ pub use model::{
 pub use plan::{
     ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FoundSpec,
     LaneSpec, LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec,
-    TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
+    RunEstimate, TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
 pub use shared::Shared;

@@ -57,6 +57,9 @@ pub struct Plan {
     pub synchronised: Option<Synchronised>,
     /// Sums over all ranks; `step_seconds` is the slowest rank's.
     pub totals: Estimate,
+    /// What the whole run is expected to cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunEstimate>,
 }
 
 /// What the placement costs, and what it would cost at least.
@@ -298,6 +301,9 @@ pub struct ClusterSpec {
     /// Bytes that a device reads and writes in a second, in passes over its memory; none: they cost nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_bandwidth: Option<f64>,
+    /// Watts that a device draws at work; none: not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_power: Option<f64>,
     /// Links between devices.
     pub links: LinkSpec,
     /// CPU ranks (Gloo) or GPUs (NCCL).
@@ -387,4 +393,17 @@ pub struct Estimate {
     pub step_bytes_sent: u64,
     /// Seconds of one step, in expectation: operations at the device's rate, passes over its memory, then communication, no overlap.
     pub step_seconds: f64,
+}
+
+/// Predicted cost of all steps. Formulas: `docs/plan-format.md`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunEstimate {
+    /// Hours from the first step to the last.
+    pub hours: f64,
+    /// Hours of all devices together.
+    pub device_hours: f64,
+    /// Kilowatt-hours of all devices; none when the cluster does not tell their power.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kilowatt_hours: Option<f64>,
 }

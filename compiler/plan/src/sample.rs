@@ -263,6 +263,7 @@ impl Sample {
                 device_memory: 1 << 30,
                 device_flops: 1e10,
                 device_bandwidth: Some(1e10),
+                device_power: None,
                 links: LinkSpec { intra: 1e9, inter: 1e9, latency: 1e-5 },
                 device: Device::Cpu,
                 slurm: BTreeMap::new(),
@@ -272,6 +273,7 @@ impl Sample {
             synchronised: None,
             placement: PlacementSpec::default(),
             totals: Estimate::default(),
+            run: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::curriculum::{Coupling, Synchronised};
 use crate::diff::stacks;
-use crate::plan::{Estimate, FoundSpec, PlacementSpec, Plan};
+use crate::plan::{Device, Estimate, FoundSpec, PlacementSpec, Plan};
 use crate::units;
 
 /// Rows of a table that are written out; the rest is counted.
@@ -78,6 +78,7 @@ impl Plan {
             ("placement", self.placement_words()),
             ("calls", self.calls()),
             ("estimate", format!("{} a step, {} in all", self.step_time(), self.whole_time())),
+            ("run", self.run_words()),
         ];
         let facts = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
         let competence = self.curriculum.competence.map(|of| ("competence", of.to_string()));
@@ -145,6 +146,20 @@ impl Plan {
     #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
     fn whole_time(&self) -> String {
         units::hours(self.totals.step_seconds * self.training.steps as f64)
+    }
+
+    /// Hours of the devices, and their energy; nothing where they are processes whose power is not told.
+    fn run_words(&self) -> String {
+        let Some(run) = self.run else { return String::new() };
+        let hours = |noun: &str| format!("{} {noun} hours", units::three_digits(run.device_hours));
+        let energy = run.kilowatt_hours.map(|hours| format!("{} kWh", units::three_digits(hours)));
+        match (self.cluster.device, energy) {
+            (Device::Cpu, None) => String::new(),
+            (Device::Cpu, Some(energy)) => format!("{}, {energy}", hours("device")),
+            (Device::Gpu, energy) => {
+                [hours("GPU")].into_iter().chain(energy).collect::<Vec<_>>().join(", ")
+            }
+        }
     }
 
     fn task_rows(&self) -> Vec<Vec<String>> {

@@ -63,7 +63,7 @@ fn scaled(number: u64, base: f64, units: [&str; 5]) -> String {
 }
 
 /// At least three digits: `1.50`, `15.0`, `1500`.
-fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     match value.abs() {
         size if size < 10.0 => format!("{value:.2}"),
         size if size < 100.0 => format!("{value:.1}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec};
+use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec, RunEstimate};
 
 use super::lanes::Lanes;
 use crate::cost::{all_reduce_seconds, compute_seconds, node_count, state_bytes, summed_bytes};
@@ -32,6 +32,21 @@ pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, 
         // A step lasts as long as on the slowest rank.
         step_seconds: sum.step_seconds.max(one.step_seconds),
     });
+    plan.run = Some(run(plan));
+}
+
+/// What all steps cost: their time, on every device of the cluster, at the power of a device (Lacoste et al. 2019, section 2).
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn run(plan: &Plan) -> RunEstimate {
+    let rounded = |value: f64| libm::round(value * 1e6) / 1e6;
+    let hours = plan.totals.step_seconds * plan.training.steps as f64 / 3600.0;
+    let device_hours = hours * plan.ranks.len() as f64;
+    let energy = |watts: f64| rounded(device_hours * watts / 1000.0);
+    RunEstimate {
+        hours: rounded(hours),
+        device_hours: rounded(device_hours),
+        kilowatt_hours: plan.cluster.device_power.map(energy),
+    }
 }
 
 /// Bytes that every member of a communicator sends in a step, and the seconds of it, in expectation.

@@ -49,6 +49,7 @@ pub fn lower(
         communicators: Vec::new(),
         placement: placement.quality,
         totals: mmc_plan::Estimate::default(),
+        run: None,
     };
     plan.tasks = tasks(table, graph);
     let on = Lanes::new(table, graph, &plan.lanes);

@@ -31,7 +31,7 @@ impl PartialEq for Field {
 }
 
 /// Fields that can be changed. Devices of a node are written as the cluster's own block has them.
-static FIELDS: [Field; 9] = [
+static FIELDS: [Field; 10] = [
     Field { name: "nodes", dimension: Dimension::Plain, set: |c, v| c.nodes = small(v) },
     Field { name: "ranks", dimension: Dimension::Plain, set: |c, v| c.devices_per_node = small(v) },
     Field {
@@ -45,6 +45,7 @@ static FIELDS: [Field; 9] = [
         dimension: Dimension::Rate,
         set: |c, v| c.device_bandwidth = Some(v),
     },
+    Field { name: "power", dimension: Dimension::Power, set: |c, v| c.device_power = Some(v) },
     Field { name: "flops", dimension: Dimension::Flops, set: |c, v| c.device_flops = v },
     Field { name: "intra", dimension: Dimension::Rate, set: |c, v| c.links.intra = v },
     Field { name: "inter", dimension: Dimension::Rate, set: |c, v| c.links.inter = v },

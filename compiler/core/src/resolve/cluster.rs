@@ -24,7 +24,7 @@ const KNOWN: Known = Known {
 };
 
 const DEVICE: Known = Known {
-    values: &["bf16", "fp16", "fp32", "fp64", "memory", "memory_bandwidth"],
+    values: &["bf16", "fp16", "fp32", "fp64", "memory", "memory_bandwidth", "power"],
     blocks: &[],
     not_built: &[],
 };
@@ -167,14 +167,15 @@ fn spec<'a>(
     let unit = self::device(section, device, precision, reader);
     let links = links(section, reader);
     let slurm = slurm(section, reader);
-    let (device_memory, device_flops, device_bandwidth) = unit?;
+    let Unit { memory, flops, bandwidth, power } = unit?;
     let value = ClusterSpec {
         name: name.to_owned(),
         nodes: u32::try_from(nodes?).ok()?,
         devices_per_node: u32::try_from(count?).ok()?,
-        device_memory,
-        device_flops,
-        device_bandwidth,
+        device_memory: memory,
+        device_flops: flops,
+        device_bandwidth: bandwidth,
+        device_power: power,
         links: links?,
         device,
         slurm: slurm?,
@@ -182,13 +183,24 @@ fn spec<'a>(
     Some(At { value, span: section.span })
 }
 
-/// Memory in bytes, rate at the precision, and bandwidth of the memory if it is told.
+/// What is told of a device.
+struct Unit {
+    /// Bytes.
+    memory: u64,
+    /// Operations a second at the plan's precision.
+    flops: f64,
+    /// Bytes a second.
+    bandwidth: Option<f64>,
+    /// Watts.
+    power: Option<f64>,
+}
+
 fn device<'a>(
     cluster: &Section<'a>,
     device: Device,
     precision: Option<Precision>,
     reader: &mut Reader<'_, 'a>,
-) -> Option<(u64, f64, Option<f64>)> {
+) -> Option<Unit> {
     let (block, other, example) = match device {
         Device::Gpu => ("gpu", "cpu", "gpu { memory = 40 GiB  fp32 = 19.5 TFLOP/s }"),
         Device::Cpu => ("cpu", "gpu", "cpu { memory = 8 GiB  fp32 = 100 GFLOP/s }"),
@@ -210,9 +222,12 @@ fn device<'a>(
     section.check(&DEVICE, reader.diagnostics);
     let bytes = reader.required(section, "memory", "memory = 40 GiB");
     let bytes = bytes.and_then(|value| memory(value, reader));
-    let bandwidth = section.value("memory_bandwidth").map(|value| {
-        reader.real(value, "memory_bandwidth", needs(Dimension::Rate), Bounds::POSITIVE)
-    });
+    let mut told = |field, dimension| match section.value(field) {
+        Some(value) => reader.real(value, field, needs(dimension), Bounds::POSITIVE).map(Some),
+        None => Some(None),
+    };
+    let bandwidth = told("memory_bandwidth", Dimension::Rate);
+    let power = told("power", Dimension::Power);
     let mut rates = BTreeMap::new();
     for field in ["bf16", "fp16", "fp32", "fp64"] {
         if let Some(value) = section.value(field) {
@@ -234,8 +249,7 @@ fn device<'a>(
         }
         return None;
     };
-    let bandwidth = bandwidth.map_or(Some(None), |read| read.map(Some))?;
-    Some((bytes?, (*flops)?, bandwidth))
+    Some(Unit { memory: bytes?, flops: (*flops)?, bandwidth: bandwidth?, power: power? })
 }
 
 /// Bytes; a fraction of a byte is dropped.

@@ -21,6 +21,8 @@ pub(crate) enum Dimension {
     Flops,
     /// Seconds.
     Time,
+    /// Watts.
+    Power,
 }
 
 impl fmt::Display for Dimension {
@@ -34,6 +36,7 @@ impl fmt::Display for Dimension {
             Self::Rate => "a rate of transfer",
             Self::Flops => "a rate of computation",
             Self::Time => "a time",
+            Self::Power => "a power",
         })
     }
 }
@@ -83,6 +86,8 @@ pub(crate) const UNITS: &[Unit] = &[
     unit("s", Dimension::Time, 1, 1),
     unit("min", Dimension::Time, 60, 1),
     unit("h", Dimension::Time, 3_600, 1),
+    unit("W", Dimension::Power, 1, 1),
+    unit("kW", Dimension::Power, 1_000, 1),
 ];
 
 /// The unit of a word.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diff::{Change, Subject, Value, What, curriculum, parts};
 use crate::plan::{
     ClusterSpec, CommunicatorSpec, Estimate, ExperimentSpec, FoundSpec, LinkSpec, PlacementSpec,
-    Plan, RankSpec,
+    Plan, RankSpec, RunEstimate,
 };
 use crate::training::{CheckpointSpec, TrainingSpec};
 
@@ -115,6 +115,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
         communicators,
         synchronised,
         totals,
+        run,
     } = before;
     let mut found = Found::default();
     let plan = Owner::other(Subject::Plan, "");
@@ -135,6 +136,7 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
     compare_communicators(&mut found, communicators, &after.communicators);
     curriculum::compare_synchronised(&mut found, *synchronised, after.synchronised);
     compare_estimate(&mut found, Owner::other(Subject::Totals, ""), totals, &after.totals);
+    compare_run(&mut found, run.unwrap_or_default(), after.run.unwrap_or_default());
     if found.changes.is_empty() && before != after {
         // Lists that are sets by meaning, in another order or with repetitions; `verify` refuses such plans.
         found.field(plan, "order of lists", "as it was", "another");
@@ -232,6 +234,7 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
         device_memory,
         device_flops,
         device_bandwidth,
+        device_power,
         links,
         device,
         slurm,
@@ -244,6 +247,7 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
     found.field(owner, "device_memory", memory.0, memory.1);
     found.field(owner, "device_flops", *device_flops, after.device_flops);
     found.field(owner, "device_bandwidth", *device_bandwidth, after.device_bandwidth);
+    found.field(owner, "device_power", *device_power, after.device_power);
     let LinkSpec { intra, inter, latency } = *links;
     found.field(owner, "links.intra", intra, after.links.intra);
     found.field(owner, "links.inter", inter, after.links.inter);
@@ -349,4 +353,12 @@ pub(super) fn compare_estimate(
     field("step_bytes_moved", moved.0, moved.1);
     field("step_bytes_sent", Value::Bytes(step_bytes_sent), Value::Bytes(after.step_bytes_sent));
     field("step_seconds", Value::Seconds(step_seconds), Value::Seconds(after.step_seconds));
+}
+
+fn compare_run(found: &mut Found, before: RunEstimate, after: RunEstimate) {
+    let RunEstimate { hours, device_hours, kilowatt_hours } = before;
+    let owner = Owner::other(Subject::Run, "");
+    found.field(owner, "hours", hours, after.hours);
+    found.field(owner, "device_hours", device_hours, after.device_hours);
+    found.field(owner, "kilowatt_hours", kilowatt_hours, after.kilowatt_hours);
 }

@@ -79,6 +79,8 @@ pub enum Subject {
     Communicator,
     /// Sums over all ranks.
     Totals,
+    /// The whole run.
+    Run,
 }
 
 /// What happened to a thing.

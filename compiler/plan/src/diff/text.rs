@@ -130,5 +130,6 @@ fn title(subject: Subject) -> &'static str {
         Subject::Rank => "ranks",
         Subject::Communicator => "communicators",
         Subject::Totals => "totals",
+        Subject::Run => "run",
     }
 }

@@ -1,6 +1,6 @@
 //! Estimates: sums over modules, tasks and ranks by the formulas of docs/plan-format.md, and memory within the device.
 
-use crate::plan::{Estimate, Plan, RankSpec};
+use crate::plan::{Estimate, Plan, RankSpec, RunEstimate};
 use crate::schedule::LANE_PARTS;
 use crate::verify::formulas::{Costs, computing, state_bytes};
 use crate::verify::{Findings, Index, Rule};
@@ -11,6 +11,7 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
         estimate(plan, number, drawn(plan, index, &costs, rank), findings);
     }
     totals(plan, findings);
+    run(plan, findings);
 }
 
 fn estimate(
@@ -122,6 +123,29 @@ fn totals(plan: &Plan, findings: &mut Findings) {
     findings.expect(kept, Rule::Estimate, || {
         ("totals.step_seconds", format!("{told}, but the slowest rank needs {seconds}"))
     });
+}
+
+/// The run lasts as long as its steps, on every device at its power.
+#[expect(clippy::cast_precision_loss, reason = "compared to nine digits")]
+fn run(plan: &Plan, findings: &mut Findings) {
+    let Some(RunEstimate { hours, device_hours, kilowatt_hours }) = plan.run else { return };
+    let hold = plan.training.steps as f64 * plan.totals.step_seconds / 3600.0;
+    let devices = hold * plan.ranks.len() as f64;
+    let energy = plan.cluster.device_power.map(|watts| watts / 1000.0 * devices);
+    let mut same = |name: &'static str, told: f64, expected: f64| {
+        let kept = (told - expected).abs() <= 1e-6 + 1e-9 * expected.abs();
+        findings.expect(kept, Rule::Estimate, || {
+            (name, format!("{told}, but steps and devices say {expected}"))
+        });
+    };
+    same("run.hours", hours, hold);
+    same("run.device_hours", device_hours, devices);
+    match (kilowatt_hours, energy) {
+        (Some(told), Some(expected)) => same("run.kilowatt_hours", told, expected),
+        (told, expected) => findings.expect(told == expected, Rule::Estimate, || {
+            ("run.kilowatt_hours", "told of devices whose power is not, or the reverse".to_owned())
+        }),
+    }
 }
 
 /// The amounts of an estimate that add up, by name.

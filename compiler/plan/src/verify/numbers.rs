@@ -157,6 +157,7 @@ fn cluster(plan: &Plan, findings: &mut Findings) {
     range.counts("device_memory", cluster.device_memory);
     range.positive("device_flops", cluster.device_flops);
     range.positive("device_bandwidth", cluster.device_bandwidth.unwrap_or(1.0));
+    range.positive("device_power", cluster.device_power.unwrap_or(1.0));
     range.positive("links.intra", cluster.links.intra);
     range.positive("links.inter", cluster.links.inter);
     range.not_negative("links.latency", cluster.links.latency);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
-use crate::plan::CommunicatorSpec;
+use crate::plan::{CommunicatorSpec, RunEstimate};
 use crate::sample::{self, Sample};
 use crate::training::{Optimizer, Precision, Schedule};
 use crate::transform::Transform;
@@ -296,6 +296,12 @@ fn ranks_are_checked() {
     breaks(Rule::Estimate, |plan| plan.training.batch_tokens += 1);
     breaks(Rule::Estimate, |plan| plan.totals.state_bytes += 1);
     breaks(Rule::Estimate, |plan| plan.totals.step_seconds = 1.0);
+    breaks(Rule::Estimate, |plan| {
+        plan.run = Some(RunEstimate { hours: 1.0, device_hours: 3.0, kilowatt_hours: None });
+    });
+    breaks(Rule::Estimate, |plan| {
+        plan.run = Some(RunEstimate { kilowatt_hours: Some(1.0), ..RunEstimate::default() });
+    });
     breaks(Rule::Estimate, |plan| plan.training.precision = Precision::Fp64);
     breaks(Rule::Memory, |plan| plan.cluster.device_memory = 1000);
 }
