@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: the sentence is the failure's")]
 
+use std::collections::BTreeSet;
+
 use mmc_plan::Plan;
 use mmc_plan::schedule::LANE_PARTS;
 use proptest::prelude::*;
@@ -193,6 +195,43 @@ proptest! {
     fn the_machine_is_no_part_of_the_mathematics(sample in samples(), nodes in 1_u32..3, ranks in 1_u32..5) {
         let other = Sample { nodes, ranks, ..sample.clone() };
         prop_assert_eq!(sample.plan().digest, other.plan().digest);
+    }
+
+    #[test]
+    fn wishes_are_kept_or_refused(sample in samples(), pinned in 0_usize..20, rank in 0_u32..6, apart in 2_usize..4) {
+        let name = |(s, t): &(usize, usize)| format!("{} -> {}", short(*s), short(*t));
+        let pairs = sample.pairs();
+        let pin = pairs[pinned % pairs.len()];
+        let rank = rank % (sample.nodes * sample.ranks);
+        let set: Vec<_> = pairs.iter().rev().take(apart).copied().collect();
+        let wishes = format!(
+            "placement {{ pin = {{ {} = (node {}, rank {}) }}  apart = [{}] }}",
+            name(&pin),
+            rank / sample.ranks,
+            rank % sample.ranks,
+            set.iter().map(name).collect::<Vec<_>>().join(" + "),
+        );
+        let text = sample.text(&short, false) + "\n" + &wishes;
+        let outcome = planned(&sample.world(text, &short), "main.mmc", &[]);
+        let Some(plan) = outcome.plan else {
+            let codes: Vec<String> =
+                outcome.findings.iter().filter_map(|of| of.code()).map(|code| code.to_string()).collect();
+            prop_assert_eq!(codes, ["mmc::place::infeasible"], "{}", wishes);
+            return Ok(());
+        };
+        let ranks_of = |pair: &(usize, usize)| {
+            let task = format!("all.{}-{}", short(pair.0), short(pair.1));
+            let ranks = (0_u32..).zip(&plan.ranks);
+            let holds = |lane: &u32| plan.lanes[*lane as usize].tasks.contains_key(&task);
+            let found = ranks.filter(|(_, spec)| spec.lanes.iter().any(holds));
+            found.map(|(rank, _)| rank).collect::<BTreeSet<u32>>()
+        };
+        prop_assert_eq!(ranks_of(&pin), BTreeSet::from([rank]));
+        for (at, one) in set.iter().enumerate() {
+            for other in &set[..at] {
+                prop_assert!(ranks_of(one).is_disjoint(&ranks_of(other)), "{}", wishes);
+            }
+        }
     }
 
     #[test]

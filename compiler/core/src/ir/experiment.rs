@@ -394,6 +394,32 @@ pub struct PlacementWishes {
     pub effort: Option<u8>,
     /// `objective`: what lanes on ranks are judged by.
     pub objective: MappingObjective,
+    /// `pin = { cs -> en = (node 0, gpu 1) }`: tasks that are bound to a device or a node.
+    pub pins: Vec<Pin>,
+    /// `apart = [all -> en, copies]`: tasks of which no two share a device, with their places.
+    pub apart: Vec<(Apart, Span)>,
+}
+
+/// Tasks bound to a node or to a device of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Their directions, of all `tasks` blocks.
+    pub pairs: Vec<Pair>,
+    /// The node.
+    pub node: u32,
+    /// The device of the node; none: any.
+    pub device: Option<u32>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What is kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Apart {
+    /// Tasks of these directions.
+    Pairs(Vec<Pair>),
+    /// The lanes of every split task.
+    Copies,
 }
 
 /// What a mapping of lanes to ranks is judged by.

@@ -1,6 +1,6 @@
 //! The faults of placement.
 
-use miette::Diagnostic;
+use miette::{Diagnostic, LabeledSpan};
 use mmc_syntax::source::Span;
 use thiserror::Error;
 
@@ -21,6 +21,24 @@ pub enum PlaceError {
         span: Span,
         #[help]
         help: String,
+    },
+    #[error("no placement keeps {wishes}")]
+    #[diagnostic(code(mmc::place::infeasible))]
+    Infeasible {
+        wishes: String,
+        #[label(collection)]
+        places: Vec<LabeledSpan>,
+        #[help]
+        help: String,
+    },
+    #[error("this wish is about no task")]
+    #[diagnostic(
+        code(mmc::place::no_task),
+        help("tasks are the directions of `tasks` blocks that have text; `mmc plan` lists them")
+    )]
+    NoTask {
+        #[label("no task has such a direction, or is split")]
+        span: Span,
     },
     #[error("{lanes} lanes are more than {limit}, the most that a plan may have")]
     #[diagnostic(code(mmc::place::too_many_lanes))]

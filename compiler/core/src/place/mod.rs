@@ -13,11 +13,14 @@ mod pieces;
 pub mod problem;
 mod ranks;
 mod windows;
+mod wished;
+mod wishes;
 
 use mmc_place::Effort;
 use mmc_plan::{Coupling, FoundSpec, PlacementSpec};
 use problem::{Problem, Spread};
 use ranks::Judge;
+use wished::Wished;
 
 pub use error::PlaceError;
 
@@ -78,7 +81,10 @@ pub fn place(
     let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
     let (spread, found) = spread(&problem, graph, search);
     let quality = (problem.lanes > 1).then_some(found);
-    let windows = windows::spreads(windows::teams(spread.lanes, team), table, graph);
+    let base = windows::teams(spread.lanes, team);
+    let kept = Wished::of(experiment, table, &base, diagnostics)?;
+    let (base, quality) = kept.follow(base, quality, (table, graph), team);
+    let windows = windows::spreads(base, table, graph, kept.allowed());
     let steps = experiment.training.value.steps;
     let (lanes, courses) = apportion::lanes(&windows, table, steps);
     let more = 5_u64.pow(u32::from(effort.level().min(ALIGN_LEVELS)));
@@ -93,7 +99,7 @@ pub fn place(
     let (rank_of_lane, found) = match &wishes.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
         Some(wish) => (wish.value.clone(), "given"),
-        None => ranks::map(&judge, search),
+        None => ranks::map(&judge, search, kept.keeper(&windows, table.tasks.len()).as_ref()),
     };
     let is_roomy = || {
         let percent = u128::from(judge.peak(&rank_of_lane)) * 100;

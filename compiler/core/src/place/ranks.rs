@@ -7,6 +7,7 @@ use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec};
 
 use super::mapping;
+use super::wishes::Wish;
 use crate::cost::{all_reduce_seconds, node_count, summed_bytes};
 use crate::ir::experiment::{Experiment, MappingObjective};
 use crate::ir::module::ModuleGraph;
@@ -21,6 +22,10 @@ const SEARCH_WORK: usize = 3_000_000;
 const ALL: &str = "all";
 /// Nothing was looked for.
 const IN_TURN: &str = "in turn";
+/// As wished, and nothing was looked for.
+const WISHED: &str = "wished";
+/// Lanes were exchanged while that helped.
+const EXCHANGES: &str = "exchanges";
 /// The fastest mapping did not fit.
 const FOR_MEMORY: &str = "memory";
 
@@ -38,6 +43,22 @@ pub(super) struct Judge<'a> {
     modules: Vec<BTreeMap<usize, u64>>,
     /// Per lane: bytes of activations of its largest batch.
     activations: Vec<u64>,
+}
+
+/// Wishes that a mapping must keep.
+#[derive(Debug)]
+pub(super) struct Keeper<'a> {
+    /// A mapping that keeps them.
+    pub(super) start: &'a [u32],
+    pub(super) wishes: &'a [Wish],
+    /// Per task: the lanes that it lies on.
+    pub(super) lanes_of: Vec<Vec<usize>>,
+}
+
+impl Keeper<'_> {
+    fn keeps(&self, mapping: &[u32]) -> bool {
+        self.wishes.iter().all(|wish| wish.is_kept(&self.lanes_of, mapping))
+    }
 }
 
 /// What makes up a rank's memory: names and bytes.
@@ -276,13 +297,30 @@ fn expected(bytes: u64, probability: f64) -> u64 {
 /// lanes in turn.
 ///
 /// The two mappings do not depend on the capacity, so that more memory never makes a plan impossible.
-pub(super) fn map(judge: &Judge<'_>, effort: Option<Effort>) -> (Vec<u32>, &'static str) {
-    let Some(effort) = effort else { return (in_turn(judge), IN_TURN) };
-    let fast = best(judge, effort, &|mapping| (judge.cost(mapping), 0));
+///
+/// Wishes are kept by all mappings that are looked at, those of a search that knows none of them left out.
+pub(super) fn map(
+    judge: &Judge<'_>,
+    effort: Option<Effort>,
+    keeper: Option<&Keeper<'_>>,
+) -> (Vec<u32>, &'static str) {
+    let Some(effort) = effort else {
+        return keeper.map_or_else(|| (in_turn(judge), IN_TURN), |of| (of.start.to_vec(), WISHED));
+    };
+    let best = |score: &dyn Fn(&[u32]) -> Score| match keeper {
+        None => best(judge, effort, score),
+        Some(keeper) => {
+            let kept = |mapping: &[u32]| {
+                if keeper.keeps(mapping) { score(mapping) } else { (u64::MAX, u64::MAX) }
+            };
+            (local(judge, &kept, keeper.start.to_vec()), EXCHANGES)
+        }
+    };
+    let fast = best(&|mapping| (judge.cost(mapping), 0));
     if judge.peak(&fast.0) <= judge.cluster.device_memory {
         return fast;
     }
-    let small = best(judge, effort, &|mapping| (judge.peak(mapping), judge.cost(mapping)));
+    let small = best(&|mapping| (judge.peak(mapping), judge.cost(mapping)));
     if judge.peak(&small.0) < judge.peak(&fast.0) { (small.0, FOR_MEMORY) } else { fast }
 }
 
@@ -302,7 +340,7 @@ fn best(
         .map(|start| local(judge, score, start));
     match engine {
         Some(found) if score(&found) < score(&plain) => (found, "search"),
-        Some(_) | None => (plain, "exchanges"),
+        Some(_) | None => (plain, EXCHANGES),
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use fixedbitset::FixedBitSet;
 
+use super::problem::SLACK;
+use super::wishes::Allowed;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, TaskPath};
 use crate::ir::task::{SHARE_PARTS, TaskTable};
@@ -23,28 +25,54 @@ pub(super) fn teams(lanes: Amounts, team: usize) -> Amounts {
     lanes.into_iter().flat_map(|lane| std::iter::repeat_n(lane, team)).collect()
 }
 
+/// What every task takes of so many lanes together, window by window.
+pub(super) fn demands(table: &TaskTable, lanes: usize) -> Vec<Vec<u64>> {
+    let demand = |share: &u64| share * lanes as u64;
+    table.windows.iter().map(|window| window.shares.iter().map(demand).collect()).collect()
+}
+
+/// Per task: lanes that it must lie on at least.
+pub(super) fn copies(table: &TaskTable) -> Vec<u64> {
+    table.tasks.iter().map(|task| u64::from(task.copies.max(1))).collect()
+}
+
+/// A spread of the whole run with every task on lanes where it may lie.
+pub(super) fn moved(
+    mut base: Amounts,
+    table: &TaskTable,
+    graph: &ModuleGraph,
+    allowed: &Allowed,
+) -> Amounts {
+    if allowed.keeps(&base) {
+        return base;
+    }
+    let demand: Vec<u64> = table.tasks.iter().map(|task| task.share * base.len() as u64).collect();
+    let mut mover = Mover::new(table, graph, base.len(), allowed);
+    mover.hold(&base);
+    mover.bring(&mut base, &demand);
+    base
+}
+
 /// The spreads of all windows.
-pub(super) fn spreads(base: Amounts, table: &TaskTable, graph: &ModuleGraph) -> Vec<Amounts> {
-    let copies: Vec<u64> = table.tasks.iter().map(|task| u64::from(task.copies.max(1))).collect();
-    if table.windows.len() < 2 && copies.iter().all(|copies| *copies == 1) {
+pub(super) fn spreads(
+    base: Amounts,
+    table: &TaskTable,
+    graph: &ModuleGraph,
+    allowed: &Allowed,
+) -> Vec<Amounts> {
+    let has_copies = copies(table).iter().any(|copies| *copies > 1);
+    if table.windows.len() < 2 && !has_copies {
         return vec![base];
     }
-    let modules = |path: &TaskPath| path.modules().into_iter().map(ModuleId::index).collect();
-    let mut mover = Mover {
-        modules: graph.paths.iter().map(modules).collect(),
-        parameters: graph.modules.iter().map(|module| module.parameters).collect(),
-        held: vec![FixedBitSet::with_capacity(graph.modules.len()); base.len()],
-        copies,
-    };
+    let mut mover = Mover::new(table, graph, base.len(), allowed);
     mover.hold(&base);
     let mut before = base.clone();
     let mut found = Vec::with_capacity(table.windows.len());
-    for window in &table.windows {
-        let demand: Vec<u64> =
-            window.shares.iter().map(|share| share * base.len() as u64).collect();
+    for demand in demands(table, base.len()) {
         let mut amounts = scaled(&before, &base, &demand);
         mover.level(&mut amounts, &demand);
         mover.cut(&mut amounts, &demand);
+        mover.bring(&mut amounts, &demand);
         mover.hold(&amounts);
         // A task that pauses comes back to where it was at home.
         before.clone_from(&amounts);
@@ -89,7 +117,7 @@ fn scaled(before: &Amounts, base: &Amounts, demand: &[u64]) -> Amounts {
 }
 
 /// Moves amounts between lanes.
-struct Mover {
+struct Mover<'a> {
     /// Task -> its modules, ascending.
     modules: Vec<Vec<usize>>,
     /// Module -> its parameters.
@@ -98,9 +126,74 @@ struct Mover {
     held: Vec<FixedBitSet>,
     /// Task -> lanes that it must lie on.
     copies: Vec<u64>,
+    /// Where tasks may lie.
+    allowed: &'a Allowed,
 }
 
-impl Mover {
+impl<'a> Mover<'a> {
+    fn new(table: &TaskTable, graph: &ModuleGraph, lanes: usize, allowed: &'a Allowed) -> Self {
+        let modules = |path: &TaskPath| path.modules().into_iter().map(ModuleId::index).collect();
+        Self {
+            modules: graph.paths.iter().map(modules).collect(),
+            parameters: graph.modules.iter().map(|module| module.parameters).collect(),
+            held: vec![FixedBitSet::with_capacity(graph.modules.len()); lanes],
+            copies: copies(table),
+            allowed,
+        }
+    }
+
+    /// Moves everything to lanes where it may lie. What was found to have room has it; other tasks make way.
+    fn bring(&mut self, amounts: &mut Amounts, demand: &[u64]) {
+        let is_even = |amounts: &Amounts| {
+            amounts.iter().all(|tasks| tasks.values().sum::<u64>() <= SHARE_PARTS + 2 * SLACK)
+        };
+        if self.allowed.keeps(amounts) && is_even(amounts) {
+            return;
+        }
+        let mut near = amounts.clone();
+        self.nearest(&mut near);
+        self.level(&mut near, demand);
+        if is_even(&near) && self.allowed.keeps(&near) && self.is_cut(&near, demand) {
+            *amounts = near;
+            return;
+        }
+        let placed = self.allowed.amounts(demand, &self.copies, amounts.len());
+        let placed = placed.expect("wishes are settled only where every window has room for them");
+        for (tasks, placed) in amounts.iter_mut().zip(placed) {
+            tasks.retain(|&task, _| self.allowed.is_free(task));
+            tasks.extend(placed);
+        }
+        self.level(amounts, demand);
+    }
+
+    /// Every amount that may not lie where it lies goes to the lane of its task that has most of it.
+    fn nearest(&self, amounts: &mut Amounts) {
+        for from in 0..amounts.len() {
+            let astray: Vec<(usize, u64)> = amounts
+                .get(from)
+                .into_iter()
+                .flatten()
+                .filter(|(task, _)| !self.allowed.holds(**task, from))
+                .map(|(&task, &amount)| (task, amount))
+                .collect();
+            for (task, amount) in astray {
+                let there = |lane: usize| amounts.get(lane).and_then(|on| on.get(&task)).copied();
+                let order = |&lane: &usize| (there(lane), std::cmp::Reverse(lane));
+                if let Some(to) = self.allowed.of(task).max_by_key(order) {
+                    shift(amounts, task, (from, to), amount);
+                }
+            }
+        }
+    }
+
+    /// Whether no lane has more than its part of a task with copies.
+    fn is_cut(&self, amounts: &Amounts, demand: &[u64]) -> bool {
+        let is_part = |(&task, &amount): (&usize, &u64)| {
+            self.copies.get(task) == Some(&1) || amount <= self.most(task, demand)
+        };
+        amounts.iter().flatten().all(is_part)
+    }
+
     fn hold(&mut self, amounts: &Amounts) {
         for (held, tasks) in self.held.iter_mut().zip(amounts) {
             let modules = tasks.keys().filter_map(|&task| self.modules.get(task));
@@ -174,13 +267,18 @@ impl Mover {
             };
             amount.min(excess).min(room).min(left)
         };
-        if tasks.len() * open.len() > MOST_CHOICES {
-            let (&task, &amount) = tasks.iter().max_by_key(|(task, amount)| (**amount, **task))?;
+        let is_many = tasks.len() * open.len() > MOST_CHOICES;
+        let free = tasks.iter().filter(|(task, _)| self.allowed.is_free(**task));
+        if is_many
+            && let Some((&task, &amount)) = free.max_by_key(|(task, amount)| (**amount, **task))
+        {
             let &(to, room) = open.iter().max_by_key(|(lane, room)| (*room, *lane))?;
             return Some((task, to, amount.min(excess).min(room)));
         }
+        let may = |task: usize, lane: usize| self.allowed.holds(task, lane);
         let choices = tasks.iter().flat_map(|(&task, &amount)| {
-            open.iter().map(move |&place| (task, place.0, fits(task, amount, place)))
+            let open = open.iter().filter(move |(lane, _)| may(task, *lane));
+            open.map(move |&place| (task, place.0, fits(task, amount, place)))
         });
         choices
             .filter(|(_, _, amount)| *amount > 0)
@@ -189,9 +287,10 @@ impl Mover {
             })
             // Copies that no lane has room for keep together what must be somewhere.
             .or_else(|| {
-                let (&task, &amount) = tasks.iter().next()?;
-                let &(to, room) = open.first()?;
-                Some((task, to, amount.min(excess).min(room)))
+                tasks.iter().find_map(|(&task, &amount)| {
+                    let &(to, room) = open.iter().find(|(lane, _)| may(task, *lane))?;
+                    Some((task, to, amount.min(excess).min(room)))
+                })
             })
     }
 
@@ -208,7 +307,9 @@ impl Mover {
                         amounts.get(lane).and_then(|on| on.get(&task)).copied().unwrap_or(0)
                     };
                     let excess = on(from).saturating_sub(most);
-                    let free = |lane: &usize| *lane != from && on(*lane) < most;
+                    let free = |&lane: &usize| {
+                        lane != from && on(lane) < most && self.allowed.holds(task, lane)
+                    };
                     let cost = |&lane: &usize| (on(lane) == 0, self.added(task, lane), lane);
                     let Some(to) = (0..amounts.len()).filter(free).min_by_key(cost) else { break };
                     let amount = excess.min(most - on(to));
@@ -233,7 +334,7 @@ impl Mover {
             .get(to)
             .into_iter()
             .flatten()
-            .filter(|(other, _)| **other != task)
+            .filter(|(other, _)| **other != task && self.allowed.holds(**other, from))
             .map(|(&other, &there)| {
                 let here = amounts.get(from).and_then(|on| on.get(&other)).copied().unwrap_or(0);
                 let left = match self.copies.get(other) {

@@ -179,7 +179,7 @@ fn machine<'a>(
     let section = program.single.get("placement").unwrap_or(&default);
     // Without a training block that can be read, the number of lanes is not known.
     let counted = training.as_ref().and(cluster.as_ref());
-    let placement = placement::resolve(section, lanes, counted, reader);
+    let placement = placement::resolve(section, algebra, (lanes, counted), reader);
     let default = Section::empty("lint", start);
     let lints = placement::lints(program.single.get("lint").unwrap_or(&default), reader);
     let (mammoth, places) = (carried(program, reader), places(program));

@@ -41,6 +41,7 @@ mod transforms;
 mod units;
 mod values;
 mod weights;
+mod wishes;
 
 pub use change::ClusterChange;
 use mmc_syntax::source::SourceMap;

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::ClusterSpec;
-use mmc_syntax::ast::ExprKind;
+use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
+use super::pairs::Algebra;
 use super::read::{PLAIN, Reader};
 use super::section::{Known, Section};
+use super::wishes;
 use crate::ir::experiment::{At, LintLevel, MappingObjective, PlacementWishes};
 use crate::{registry, suggest};
 
 const PLACEMENT: Known = Known {
-    values: &["effort", "lanes", "objective"],
+    values: &["apart", "effort", "lanes", "objective", "pin"],
     blocks: &[],
-    not_built: &[("apart", "`apart`"), ("pin", "`pin`")],
+    not_built: &[],
 };
 
 const OBJECTIVES: &[(&str, MappingObjective)] =
@@ -28,8 +30,8 @@ const LINT: Known = Known { values: &["allow", "deny", "warn"], blocks: &[], not
 /// Wishes about placement; nothing when a fault was reported.
 pub(crate) fn resolve<'a>(
     section: &Section<'a>,
-    lanes: Option<&At<u32>>,
-    cluster: Option<&At<ClusterSpec>>,
+    algebra: Algebra<'_>,
+    (lanes, cluster): (Option<&At<u32>>, Option<&At<ClusterSpec>>),
     reader: &mut Reader<'_, 'a>,
 ) -> Option<PlacementWishes> {
     section.check(&PLACEMENT, reader.diagnostics);
@@ -42,9 +44,21 @@ pub(crate) fn resolve<'a>(
         None => None,
     };
     let effort = effort.and_then(|level| u8::try_from(level).ok());
-    let Some(value) = section.value("lanes") else {
-        return Some(PlacementWishes { lanes: None, effort, objective });
+    let pins = wishes::pins(section, algebra, cluster, reader);
+    let apart = wishes::apart(section, algebra, reader);
+    let lanes = match section.value("lanes") {
+        Some(value) => Some(mapping(value, (lanes, cluster), reader)?),
+        None => None,
     };
+    Some(PlacementWishes { lanes, effort, objective, pins: pins?, apart: apart? })
+}
+
+/// The rank of every lane.
+fn mapping<'a>(
+    value: &'a Expr,
+    (lanes, cluster): (Option<&At<u32>>, Option<&At<ClusterSpec>>),
+    reader: &mut Reader<'_, 'a>,
+) -> Option<At<Vec<u32>>> {
     let value = reader.follow(value)?;
     let ExprKind::List(items) = &value.kind else {
         reader.wrong_type("lanes", "a list of ranks such as `[0, 0, 1, 1]`", value);
@@ -72,8 +86,7 @@ pub(crate) fn resolve<'a>(
         });
         return None;
     }
-    let lanes = Some(At { value: ranks, span: value.span });
-    Some(PlacementWishes { lanes, effort, objective })
+    Some(At { value: ranks, span: value.span })
 }
 
 /// Levels of lints.

@@ -87,7 +87,7 @@ fn a_window_of_its_own_moves_as_little_as_it_can() {
     // Two lanes of two tasks each; later the first lane's tasks are twice as frequent.
     let table = table(&[vec![1, 1, 1, 1], vec![2, 2, 1, 1]], &[1; 4]);
     let base = filled(&table.windows[0].shares, 2);
-    let found = spreads(base.clone(), &table, &plain(4));
+    let found = spreads(base.clone(), &table, &plain(4), &Allowed::default());
     check(&found, &table, 2);
     assert_eq!(found[0], base);
     assert_eq!(found[1][0].len(), 2);
@@ -98,7 +98,8 @@ fn a_window_of_its_own_moves_as_little_as_it_can() {
 fn copies_lie_apart() {
     // One of four tasks on two lanes at least, and a lane has at most half of it.
     let table = table(&[vec![1, 1, 1, 1]], &[2, 1, 1, 1]);
-    let found = spreads(filled(&table.windows[0].shares, 4), &table, &plain(4));
+    let found =
+        spreads(filled(&table.windows[0].shares, 4), &table, &plain(4), &Allowed::default());
     check(&found, &table, 4);
     let most = found[0].iter().filter_map(|lane| lane.get(&0)).max();
     assert_eq!(most, Some(&(SHARE_PARTS / 2)));
@@ -119,7 +120,7 @@ proptest! {
         let copies: Vec<u32> = copies.into_iter().map(|one| one.min(u32::try_from(lanes).unwrap())).collect();
         let table = table(&all, &copies);
         let shares: Vec<u64> = table.tasks.iter().map(|task| task.share).collect();
-        let found = spreads(filled(&shares, lanes), &table, &plain(9));
+        let found = spreads(filled(&shares, lanes), &table, &plain(9), &Allowed::default());
         check(&found, &table, lanes);
     }
 }
