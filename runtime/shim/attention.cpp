@@ -16,6 +16,8 @@
 #include <limits>
 #include <vector>
 
+#include "clones.h"
+#include "dropout.h"
 #include "guarded.h"
 
 namespace {
@@ -40,8 +42,6 @@ struct Wide<double> {
 };
 
 int64_t up(int64_t count, int64_t lanes) { return (count + lanes - 1) / lanes * lanes; }
-
-#define INLINE static inline __attribute__((always_inline))
 
 // A block of `R` rows and `C` vectors of `c += a b`, kept in registers over the sum.
 template <typename T, int R, int C>
@@ -83,10 +83,10 @@ INLINE void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t row, i
 template <typename T>
 struct Scratch {
   int64_t w, n;  // Width and keys, rounded up.
-  std::vector<T> q, k, kt, v, vt, d, s, p, out;
-  Scratch(const Shape& g, bool backward)
+  std::vector<T> q, k, kt, v, vt, d, s, p, out, mask;
+  Scratch(const Shape& g, bool backward, bool dropout)
       : w(up(g.width, Wide<T>::lanes)), n(up(g.keys, Wide<T>::lanes)), q(g.queries * w), k(g.keys * w), kt(w * n),
-        v(g.keys * w), s(g.queries * n), out(std::max(g.queries, g.keys) * w) {
+        v(g.keys * w), s(g.queries * n), out(std::max(g.queries, g.keys) * w), mask(dropout ? g.queries * g.keys : 0) {
     if (backward) {
       vt.resize(w * n);
       d.resize(g.queries * w);
@@ -131,7 +131,8 @@ template <typename T>
 struct Head {
   const T *q, *k, *v;
   int64_t q_stride, kv_stride;
-  const T* mask;                   // Dropout, [queries, keys]; null without.
+  const MmcDropout* dropout;       // Of the weights; null without.
+  int64_t first;                   // Where this head's weights begin in the mask of all heads.
   const T *cosines, *sines;        // Of positions, [positions, half]; null without.
   int64_t half;                    // Pairs that are turned.
   int64_t length;                  // Keys before the padding.
@@ -141,6 +142,16 @@ struct Head {
 template <typename T>
 INLINE int64_t seen(const Shape& g, const Head<T>& h, int64_t query) {
   return g.causal ? std::min(h.length, query + 1) : h.length;
+}
+
+// The dropout of a head's weights, `[queries, keys]`; null without.
+template <typename T>
+INLINE const T* mask_of(const Shape& g, const Head<T>& h, Scratch<T>& t) {
+  if (!h.dropout) return nullptr;
+  masked<T>(*h.dropout, h.first, h.first + g.queries * g.keys, [&](int64_t from, int64_t count, const T* mask) {
+    std::copy_n(mask, count, t.mask.data() + (from - h.first));
+  });
+  return t.mask.data();
 }
 
 template <typename T>
@@ -159,6 +170,7 @@ INLINE void scores(const Shape& g, const Head<T>& h, Scratch<T>& t) {
 template <typename T>
 INLINE void forward_head(const Shape& g, const Head<T>& h, T* out, int64_t out_stride, Scratch<T>& t) {
   const T scale = T(1) / std::sqrt(T(g.width));
+  const T* mask = mask_of(g, h, t);
   scores(g, h, t);
   gather(h.v, h.kv_stride, h.length, g.width, t.v.data(), t.w);
   for (int64_t i = 0; i < g.queries; ++i) {
@@ -169,7 +181,7 @@ INLINE void forward_head(const Shape& g, const Head<T>& h, T* out, int64_t out_s
     for (int64_t j = 0; j < open; ++j) sum += s[j] = std::exp((s[j] - top) * scale);
     h.sums[i] = top * scale + std::log(sum);
     const T part = T(1) / sum;
-    for (int64_t j = 0; j < open; ++j) s[j] *= h.mask ? part * h.mask[i * g.keys + j] : part;
+    for (int64_t j = 0; j < open; ++j) s[j] *= mask ? part * mask[i * g.keys + j] : part;
     for (int64_t j = open; j < h.length; ++j) s[j] = 0;
   }
   multiply(g.queries, t.w, h.length, t.s.data(), t.n, int64_t(1), t.v.data(), t.w, t.out.data(), t.w);
@@ -188,6 +200,7 @@ template <typename T>
 INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& to, Scratch<T>& t) {
   const T scale = T(1) / std::sqrt(T(g.width));
   const int64_t n = up(h.length, Wide<T>::lanes);
+  const T* mask = mask_of(g, h, t);
   scores(g, h, t);
   gather(h.v, h.kv_stride, h.length, g.width, t.v.data(), t.w);
   gather(to.out, to.out_stride, g.queries, g.width, t.d.data(), t.w);
@@ -200,12 +213,12 @@ INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& 
     T dot = 0;
     for (int64_t j = 0; j < open; ++j) {
       s[j] = std::exp(s[j] * scale - h.sums[i]);
-      if (h.mask) p[j] *= h.mask[i * g.keys + j];
+      if (mask) p[j] *= mask[i * g.keys + j];
       dot += s[j] * p[j];
     }
     for (int64_t j = 0; j < open; ++j) {
       p[j] = s[j] * (p[j] - dot) * scale;
-      if (h.mask) s[j] *= h.mask[i * g.keys + j];
+      if (mask) s[j] *= mask[i * g.keys + j];
     }
     for (int64_t j = open; j < h.length; ++j) s[j] = p[j] = 0;
   }
@@ -218,13 +231,6 @@ INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& 
   if (h.cosines) turn(t.out.data(), g.queries, h.half, t.w, h.cosines, h.sines, T(-1));
   scatter(t.out.data(), t.w, g.queries, g.width, to.q, h.q_stride);
 }
-
-// One copy for processors with AVX2, one for all others.
-#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#if !defined(__x86_64__)
-#undef CLONES
-#define CLONES
-#endif
 
 CLONES void forward_of(const Shape& g, const Head<float>& h, float* out, int64_t stride, Scratch<float>& t) {
   forward_head(g, h, out, stride, t);
@@ -241,7 +247,8 @@ CLONES void backward_of(const Shape& g, const Head<double>& h, const Gradients<d
 
 // The tensors of one call. `kv` is undefined for self-attention: then `q` holds queries, keys and values side by side.
 struct Call {
-  at::Tensor q, kv, lengths, mask, cosines, sines;
+  at::Tensor q, kv, lengths, cosines, sines;
+  MmcDropout dropout;
   Shape shape;
 };
 
@@ -262,7 +269,8 @@ Head<T> head_of(const Call& c, const at::Tensor& sums, int64_t at) {
   const T* keys = self ? pointer<T>(c.q) + dim : pointer<T>(c.kv);
   h.k = keys + row * g.keys * h.kv_stride + head * g.width;
   h.v = h.k + dim;
-  h.mask = c.mask.defined() ? pointer<T>(c.mask) + at * g.queries * g.keys : nullptr;
+  h.dropout = c.dropout.dropped ? &c.dropout : nullptr;
+  h.first = at * g.queries * g.keys;
   h.cosines = pointer<T>(c.cosines);
   h.sines = pointer<T>(c.sines);
   h.half = c.cosines.defined() ? c.cosines.size(1) : 0;
@@ -277,7 +285,7 @@ void forward_all(const Call& c, at::Tensor& out, at::Tensor& sums) {
   T* to = out.mutable_data_ptr<T>();
   const int64_t dim = g.heads * g.width;
   at::parallel_for(0, g.rows * g.heads, 16, [&](int64_t from, int64_t until) {
-    Scratch<T> scratch(g, false);
+    Scratch<T> scratch(g, false, c.dropout.dropped);
     for (int64_t at = from; at < until; ++at)
       forward_of(g, head_of<T>(c, sums, at), to + at / g.heads * g.queries * dim + at % g.heads * g.width, dim, scratch);
   });
@@ -290,7 +298,7 @@ void backward_all(const Call& c, const at::Tensor& sums, const at::Tensor& by_ou
   const T *q = pointer<T>(c.q), *kv = c.kv.defined() ? pointer<T>(c.kv) : q;
   T *to_q = by_q.mutable_data_ptr<T>(), *to_kv = c.kv.defined() ? by_kv.mutable_data_ptr<T>() : to_q;
   at::parallel_for(0, g.rows * g.heads, 16, [&](int64_t from, int64_t until) {
-    Scratch<T> scratch(g, true);
+    Scratch<T> scratch(g, true, c.dropout.dropped);
     for (int64_t at = from; at < until; ++at) {
       const Head<T> h = head_of<T>(c, sums, at);
       // Gradients lie as the tensors that they are of.
@@ -317,7 +325,8 @@ struct Attention : torch::autograd::Function<Attention> {
       forward_all<double>(c, out, sums);
     else
       forward_all<float>(c, out, sums);
-    context->save_for_backward({c.q, c.kv, c.lengths, c.mask, c.cosines, c.sines, sums});
+    context->save_for_backward({c.q, c.kv, c.lengths, c.cosines, c.sines, sums});
+    save(context->saved_data, c.dropout);
     context->saved_data["shape"] = std::vector<int64_t>{g.rows, g.queries, g.keys, g.heads, g.width};
     context->saved_data["causal"] = g.causal;
     return out;
@@ -327,15 +336,15 @@ struct Attention : torch::autograd::Function<Attention> {
                                                  torch::autograd::variable_list gradients) {
     auto saved = context->get_saved_variables();
     auto shape = context->saved_data["shape"].toIntVector();
-    Call c{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
+    Call c{saved[0], saved[1], saved[2], saved[3], saved[4], saved_dropout(context->saved_data),
            {shape[0], shape[1], shape[2], shape[3], shape[4], context->saved_data["causal"].toBool()}};
     auto by_out = gradients[0].contiguous();
     auto by_q = at::empty_like(c.q);
     at::Tensor by_kv = c.kv.defined() ? at::empty_like(c.kv) : at::Tensor();
     if (by_q.scalar_type() == at::kDouble)
-      backward_all<double>(c, saved[6], by_out, by_q, by_kv);
+      backward_all<double>(c, saved[5], by_out, by_q, by_kv);
     else
-      backward_all<float>(c, saved[6], by_out, by_q, by_kv);
+      backward_all<float>(c, saved[5], by_out, by_q, by_kv);
     return {by_q, by_kv, at::Tensor()};
   }
 };
@@ -344,10 +353,10 @@ at::Tensor optional(void* pointer) { return pointer ? *static_cast<at::Tensor*>(
 
 }  // namespace
 
-char* mmc_attention(void* q, void* kv, void* lengths, void* mask, void* cosines, void* sines, const int64_t* shape,
-                    bool causal, void** out) {
+char* mmc_attention(void* q, void* kv, void* lengths, void* cosines, void* sines, const MmcDropout* dropout,
+                    const int64_t* shape, bool causal, void** out) {
   return guarded([&] {
-    Call c{optional(q), optional(kv), optional(lengths), optional(mask), optional(cosines), optional(sines),
+    Call c{optional(q), optional(kv), optional(lengths), optional(cosines), optional(sines), *dropout,
            {shape[0], shape[1], shape[2], shape[3], shape[4], causal}};
     auto result = Attention::apply(c.q, c.kv.defined() ? c.kv : c.q, c);
     *out = new at::Tensor(std::move(result));

@@ -10,6 +10,13 @@ struct MmcAdamW {
   double step, lr, beta1, beta2, weight_decay, eps;
 };
 
+// Which elements a stream of random words drops: those whose 16 bits are below `dropped`; the others are multiplied by `scale`.
+struct MmcDropout {
+  uint64_t state;
+  uint16_t dropped;
+  double scale;
+};
+
 void mmc_free(char* message);
 
 // Makes `gradient` (same shape and kind) the gradient of the leaf `parameter`: backward passes add into it.
@@ -20,10 +27,14 @@ void mmc_keep_memory();
 
 // Attention of `shape` = rows, queries, keys, heads, width of a head, on processors; gradients are recorded. `q`: queries
 // `[rows * queries, dim]` and `kv`: keys beside values `[rows * keys, 2 dim]`; or `kv` null and `q` all three, `[.., 3 dim]`.
-// Null or: `lengths` of each row's keys (64-bit), `mask` of dropout `[rows, heads, queries, keys]`, `cosines` and `sines` of
-// rotary positions `[positions, half]`, which turn the first `half` pairs of neighbours in a head. `out`: a new tensor `[rows * queries, dim]`.
-char* mmc_attention(void* q, void* kv, void* lengths, void* mask, void* cosines, void* sines, const int64_t* shape,
-                    bool causal, void** out);
+// Null or: `lengths` of each row's keys (64-bit), `cosines` and `sines` of rotary positions `[positions, half]`, which turn the
+// first `half` pairs of neighbours in a head. `dropout` is of the weights `[rows, heads, queries, keys]`. `out`: a new tensor
+// `[rows * queries, dim]`.
+char* mmc_attention(void* q, void* kv, void* lengths, void* cosines, void* sines, const MmcDropout* dropout,
+                    const int64_t* shape, bool causal, void** out);
+
+// `x`, or `residual + x`, with elements of `x` dropped; gradients are recorded. `out`: a new tensor. Null: no residual.
+char* mmc_drop(void* x, void* residual, const MmcDropout* dropout, void** out);
 
 // Adds `gradient` to the 64-bit `sum`, or writes it there if `fresh`, and clears it. 64-bit gradients are summed in two parts,
 // their leading 24 bits and the `rest`.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <vector>
 
+#include "clones.h"
 #include "guarded.h"
 
 namespace {
@@ -16,13 +17,6 @@ namespace {
 constexpr int64_t GRAIN = 1 << 16;
 
 at::Tensor& tensor(void* pointer) { return *static_cast<at::Tensor*>(pointer); }
-
-#define INLINE static inline __attribute__((always_inline))
-#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#if !defined(__x86_64__)
-#undef CLONES
-#define CLONES
-#endif
 
 CLONES void gather(float* gradient, double* sum, int64_t count, bool fresh) {
   if (fresh)

@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::time::Duration;
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// A message from C++.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +19,17 @@ unsafe extern "C" {
         q: *mut c_void,
         kv: *mut c_void,
         lengths: *mut c_void,
-        mask: *mut c_void,
         cosines: *mut c_void,
         sines: *mut c_void,
+        dropout: *const Dropout,
         shape: *const i64,
         causal: bool,
+        out: *mut *mut c_void,
+    ) -> *mut c_char;
+    fn mmc_drop(
+        x: *mut c_void,
+        residual: *mut c_void,
+        dropout: *const Dropout,
         out: *mut *mut c_void,
     ) -> *mut c_char;
     fn mmc_gather(
@@ -113,6 +119,48 @@ pub fn keep_memory() {
     unsafe { mmc_keep_memory() }
 }
 
+/// Which elements a stream of random words drops, as the shim lays it out: element `i` is dropped when 16 bits of the
+/// stream's word `i / 4` are below `dropped`, and multiplied by `scale` otherwise. The default drops nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Dropout {
+    /// The stream's state before its first word.
+    pub state: u64,
+    /// The rate in 65 536ths.
+    pub dropped: u16,
+    /// What kept elements are multiplied by.
+    pub scale: f64,
+}
+
+impl Default for Dropout {
+    fn default() -> Self {
+        Self { state: 0, dropped: 0, scale: 1.0 }
+    }
+}
+
+/// Whether the shim's loops serve a tensor: on the CPU, 32 or 64 bits.
+pub fn serves(tensor: &Tensor) -> bool {
+    tensor.device() == Device::Cpu && matches!(tensor.kind(), Kind::Float | Kind::Double)
+}
+
+/// `x`, or `residual + x`, with elements of `x` dropped: a new tensor, with its gradients.
+pub fn drop_elements(
+    x: &Tensor,
+    residual: Option<&Tensor>,
+    dropout: &Dropout,
+) -> Result<Tensor, ShimError> {
+    let alike = residual.is_none_or(|other| other.kind() == x.kind() && other.size() == x.size());
+    if !(serves(x) && residual.is_none_or(serves) && alike) {
+        return Err(ShimError(format!("dropout of a tensor of shape {:?}", x.size())));
+    }
+    let mut out = std::ptr::null_mut();
+    // SAFETY: live tensors of one shape and kind; the result is a new tensor, ours to own.
+    unsafe {
+        checked(mmc_drop(pointer(x), optional(residual), dropout, &raw mut out))?;
+        Ok(Tensor::from_ptr(out.cast()))
+    }
+}
+
 /// What attention reads; see `runtime/shim/shim.h` for the shapes.
 #[derive(Debug)]
 pub struct Attention<'a> {
@@ -123,7 +171,7 @@ pub struct Attention<'a> {
     /// Keys of each row before its padding.
     pub lengths: Option<&'a Tensor>,
     /// Dropout of the weights, `[rows, heads, queries, keys]`.
-    pub dropout: Option<&'a Tensor>,
+    pub dropout: Dropout,
     /// Cosines and sines of rotary positions, `[positions, half]`: the first `half` pairs of neighbours in a head are turned.
     pub rotary: Option<[&'a Tensor; 2]>,
     /// Rows, queries, keys, heads, width of a head.
@@ -140,10 +188,8 @@ pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
         None => queries == keys && call.q.size() == [rows * queries, 3 * dim],
         Some(kv) => call.q.size() == [rows * queries, dim] && kv.size() == [rows * keys, 2 * dim],
     };
-    let kinds = [call.kv, call.dropout].into_iter().flatten().all(|x| x.kind() == call.q.kind());
-    let masks =
-        call.dropout.is_none_or(|mask| mask.numel() == product(&[rows, heads, queries, keys]))
-            && call.lengths.is_none_or(|lengths| lengths.size() == [rows]);
+    let kinds = call.kv.is_none_or(|kv| kv.kind() == call.q.kind());
+    let lengths = call.lengths.is_none_or(|lengths| lengths.size() == [rows]);
     let turned = call.rotary.iter().flatten().all(|table| {
         let (positions, half) = table.size2().unwrap_or_default();
         positions >= queries.max(keys)
@@ -151,13 +197,11 @@ pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
             && table.is_contiguous()
             && table.kind() == call.q.kind()
     });
-    let known = matches!(call.q.kind(), tch::Kind::Float | tch::Kind::Double);
-    if !(fits && kinds && masks && turned && known) {
+    if !(fits && kinds && lengths && turned && serves(call.q)) {
         return Err(ShimError(format!("attention of other shapes than {:?}", call.shape)));
     }
     let [cosines, sines] = call.rotary.map_or([None, None], |tables| tables.map(Some));
-    let [kv, lengths, dropout, cosines, sines] =
-        [call.kv, call.lengths, call.dropout, cosines, sines].map(optional);
+    let [kv, lengths, cosines, sines] = [call.kv, call.lengths, cosines, sines].map(optional);
     let mut out = std::ptr::null_mut();
     // SAFETY: null or live tensors whose shapes and kinds were checked; the result is a new tensor, ours to own.
     unsafe {
@@ -165,19 +209,15 @@ pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
             pointer(call.q),
             kv,
             lengths,
-            dropout,
             cosines,
             sines,
+            &raw const call.dropout,
             call.shape.as_ptr(),
             call.causal,
             &raw mut out,
         ))?;
         Ok(Tensor::from_ptr(out.cast()))
     }
-}
-
-fn product(sizes: &[i64]) -> usize {
-    usize::try_from(sizes.iter().product::<i64>()).unwrap_or(usize::MAX)
 }
 
 fn optional(tensor: Option<&Tensor>) -> *mut c_void {

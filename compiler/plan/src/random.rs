@@ -64,6 +64,14 @@ impl Stream {
         mix(self.state)
     }
 
+    /// Passes over some words and returns the state before them: word `i` of those is the finaliser of
+    /// `state + (i + 1) * 0x9e3779b97f4a7c15`.
+    pub fn pass(&mut self, words: u64) -> u64 {
+        let state = self.state;
+        self.state = state.wrapping_add(words.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        state
+    }
+
     /// A number in `0..bound`; 0 when `bound` is 0. Bias below `bound / 2^64`.
     pub fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next_word()) * u128::from(bound);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::decoder::Memory;
 use super::dropout::Mode;
@@ -56,7 +56,7 @@ impl Heads {
         (mask, rotary): (Mask<'_>, Option<&Rotary>),
         mode: Mode<'_>,
     ) -> Option<Tensor> {
-        if q.device() != Device::Cpu || !matches!(q.kind(), Kind::Float | Kind::Double) {
+        if !ffi::serves(q) {
             return None;
         }
         let parts = if kv.is_some() { 1 } else { 3 };
@@ -72,8 +72,7 @@ impl Heads {
         let shape = [queries.rows, queries.columns, keys.columns, self.count, width];
         let tables = rotary.map(|rotary| rotary.range(0, keys.columns, q).map(|x| x.contiguous()));
         let rotary = tables.as_ref().map(|[cosines, sines]| [cosines, sines]);
-        let dropout = mode.mask(weights, q, self.dropout);
-        let dropout = dropout.as_ref();
+        let dropout = mode.key(&weights, self.dropout).unwrap_or_default();
         let call = ffi::Attention { q, kv, lengths, dropout, rotary, shape, causal };
         Some(
             ffi::attention(&call).expect("queries, keys and values have the shapes of their grids"),
@@ -335,5 +334,46 @@ impl CrossAttention {
         let [k, v] = memory;
         let seen = over(self.heads, [&q, k, v], padding.into(), inside.prefix, Mode::Evaluate);
         self.out.forward(&seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::super::batch::Ids;
+    use super::super::dropout::Masks;
+    use super::*;
+
+    /// The kernel's dropout against libtorch's operations with the mask written out, with padding, a causal mask, or neither.
+    #[test]
+    fn weights_of_attention_are_dropped_alike_in_both_ways() {
+        let options = (Kind::Double, Device::Cpu);
+        let (heads, grid) = (Heads { count: 2, dropout: 0.3 }, Grid { rows: 3, columns: 11 });
+        let rows = [[0; 11].as_slice(), &[0; 4], &[0; 7]];
+        let like = Tensor::zeros([1], options);
+        let padding = Ids::new(rows.into_iter(), Device::Cpu).padding(&like).expect("short rows");
+        for mask in [Mask::None, Mask::Causal, Mask::Padded(&padding)] {
+            let all = Tensor::randn([33, 18], options);
+            let by_out = Tensor::randn([33, 6], options);
+            let ways = [true, false].map(|kernel| {
+                let all = all.copy().set_requires_grad(true);
+                let masks = Masks::new(8, &[1]);
+                let mode = Mode::Train(&masks);
+                let out = if kernel {
+                    heads.fused((&all, None), [grid, grid], (mask, None), mode).expect("64 bits")
+                } else {
+                    let (q, kv) = parted(&all);
+                    let [k, v] = halves(&kv).map(|part| heads.part(&part, grid));
+                    heads.join(&heads.attend([&heads.part(&q, grid), &k, &v], mask, mode))
+                };
+                (&out * &by_out).sum(None).backward();
+                [out.detach(), all.grad()]
+            });
+            let [kernel, written] = ways;
+            for (ours, theirs) in kernel.iter().zip(&written) {
+                assert!(ours.allclose(theirs, 0.0, 1e-12, false), "{mask:?}");
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! Dropout masks from counter-based random numbers: alike on every machine, rank and thread count.
+//! Dropout by counter-based random numbers: alike on every machine, rank and thread count.
 //!
-//! On the CPU the masks are made here, some ten times faster than libtorch's own (which draws from one serial generator
-//! on many processors); on other devices libtorch draws them.
+//! On the CPU the shim makes masks where it uses them and again for the gradients, so that none is kept; on other devices
+//! libtorch draws them.
 
 use std::cell::RefCell;
 
 use mmc_plan::random::{Purpose, Stream};
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
+
+use crate::ffi::{self, Dropout};
 
 /// Whether a forward pass trains: only then is anything dropped.
 #[derive(Debug, Clone, Copy)]
@@ -29,35 +31,23 @@ impl Masks {
         Self { stream: RefCell::new(Stream::new(seed, Purpose::Dropout, counters)) }
     }
 
-    /// A tensor of a shape, like `like` in kind and device, with 0 where an element is dropped and `1 / (1 - rate)` elsewhere, or none when the rate is 0.
+    /// Which of some elements are dropped; none when the rate is 0.
     ///
     /// The rate is rounded to 65 536ths, and the scale goes with the rounded rate, so that the expectation is exact.
-    fn draw(&self, shape: &[i64], like: &Tensor, rate: f64) -> Option<Tensor> {
+    fn key(&self, shape: &[i64], rate: f64) -> Option<Dropout> {
         let dropped = steps(rate);
-        if dropped == 0 {
-            return None;
-        }
-        let kept = 1.0 - f64::from(dropped) / STEPS;
-        if like.device() != Device::Cpu {
-            let uniform = Tensor::empty(shape, (like.kind(), like.device())).bernoulli_float_(kept);
-            return Some(uniform.detach() / kept);
-        }
-        let mut stream = self.stream.borrow_mut();
-        let count = usize::try_from(shape.iter().product::<i64>()).unwrap_or(0);
-        let mask = if like.kind() == Kind::Double {
-            let mut values = vec![0.0_f64; count];
-            scatter(&mut stream, dropped, kept.recip(), &mut values);
-            Tensor::from_slice(&values)
-        } else {
-            #[expect(clippy::cast_possible_truncation, reason = "rounding to the mask's kind")]
-            let scale = kept.recip() as f32;
-            let mut values = vec![0.0_f32; count];
-            scatter(&mut stream, dropped, scale, &mut values);
-            Tensor::from_slice(&values).to_kind(like.kind())
-        };
-        Some(mask.view(shape))
+        let words = shape.iter().product::<i64>().unsigned_abs().div_ceil(DRAWS);
+        let scale = (1.0 - f64::from(dropped) / STEPS).recip();
+        (dropped > 0).then(|| Dropout {
+            state: self.stream.borrow_mut().pass(words),
+            dropped,
+            scale,
+        })
     }
 }
+
+/// Draws of 16 bits that a word yields.
+const DRAWS: u64 = 4;
 
 const STEPS: f64 = 65_536.0;
 
@@ -67,46 +57,48 @@ fn steps(rate: f64) -> u16 {
     (rate * STEPS).round().clamp(0.0, STEPS - 1.0) as u16
 }
 
-/// Writes `scale` where a draw of 16 bits is at least `dropped`; four draws come from each word.
-fn scatter<T: Copy + Default>(stream: &mut Stream, dropped: u16, scale: T, values: &mut [T]) {
-    for four in values.chunks_mut(4) {
-        let word = stream.next_word();
-        for (at, value) in four.iter_mut().enumerate() {
-            #[expect(clippy::cast_possible_truncation, reason = "16 bits of the word")]
-            let draw = (word >> (16 * at)) as u16;
-            *value = if draw < dropped { T::default() } else { scale };
-        }
-    }
-}
-
 impl Mode<'_> {
     /// `x` with dropout.
     pub(crate) fn drop(self, x: Tensor, rate: f64) -> Tensor {
-        match self.mask(x.size(), &x, rate) {
-            Some(mask) => x * mask,
+        match self.key(&x.size(), rate) {
+            Some(key) if ffi::serves(&x) => dropped(&x, None, &key),
+            Some(key) => &x * drawn(&x, &key),
             None => x,
         }
     }
 
     /// `residual + dropout(x)` in one pass.
     pub(crate) fn add(self, residual: &Tensor, x: &Tensor, rate: f64) -> Tensor {
-        match self.mask(x.size(), x, rate) {
-            Some(mask) => residual.addcmul(x, &mask),
+        match self.key(&x.size(), rate) {
+            Some(key) if ffi::serves(x) => dropped(x, Some(residual), &key),
+            Some(key) => residual.addcmul(x, &drawn(x, &key)),
             None => residual + x,
         }
     }
 
-    /// What an activation of a shape is multiplied by, like `like` in kind; none when nothing is dropped.
-    pub(crate) fn mask(self, shape: impl AsRef<[i64]>, like: &Tensor, rate: f64) -> Option<Tensor> {
+    /// Which elements of an activation of a shape are dropped; none when nothing is.
+    pub(crate) fn key(self, shape: &[i64], rate: f64) -> Option<Dropout> {
         match self {
             Self::Evaluate => None,
-            Self::Train(masks) => masks.draw(shape.as_ref(), like, rate),
+            Self::Train(masks) => masks.key(shape, rate),
         }
     }
 }
 
+fn dropped(x: &Tensor, residual: Option<&Tensor>, key: &Dropout) -> Tensor {
+    ffi::drop_elements(x, residual, key).expect("a residual has the shape of what is added to it")
+}
+
+/// A mask that libtorch draws on the device of `like`.
+fn drawn(like: &Tensor, key: &Dropout) -> Tensor {
+    let mut uniform = Tensor::empty(like.size(), (like.kind(), like.device()));
+    uniform.bernoulli_float_(key.scale.recip()).detach() * key.scale
+}
+
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
 
     #[test]
@@ -130,6 +122,37 @@ mod tests {
             Mode::Train(&masks).add(&ones, &ones, 0.5).eq(1.0)
         };
         assert!(zeros_of(Kind::Float).equal(&zeros_of(Kind::Double)));
+    }
+
+    #[test]
+    fn elements_take_the_draws_of_their_stream_in_order() {
+        let masks = Masks::new(5, &[7]);
+        let mut stream = Stream::new(5, Purpose::Dropout, &[7]);
+        for count in [1021, 3] {
+            let ones = Tensor::ones([count], (Kind::Double, Device::Cpu));
+            let mask: Vec<f64> =
+                Mode::Train(&masks).drop(ones, 0.25).try_into().expect("a flat tensor");
+            let draws = (0..count).step_by(4).flat_map(|_| stream.next_word().to_le_bytes());
+            let draws: Vec<u8> = draws.collect();
+            let dropped = draws.chunks(2).map(|two| u16::from_le_bytes([two[0], two[1]]) < 16_384);
+            let expected: Vec<f64> =
+                dropped.take(mask.len()).map(|drop| if drop { 0.0 } else { 4.0 / 3.0 }).collect();
+            assert_eq!(mask, expected);
+        }
+    }
+
+    #[test]
+    fn gradients_pass_through_the_elements_that_were_kept() {
+        let options = (Kind::Double, Device::Cpu);
+        let [x, residual] = [0, 1].map(|_| Tensor::randn([33, 7], options).set_requires_grad(true));
+        let masks = Masks::new(3, &[4]);
+        let out = Mode::Train(&masks).add(&residual, &x, 0.4);
+        let mask = Mode::Train(&Masks::new(3, &[4])).drop(Tensor::ones([33, 7], options), 0.4);
+        let by_out = Tensor::randn([33, 7], options);
+        (&out * &by_out).sum(None).backward();
+        assert!(out.allclose(&(&residual + &x * &mask), 0.0, 1e-14, false));
+        assert!(x.grad().allclose(&(&by_out * &mask), 0.0, 1e-14, false));
+        assert!(residual.grad().equal(&by_out));
     }
 
     #[test]
