@@ -216,7 +216,7 @@ impl Shared {
         for (at, module) in problem.modules.iter().enumerate() {
             let tasks = users.of(at);
             let is_light = module.memory == 0 || problem.limits.memory.is_none();
-            if is_light && tasks.len() < 2 {
+            if tasks.is_empty() || is_light && tasks.len() < 2 {
                 continue;
             }
             if is_light && is_everywhere && tasks.len() == problem.tasks.len() {

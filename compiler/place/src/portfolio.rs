@@ -19,6 +19,9 @@ const FEWEST_STEPS: u64 = 300_000;
 /// Tasks times devices up to which an answer is proved, and steps that a node of that search counts as.
 const PROVED_SEATS: usize = 240;
 const STEPS_A_NODE: u64 = 50;
+/// Tasks times devices up to which it is proved with the usual effort, and nodes that this may take.
+const SURE_SEATS: usize = 120;
+const SURE_NODES: u64 = 3_000_000;
 /// Steps for a module of a task from which on all devices are annealed together.
 const ANNEALED_LOOKS: u64 = 6_000;
 
@@ -30,19 +33,27 @@ pub fn solve(problem: &Problem, effort: Effort) -> Result<Answer, Infeasible> {
     if let Some(reasons) = infeasible::proved(problem) {
         return Err(Infeasible { reasons, is_proved: true });
     }
-    search(problem, effort).ok_or_else(|| {
+    search(problem, effort).map_err(|NotFound { is_proved }| {
         let fails = |problem: &Problem| {
-            infeasible::proved(problem).is_some() || search(problem, infeasible::TRIAL).is_none()
+            infeasible::proved(problem).is_some() || search(problem, infeasible::TRIAL).is_err()
         };
-        Infeasible { reasons: infeasible::smallest(problem, &fails), is_proved: false }
+        Infeasible { reasons: infeasible::smallest(problem, &fails), is_proved }
     })
 }
 
+/// No assignment that keeps the limits was found.
+struct NotFound {
+    /// Whether there is none.
+    is_proved: bool,
+}
+
 /// The best assignment that is found and keeps the limits.
-fn search(problem: &Problem, effort: Effort) -> Option<Answer> {
+fn search(problem: &Problem, effort: Effort) -> Result<Answer, NotFound> {
     let instance = Instance::new(problem);
     let bound = bound(&instance);
-    let (algorithm, homes, seeding) = seed::best(&instance)?;
+    let Some((algorithm, homes, seeding)) = seed::best(&instance) else {
+        return Err(NotFound { is_proved: false });
+    };
     let mut search = Search {
         state: State::of(&instance, &homes),
         algorithm,
@@ -56,26 +67,35 @@ fn search(problem: &Problem, effort: Effort) -> Option<Answer> {
     search.run();
     let Search { state, algorithm, .. } = search;
     let devices: Vec<usize> = state.homes().iter().map(|&device| device as usize).collect();
-    let keeps = broken(problem, &devices).is_empty();
-    let mut answer = keeps.then(|| Answer {
+    let work = seeding + state.work();
+    let found = Answer {
         assignment: devices.iter().map(|&device| problem.machine.place(device)).collect(),
         cost: cost(problem, &devices),
         bound,
         algorithm,
-        work: seeding + state.work(),
+        work,
         seed_cost,
-    })?;
-    prove(&instance, effort, &mut answer);
-    Some(answer)
+    };
+    if broken(problem, &devices).is_empty() {
+        return Ok(proved(&instance, effort, found));
+    }
+    // Any assignment is better than one that breaks limits.
+    let found = proved(&instance, effort, Answer { cost: dearest(&instance) + 1, ..found });
+    if found.algorithm == Algorithm::Exact {
+        return Ok(found);
+    }
+    Err(NotFound { is_proved: found.is_optimal() })
 }
 
-/// Proves a small answer the cheapest, or finds a cheaper one.
-fn prove(instance: &Instance, effort: Effort, answer: &mut Answer) {
-    let is_small = instance.tasks() * instance.devices() <= PROVED_SEATS;
-    if answer.is_optimal() || !is_small || !exact::is_solvable(instance) {
-        return;
+/// A small answer that is proved the cheapest, or a cheaper one.
+fn proved(instance: &Instance, effort: Effort, mut answer: Answer) -> Answer {
+    let seats = instance.tasks() * instance.devices();
+    if answer.is_optimal() || seats > PROVED_SEATS || !exact::is_solvable(instance) {
+        return answer;
     }
-    let found = exact::search(instance, answer.cost, effort.steps() / STEPS_A_NODE);
+    let is_sure = seats <= SURE_SEATS && effort >= Effort::default();
+    let nodes = (effort.steps() / STEPS_A_NODE).max(if is_sure { SURE_NODES } else { 0 });
+    let found = exact::search(instance, answer.cost, nodes);
     answer.work += found.nodes * STEPS_A_NODE;
     if let (Some(homes), Some(cost)) = (found.homes, found.cost) {
         let place = |&device: &u32| instance.machine.place(device as usize);
@@ -86,6 +106,14 @@ fn prove(instance: &Instance, effort: Effort, answer: &mut Answer) {
     if found.is_proved {
         answer.bound = answer.cost;
     }
+    answer
+}
+
+/// What an assignment costs at most.
+fn dearest(instance: &Instance) -> u64 {
+    let (nodes, devices) = (instance.machine.nodes, instance.devices());
+    let all = (0..instance.modules()).map(|module| instance.price(module, nodes, devices));
+    instance.fixed + all.sum::<u64>()
 }
 
 /// Steps of search: those of the effort, but fewer for a problem so small that they would find nothing more.

@@ -6,6 +6,7 @@
 //! the branch. Of devices, and nodes, that are alike and still empty only the first is tried; and a device that was tried for
 //! a task is not tried again for tasks of the same modules.
 
+mod carried;
 mod completion;
 mod domain;
 mod levels;
@@ -18,6 +19,9 @@ use crate::objective::Objective;
 
 /// The most devices: sets of them are words.
 const MOST_DEVICES: usize = 64;
+
+/// The most weight of all modules: tables of sums have half as many bits as weights.
+const MOST_WEIGHT: u64 = u32::MAX as u64 / 2;
 
 /// How a search ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +51,13 @@ impl Exact {
     }
 }
 
-/// Whether the search knows the objective and the limits of a problem.
+/// Whether the search knows the objective of a problem, and can count it.
 pub fn is_solvable(instance: &Instance) -> bool {
     let Objective::Spread(spread) = &instance.objective else { return false };
     let has_few = instance.devices() <= MOST_DEVICES && instance.tasks() > 0;
-    let is_plain = spread.tasks.is_free() && spread.ready.is_free() && !instance.ready_everywhere;
-    has_few && is_plain && instance.most_memory.is_none() && instance.most_load.is_none()
+    let is_plain = spread.tasks.is_free() && spread.ready.is_free();
+    let weight = instance.weight.iter().fold(0_u64, |sum, &weight| sum.saturating_add(weight));
+    has_few && is_plain && weight <= MOST_WEIGHT
 }
 
 /// Searches for an assignment that costs less than `known`, through at most so many nodes.
@@ -62,6 +67,12 @@ pub fn search(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
     let Objective::Spread(spread) = instance.objective else {
         return Exact::NOTHING;
     };
+    if carried::has_limits(instance) {
+        return match carried::seated(instance) {
+            Some(seated) => search::run(&seated, known, most_nodes),
+            None => Exact { is_proved: true, ..Exact::NOTHING },
+        };
+    }
     let Some(levels) = levels::Levels::new(instance, spread) else {
         return search::run(instance, known, most_nodes);
     };

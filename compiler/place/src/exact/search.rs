@@ -1,6 +1,7 @@
 //! The tree: which task is placed next, and where.
 
 use super::Exact;
+use super::carried::Carried;
 use super::completion::Completions;
 use super::domain::Domains;
 use super::levels::Levels;
@@ -47,6 +48,8 @@ struct Tree<'a> {
     nodes: Vec<Place>,
     home: Vec<u32>,
     placed: usize,
+    /// What devices carry, when that is limited.
+    carried: Option<Carried<'a>>,
     /// The cost to be beaten, without what is fixed and with the first copy of every module.
     limit: u64,
     best: Option<Vec<u32>>,
@@ -117,6 +120,7 @@ impl<'a> Tree<'a> {
             nodes: vec![Place::default(); instance.machine.nodes],
             home: vec![NOWHERE; tasks],
             placed: 0,
+            carried: Carried::new(instance),
             limit: (known + first).saturating_sub(instance.fixed),
             best: None,
             levels: None,
@@ -132,7 +136,7 @@ impl<'a> Tree<'a> {
             let Some(device) = self.instance.pinned[task] else { continue };
             let device = device as usize;
             let has_seat = self.devices[device].tasks < self.instance.seats[device].1 as usize;
-            if !has_seat || domains.of(task) == 0 {
+            if !has_seat || domains.of(task) == 0 || !self.fits(task, device) {
                 return None;
             }
             self.put(task, device);
@@ -153,6 +157,9 @@ impl<'a> Tree<'a> {
         if self.steps > self.most_steps {
             return false;
         }
+        if self.carried.as_ref().is_some_and(|carried| !carried.may_end()) {
+            return true;
+        }
         let Some(bound) = self.bound() else { return true };
         if bound >= self.limit {
             return true;
@@ -172,6 +179,9 @@ impl<'a> Tree<'a> {
             let is_whole = self.descend(below);
             self.home[task] = NOWHERE;
             self.placed -= 1;
+            if let Some(carried) = &mut self.carried {
+                carried.take(task, device);
+            }
             self.devices[device] = before;
             self.nodes[node] = node_before;
             if !is_whole {
@@ -214,6 +224,14 @@ impl<'a> Tree<'a> {
         }
         self.home[task] = narrow(device);
         self.placed += 1;
+        if let Some(carried) = &mut self.carried {
+            carried.put(task, device);
+        }
+    }
+
+    /// Whether a device can carry a task beside what it has.
+    fn fits(&self, task: usize, device: usize) -> bool {
+        self.carried.as_ref().is_none_or(|carried| carried.fits(task, device))
     }
 
     /// The task with the fewest devices that are not too dear, of those the one that costs most; with its devices and their
@@ -229,7 +247,7 @@ impl<'a> Tree<'a> {
                 let device = left.trailing_zeros() as usize;
                 left &= left - 1;
                 let bound = self.with_task(&weights, sum, task, device);
-                if bound < self.limit {
+                if bound < self.limit && self.fits(task, device) {
                     choices.push((bound, device));
                 }
             }

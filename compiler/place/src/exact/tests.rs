@@ -108,3 +108,35 @@ fn answers_to_small_problems_are_proved() {
         assert!(answer.is_optimal(), "{} above {}", answer.cost, answer.bound);
     }
 }
+
+#[test]
+fn answers_under_limits_are_proved() {
+    let mut loaded = pairs(4, 2, 5);
+    for (task, row) in loaded.tasks.iter_mut().enumerate() {
+        row.load = 1 + task as u64 % 3;
+    }
+    loaded.limits = Limits { balance: Balance::Free, load: Some(4), ..Limits::default() };
+    let mut stored = pairs(4, 2, 5);
+    for (module, row) in stored.modules.iter_mut().enumerate() {
+        row.memory = 1 + module as u64 % 4;
+    }
+    stored.limits.memory = Some(8);
+    stored.limits.ready_everywhere = true;
+    for problem in [loaded, stored] {
+        let answer =
+            crate::solve(&problem, crate::Effort::default()).expect("limits leave some room");
+        assert!(answer.is_optimal(), "{} above {}", answer.cost, answer.bound);
+    }
+}
+
+#[test]
+fn what_limits_forbid_is_proved() {
+    // Six tasks of two modules each: on two devices some device holds more than four modules.
+    let mut problem = pairs(3, 1, 2);
+    for module in &mut problem.modules {
+        module.memory = 1;
+    }
+    problem.limits.memory = Some(3);
+    let infeasible = crate::solve(&problem, crate::Effort::default()).expect_err("too little");
+    assert!(infeasible.is_proved);
+}
