@@ -8,8 +8,12 @@
 
 #[path = "runtime/choices.rs"]
 mod choices;
+#[path = "runtime/equivalence.rs"]
+mod equivalence;
 #[path = "runtime/kill.rs"]
 mod kill;
+#[path = "runtime/tensorboard.rs"]
+mod tensorboard;
 #[path = "runtime/train.rs"]
 mod train;
 #[path = "runtime/workplace.rs"]

@@ -37,12 +37,12 @@ void mmc_keep_memory() {
   mallopt(M_TOP_PAD, 1 << 24);
 }
 
-char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world, int64_t timeout_ms, void** store) {
+char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t timeout_ms, void** store) {
   return guarded([&] {
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = server;
-    options.numWorkers = static_cast<std::size_t>(world);
+    options.waitWorkers = false;
     options.timeout = std::chrono::milliseconds(timeout_ms);
     *store = new Store(c10::make_intrusive<c10d::TCPStore>(host, options));
   });
@@ -56,10 +56,10 @@ char* mmc_store_set(void* store, const char* key, const char* value) {
   });
 }
 
-char* mmc_store_get(void* store, const char* key, bool wait, char** value) {
+char* mmc_store_get(void* store, const char* key, char** value) {
   return guarded([&] {
     auto& table = *static_cast<Store*>(store);
-    if (wait || table->check({key})) {
+    if (table->check({key})) {
       auto bytes = table->get(key);
       *value = strdup(std::string(bytes.begin(), bytes.end()).c_str());
     }

@@ -47,12 +47,12 @@ char* mmc_squares(void* gradient, void* rest, double* sum);
 char* mmc_adamw(void* parameter, void* gradient, void* rest, void* mean, void* square, double scale,
                 const MmcAdamW* constants);
 
-// A TCP store: `server` listens, everybody connects and waits until `world` clients are there.
-char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t world, int64_t timeout_ms, void** store);
+// A TCP store: `server` listens, everybody connects. Any thread may use it.
+char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t timeout_ms, void** store);
 void mmc_store_delete(void* store);
 char* mmc_store_set(void* store, const char* key, const char* value);
-// `value` becomes the key's value, which the caller frees with mmc_free, or null: without `wait` for an absent key.
-char* mmc_store_get(void* store, const char* key, bool wait, char** value);
+// `value` becomes the key's value, which the caller frees with mmc_free, or null for an absent key.
+char* mmc_store_get(void* store, const char* key, char** value);
 
 // A Gloo group of `size` ranks whose members meet under `name`; binds to the address of `host`.
 char* mmc_group_new(void* store, const char* name, int rank, int size, const char* host, int64_t timeout_ms,

@@ -66,21 +66,44 @@ pub enum WorkerError {
         "the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`"
     )]
     Device,
-    /// A loss that is no number.
+    /// A loss that is no number, told by the rank that ran the batch.
     #[error(
-        "step {step}: the loss of task `{task}` on lane {lane} is {loss}; lower the learning rate or clip gradients; the last checkpoint is whole"
+        "step {step}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",
+        suspects(modules, broken)
     )]
-    NotFinite {
+    Loss {
         /// Step.
         step: u64,
         /// Lane.
         lane: u32,
         /// Task.
         task: String,
-        /// Its value.
+        /// Number of the batch among those of the lane in the step, from 1.
+        batch: usize,
+        /// How many those are.
+        batches: usize,
+        /// Its loss.
         loss: f64,
+        /// The modules of the task.
+        modules: Vec<String>,
+        /// Those whose parameters are not all finite.
+        broken: Vec<String>,
     },
-    /// A norm that is no number.
+    /// A gradient that is no number, told by the rank that owns the module.
+    #[error(
+        "step {step}: the gradient of module `{module}` has a norm of {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", tasks.join(", ")
+    )]
+    Gradient {
+        /// Step.
+        step: u64,
+        /// The module.
+        module: String,
+        /// Its gradient's norm.
+        norm: f64,
+        /// The tasks of the step that train it.
+        tasks: Vec<String>,
+    },
+    /// A norm that is no number although those of all modules are.
     #[error("step {step}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", tasks.join(", "))]
     NormNotFinite {
         /// Step.
@@ -92,6 +115,18 @@ pub enum WorkerError {
     },
 }
 
+/// Which modules a loss that is no number may come from.
+fn suspects(modules: &[String], broken: &[String]) -> String {
+    let all = |names: &[String]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    if broken.is_empty() {
+        format!("the parameters of its modules are finite: {}", all(modules))
+    } else {
+        format!("parameters that are not finite: of {}", all(broken))
+    }
+}
+
 impl WorkerError {
     /// The rank that this fault comes from, when it is another one, with its words.
     pub fn culprit(&self) -> Option<(u32, String)> {
@@ -99,8 +134,12 @@ impl WorkerError {
         match fault {
             WorldError::Told { rank, message } => Some((*rank, message.clone())),
             WorldError::Gone { rank, .. } => Some((*rank, fault.to_string())),
+            WorldError::Missing { missing, .. } => {
+                missing.first().map(|rank| (*rank, fault.to_string()))
+            }
             WorldError::Size { .. }
             | WorldError::Meeting { .. }
+            | WorldError::Absent { .. }
             | WorldError::SetUp { .. }
             | WorldError::Collective { .. }
             | WorldError::Unknown(_) => None,

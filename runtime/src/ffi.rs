@@ -52,7 +52,6 @@ unsafe extern "C" {
         host: *const c_char,
         port: u16,
         server: bool,
-        world: i64,
         timeout_ms: i64,
         store: *mut *mut c_void,
     ) -> *mut c_char;
@@ -61,7 +60,6 @@ unsafe extern "C" {
     fn mmc_store_get(
         store: *mut c_void,
         key: *const c_char,
-        wait: bool,
         value: *mut *mut c_char,
     ) -> *mut c_char;
     fn mmc_group_new(
@@ -312,27 +310,19 @@ pub fn adamw(state: &AdamWState<'_>, scale: f64, constants: &AdamW) -> Result<()
 #[derive(Debug)]
 pub struct Store(*mut c_void);
 
+// SAFETY: c10d's stores are used by many threads: a lock guards the connection.
+unsafe impl Send for Store {}
+// SAFETY: as above.
+unsafe impl Sync for Store {}
+
 impl Store {
-    /// Listens (`server`) or connects, and waits until `world` ranks are there.
-    pub fn new(
-        host: &str,
-        port: u16,
-        server: bool,
-        world: u32,
-        timeout: Duration,
-    ) -> Result<Self, ShimError> {
+    /// Listens (`server`) or connects; waits for the listening one.
+    pub fn new(host: &str, port: u16, server: bool, timeout: Duration) -> Result<Self, ShimError> {
         let host = text(host)?;
         let mut store = std::ptr::null_mut();
         // SAFETY: the strings and the place for the result live through the call.
         checked(unsafe {
-            mmc_store_new(
-                host.as_ptr(),
-                port,
-                server,
-                world.into(),
-                milliseconds(timeout),
-                &raw mut store,
-            )
+            mmc_store_new(host.as_ptr(), port, server, milliseconds(timeout), &raw mut store)
         })?;
         Ok(Self(store))
     }
@@ -347,19 +337,10 @@ impl Store {
 
     /// What some rank said under a key, if it did by now.
     pub fn get(&self, key: &str) -> Result<Option<String>, ShimError> {
-        self.read(key, false)
-    }
-
-    /// Waits until some rank says something under a key.
-    pub fn wait(&self, key: &str) -> Result<String, ShimError> {
-        self.read(key, true).map(Option::unwrap_or_default)
-    }
-
-    fn read(&self, key: &str, wait: bool) -> Result<Option<String>, ShimError> {
         let key = text(key)?;
         let mut value = std::ptr::null_mut();
         // SAFETY: the store, the string and the place for the result live through the call.
-        checked(unsafe { mmc_store_get(self.0, key.as_ptr(), wait, &raw mut value) })?;
+        checked(unsafe { mmc_store_get(self.0, key.as_ptr(), &raw mut value) })?;
         Ok(taken(value))
     }
 }
@@ -374,6 +355,9 @@ impl Drop for Store {
 /// A Gloo process group.
 #[derive(Debug)]
 pub struct Group(*mut c_void);
+
+// SAFETY: made on one thread and used on another; a group is not bound to the thread that made it.
+unsafe impl Send for Group {}
 
 impl Group {
     /// Rank `rank` of `size` under `name`; binds to the address of `host`, or of this machine's name when it is empty.

@@ -14,6 +14,7 @@ pub mod model;
 pub mod optim;
 pub mod step;
 pub mod store;
+pub mod tensorboard;
 pub mod train;
 pub mod translate;
 pub mod validation;

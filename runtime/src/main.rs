@@ -3,6 +3,7 @@
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use mmc_plan::{Event, Plan};
@@ -45,6 +46,9 @@ struct Train {
     /// Threads of tensor operations [default: the machine's processors shared among its ranks].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
+    /// Seconds that a rank waits in a collective for one that does not come.
+    #[arg(long, default_value_t = dist::COLLECTIVE.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
     #[command(flatten)]
     place: Place,
 }
@@ -100,6 +104,7 @@ fn run_train(arguments: &Train) -> ExitCode {
         resume: arguments.resume,
         output: arguments.output.clone(),
         threads: arguments.threads,
+        timeout: Duration::from_secs(arguments.timeout),
     };
     let plan = Plan::from_path(&arguments.plan)
         .map_err(|fault| Failure::from(WorkerError::from(Box::new(fault))));

@@ -109,7 +109,7 @@ impl<'a> Stepper<'a> {
         sums.squares = self.squares(store, &sums)?;
         sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
-        let record = sums.record(plan, step)?;
+        let record = sums.record(plan)?;
         self.update(step, store, &sums, record.norm)?;
         Ok(record)
     }
@@ -179,17 +179,22 @@ impl<'a> Stepper<'a> {
             Normalise::Tokens => (1.0, tokens),
             Normalise::Lanes => (1.0 / tokens.max(1.0), 1.0),
         };
-        let mut total = Tensor::f_zeros([], (Kind::Double, Device::Cpu))?;
+        let mut losses = Vec::with_capacity(batches.len());
         let mut source = 0.0;
         for (micro, batch) in (0_u64..).zip(batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
             let masks = Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
-            let _ = total.f_add_(&sum.loss.detach())?;
+            losses.push(sum.loss.detach().f_to_kind(Kind::Double)?);
             (sum.loss * scale).f_backward()?;
             source += batch.ids().first().map_or(0.0, |&ids| count(ids));
         }
-        let loss = total.f_double_value(&[])?;
+        // Read when all batches have run: a loss may still be in the making on a device.
+        let losses: Vec<f64> = Vec::try_from(&Tensor::f_stack(&losses, 0)?)?;
+        if let Some(at) = losses.iter().position(|loss| !loss.is_finite()) {
+            return Err(self.no_loss(step, lane, store, (at, &losses)));
+        }
+        let loss = losses.iter().sum();
         if let Some(of_lane) = sums.lanes.get_mut(lane as usize) {
             *of_lane = LaneSum { loss, target: tokens, source };
         }
@@ -200,6 +205,37 @@ impl<'a> Stepper<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The fault of a lane's first loss that is no number: number `at` (from 0) of its `losses`.
+    fn no_loss(
+        &self,
+        step: u64,
+        lane: u32,
+        store: &Store,
+        (at, losses): (usize, &[f64]),
+    ) -> WorkerError {
+        let task = match self.task(step, lane) {
+            Ok(task) => task.to_owned(),
+            Err(fault) => return fault,
+        };
+        let modules = self.plan.tasks.get(&task).map(TaskSpec::modules).unwrap_or_default();
+        let finite = |name: &&&str| {
+            store.modules.get(**name).is_some_and(|module| {
+                module.flat.f_sum(Kind::Double).is_ok_and(|sum| sum.double_value(&[]).is_finite())
+            })
+        };
+        let broken = modules.iter().filter(|name| !finite(name));
+        WorkerError::Loss {
+            step,
+            lane,
+            task,
+            batch: at + 1,
+            batches: losses.len(),
+            loss: losses.get(at).copied().unwrap_or(f64::NAN),
+            broken: broken.map(|name| (*name).to_owned()).collect(),
+            modules: modules.into_iter().map(str::to_owned).collect(),
+        }
     }
 
     /// Sums gradients and divisors over one communicator: afterwards they are of all lanes.
@@ -231,9 +267,21 @@ impl<'a> Stepper<'a> {
     fn squares(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
         let mut sum = 0.0;
         for name in sums.trained.iter().filter(|name| self.owned.contains(*name)) {
-            sum += squares(store.module(name)?, sums.divisor(name))?;
+            let of_module = squares(store.module(name)?, sums.divisor(name))?;
+            if !of_module.is_finite() {
+                return Err(self.no_gradient(sums.step, name, of_module.sqrt()));
+            }
+            sum += of_module;
         }
         Ok(sum)
+    }
+
+    /// The fault of a module whose gradient is no number.
+    fn no_gradient(&self, step: u64, module: &str, norm: f64) -> WorkerError {
+        let trains = |task: &&str| self.trained_by(task).any(|name| name == module);
+        let tasks = self.plan.tasks_in(step).into_iter().filter(trains);
+        let tasks = tasks.map(str::to_owned).collect();
+        WorkerError::Gradient { step, module: module.to_owned(), norm, tasks }
     }
 
     /// Clips and updates every trained module of this rank.
@@ -279,6 +327,7 @@ struct LaneSum {
 /// Sums of a step: of this rank, then of all.
 #[derive(Debug)]
 struct Sums<'a> {
+    step: u64,
     /// Modules that any lane trains.
     trained: BTreeSet<&'a str>,
     /// Divisors of the modules' gradients.
@@ -294,6 +343,7 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn new(plan: &'a Plan, step: u64) -> Self {
         Self {
+            step,
             trained: plan.trained_in(step),
             divisors: BTreeMap::new(),
             lanes: vec![LaneSum::default(); plan.lanes.len()],
@@ -324,14 +374,11 @@ impl<'a> Sums<'a> {
         Ok(())
     }
 
-    fn record(&self, plan: &Plan, step: u64) -> Result<StepRecord, WorkerError> {
+    fn record(&self, plan: &Plan) -> Result<StepRecord, WorkerError> {
+        let step = self.step;
         let mut tasks: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
         for (number, lane) in (0..).zip(&self.lanes) {
             let task = plan.task_at(step, number).ok_or(WorkerError::NoLane(number))?;
-            if !lane.loss.is_finite() {
-                let (task, loss) = (task.to_owned(), lane.loss);
-                return Err(WorkerError::NotFinite { step, lane: number, task, loss });
-            }
             let of_task = tasks.entry(task).or_default();
             *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
         }
@@ -371,4 +418,61 @@ fn count(tokens: i64) -> f64 {
 )]
 fn whole(tokens: f64) -> u64 {
     tokens as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use mmc_plan::sample::Sample;
+
+    use super::*;
+    use crate::dist::Seat;
+    use crate::model::Network;
+
+    /// What the first step of a direction says after `spoil` had its way with the rank's modules.
+    fn fault(spoil: impl FnOnce(&mut Store)) -> String {
+        let plan = Sample::new(&["de", "en"], 1, &[&[0]]).plan();
+        let (host, port) = (String::new(), 0);
+        let seat = Seat { rank: 0, world: 1, local_rank: 0, local_world: None, host, port };
+        let world = World::join(&plan, seat, std::time::Duration::from_secs(1)).unwrap();
+        let mut store = Store::new(&plan, 0).unwrap();
+        let network = Network::build(&plan, &store.weights()).unwrap();
+        let direction =
+            |(name, task): (&String, &TaskSpec)| (name.clone(), network.direction(task).unwrap());
+        let directions = plan.tasks.iter().map(direction).collect();
+        let mut stepper = Stepper::new(&plan, &world, directions).unwrap();
+        spoil(&mut store);
+        let batch = || {
+            let row = std::slice::from_ref::<Range<usize>>;
+            Batch::new(&[vec![5, 6, 2]], &[vec![1, 7, 2]], row(&(0..2)), Device::Cpu)
+        };
+        let supply: &mut Supply<'_> = &mut |_, _| Ok(vec![batch(), batch()]);
+        stepper.run(1, &mut store, supply, false).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_named_with_batch_task_and_modules() {
+        let said = fault(|store| {
+            let _ = store.module("encoder.1.full").unwrap().flat.f_fill_(f64::NAN).unwrap();
+        });
+        assert!(said.starts_with("step 1, lane 0, task `t."), "{said}");
+        assert!(said.contains("batch 1 of 2 has a loss of NaN"), "{said}");
+        assert!(said.contains("parameters that are not finite: of `encoder.1.full`"), "{said}");
+        // Products overflow, although every parameter is a number.
+        let said = fault(|store| {
+            let _ = store.module("encoder.1.full").unwrap().flat.f_fill_(1e30).unwrap();
+        });
+        assert!(said.contains("are finite: `") && said.contains("`encoder.1.full`"), "{said}");
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_is_named_with_its_module_and_tasks() {
+        let said = fault(|store| {
+            let gradient = &mut store.module("encoder.1.full").unwrap().gradient;
+            let _ = gradient.f_fill_(f64::INFINITY).unwrap();
+        });
+        assert!(said.contains("gradient of module `encoder.1.full`"), "{said}");
+        assert!(said.contains("norm of inf (tasks t."), "{said}");
+    }
 }

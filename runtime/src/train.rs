@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mmc_plan::{Device, Event, Plan, RankSpec};
 
@@ -31,6 +31,8 @@ pub struct TrainArguments {
     pub output: Option<PathBuf>,
     /// Threads of tensor operations; none: the processors of this machine shared among its ranks.
     pub threads: Option<u32>,
+    /// How long a collective may take.
+    pub timeout: Duration,
 }
 
 /// How training ended.
@@ -68,7 +70,7 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
     let stop = listen()?;
     let rank = seat.rank;
-    let world = World::join(plan, seat)?;
+    let world = World::join(plan, seat, arguments.timeout)?;
     let held = memory::without_model()?;
     let mut events = Events::of_rank(rank);
     // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.

@@ -84,7 +84,7 @@ fn read(folder: &Path, name: &str) -> String {
 #[test]
 fn two_ranks_get_their_seats_and_the_plan_and_their_events_are_shown() {
     let folder = stage();
-    let (status, out, err) = run(folder.path(), "fine", &["--threads", "3"]);
+    let (status, out, err) = run(folder.path(), "fine", &["--threads", "3", "--timeout", "60"]);
     assert_eq!(status, 0, "{err}");
     assert_eq!(out, "step 2: out/checkpoints/step_000002\n");
     assert!(err.contains("training 12 345 parameters on 2 ranks, 2 steps"), "{err}");
@@ -96,7 +96,7 @@ fn two_ranks_get_their_seats_and_the_plan_and_their_events_are_shown() {
         let seat = read(folder.path(), &format!("seat.{rank}"));
         assert_eq!(seat, format!("{rank}/2 {rank}/2 127.0.0.1\n"));
         let told = read(folder.path(), &format!("args.{rank}"));
-        assert_eq!(told, "train --plan out/plan.yaml --output out --threads 3\n");
+        assert_eq!(told, "train --plan out/plan.yaml --output out --threads 3 --timeout 60\n");
         let log = read(folder.path(), &format!("out/logs/rank{rank}.log"));
         assert_eq!(log, format!("log of rank {rank}\n"));
     }

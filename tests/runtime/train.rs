@@ -6,13 +6,13 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mmc_plan::{Event, Normalise, Precision};
+use mmc_plan::{Event, Normalise, Optimizer, Precision, Schedule};
 use tch::{Kind, Tensor};
 
 use super::workplace::{Workplace, events, start, train};
 
 /// One rank, two ranks in two ways, four ranks.
-const MAPPINGS: [&[&[u32]]; 4] =
+pub(crate) const MAPPINGS: [&[&[u32]]; 4] =
     [&[&[0, 1, 2, 3]], &[&[0, 1], &[2, 3]], &[&[3, 0], &[2, 1]], &[&[0], &[1], &[2], &[3]]];
 
 /// All tensors of the modules of a checkpoint, by `module/parameter`.
@@ -20,7 +20,7 @@ pub(crate) fn parameters(output: &Path, step: u64) -> BTreeMap<String, Tensor> {
     tensors(output, step, "modules")
 }
 
-fn tensors(output: &Path, step: u64, sub: &str) -> BTreeMap<String, Tensor> {
+pub(crate) fn tensors(output: &Path, step: u64, sub: &str) -> BTreeMap<String, Tensor> {
     let folder = output.join(format!("checkpoints/step_{step:06}/{sub}"));
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(&folder).expect("a checkpoint").flatten() {
@@ -161,16 +161,9 @@ fn signal_saves_and_asks_to_be_started_again() {
     sample.training.validate_every = None;
     let plan = place.write_plan("plan.yaml", &sample);
     let ranks = start(&plan, 2, &[]);
-    let began = Instant::now();
-    let record = place.path("run/events.jsonl");
-    while !fs::read_to_string(&record).is_ok_and(|text| text.contains("\"step\":3,")) {
-        assert!(began.elapsed() < Duration::from_mins(1), "no step in a minute");
-        sleep(Duration::from_millis(10));
-    }
+    await_step(&place.path("run/events.jsonl"), 3);
     // Only rank 1 hears the signal.
-    let process = ranks.0[1].id().to_string();
-    let sent = std::process::Command::new("kill").args(["-USR1", &process]).status().unwrap();
-    assert!(sent.success());
+    signal(&ranks.0[1], "-USR1");
     let ends = ranks.wait();
     for end in &ends {
         assert_eq!(end.status.code(), Some(75), "{}", String::from_utf8_lossy(&end.stderr));
@@ -202,6 +195,68 @@ fn fault_of_one_rank_ends_all_with_its_words() {
     assert!(message.contains("nowhere.txt"), "{message}");
     let words = String::from_utf8_lossy(&ends[0].stderr);
     assert!(words.contains("rank 1 failed") && words.contains("nowhere.txt"), "{words}");
+}
+
+/// Which rank failed and what rank 0 told of it.
+fn told_failure(ends: &[std::process::Output]) -> (u32, String) {
+    assert!(ends.iter().all(|end| !end.status.success()));
+    let failed = |event: &Event| {
+        let Event::Failed { rank, message } = event else { return None };
+        Some((*rank, message.clone()))
+    };
+    events(&ends[0]).iter().find_map(failed).expect("rank 0 tells a failure")
+}
+
+#[test]
+fn loss_that_is_no_number_ends_all_ranks_and_is_named() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    sample.training.optimizer = Optimizer::Sgd { lr: 1e30, momentum: 0.0, weight_decay: 0.0 };
+    (sample.training.schedule, sample.training.clip) = (Schedule::Constant, None);
+    let began = Instant::now();
+    let ends = start(&place.write_plan("plan.yaml", &sample), 2, &[]).wait();
+    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+    let (_, message) = told_failure(&ends);
+    for words in ["step 2, lane ", ", task `t.", "batch 1 of 2 has a loss of ", "`decoder.0.lang."]
+    {
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn rank_that_stands_still_is_named_with_the_communicator() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    (sample.training.steps, sample.training.validate_every) = (100_000, None);
+    sample.training.checkpoint.every = None;
+    let mut ranks = start(&place.write_plan("plan.yaml", &sample), 2, &["--timeout", "5"]);
+    await_step(&place.path("run/events.jsonl"), 3);
+    signal(&ranks.0[1], "-STOP");
+    let began = Instant::now();
+    while ranks.0[0].try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "rank 0 waits for ever");
+        sleep(Duration::from_millis(10));
+    }
+    signal(&ranks.0[1], "-KILL");
+    let (rank, message) = told_failure(&ranks.wait());
+    assert_eq!(rank, 1, "{message}");
+    assert!(message.contains("ranks [1] did not come to a collective of"), "{message}");
+    assert!(message.contains("communicator `world` (ranks [0, 1])"), "{message}");
+}
+
+fn signal(rank: &std::process::Child, signal: &str) {
+    let process = rank.id().to_string();
+    let sent = std::process::Command::new("kill").args([signal, &process]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn await_step(record: &Path, step: u64) {
+    let began = Instant::now();
+    let words = format!("\"step\":{step},");
+    while !fs::read_to_string(record).is_ok_and(|text| text.contains(&words)) {
+        assert!(began.elapsed() < Duration::from_mins(1), "no step in a minute");
+        sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

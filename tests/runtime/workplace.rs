@@ -9,7 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use mmc_plan::random::{Purpose, Stream};
 use mmc_plan::sample::{self, Sample};
-use mmc_plan::{CorpusFiles, Event, ParallelFiles, Precision, VocabularyKind, VocabularySpec};
+use mmc_plan::{
+    CorpusFiles, Event, ParallelFiles, Plan, Precision, VocabularyKind, VocabularySpec,
+};
 use sha2::{Digest as _, Sha256};
 
 /// Words of the artificial languages; a language's word for meaning `i` is its letter and `i`.
@@ -113,10 +115,15 @@ impl Workplace {
         made
     }
 
-    /// Writes a plan.
+    /// Writes the plan of a sample.
     pub(crate) fn write_plan(&self, name: &str, sample: &Sample) -> PathBuf {
+        self.write(name, &sample.plan())
+    }
+
+    /// Writes a plan.
+    pub(crate) fn write(&self, name: &str, plan: &Plan) -> PathBuf {
         let path = self.path(name);
-        fs::write(&path, sample.plan().to_yaml()).unwrap();
+        fs::write(&path, plan.to_yaml()).unwrap();
         path
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum Earlier {
 }
 
 /// Files and folders that runs write, but for the plan: it is replaced in one go, so that waiting ranks never miss it.
-const WRITTEN: [&str; 3] = ["events.jsonl", "checkpoints", "logs"];
+const WRITTEN: [&str; 4] = ["events.jsonl", "checkpoints", "logs", "tensorboard"];
 
 impl Output {
     /// The folder, which need not exist.

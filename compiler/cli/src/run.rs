@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Computing threads of each rank [default: the machine's cores divided by its ranks]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
+    /// How long a rank waits for one that does not come to exchange [default: 1800]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
 }
 
 /// Trains.
@@ -62,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let threads = arguments.threads.or_else(|| seat.is_none().then(|| threads_of(ranks)));
     let launch = Launch {
         worker: &worker,
-        arguments: asked(&output, arguments.resume, threads),
+        arguments: asked(&output, arguments, threads),
         logs: &folder.join("logs"),
         help: format!(
             "when the cause is removed, `mmc run --resume` goes on from the newest checkpoint in `{}`",
@@ -73,14 +76,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
 }
 
 /// What a worker is told.
-fn asked(output: &Output, resume: bool, threads: Option<u32>) -> Vec<OsString> {
+fn asked(output: &Output, arguments: &Arguments, threads: Option<u32>) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["train".into(), "--plan".into(), output.plan().into()];
     words.extend(["--output".into(), output.folder().into()]);
-    if resume {
+    if arguments.resume {
         words.push("--resume".into());
     }
-    if let Some(threads) = threads {
-        words.extend(["--threads".into(), threads.to_string().into()]);
+    let numbers = [("--threads", threads.map(u64::from)), ("--timeout", arguments.timeout)];
+    for (option, number) in numbers {
+        if let Some(number) = number {
+            words.extend([option.into(), number.to_string().into()]);
+        }
     }
     words
 }

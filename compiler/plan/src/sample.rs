@@ -39,6 +39,8 @@ pub struct Sample {
     pub transforms: Vec<Transform>,
     /// The model.
     pub model: ModelSpec,
+    /// Modules that are not trained.
+    pub frozen: BTreeSet<String>,
     /// Training.
     pub training: TrainingSpec,
     /// Number of lanes.
@@ -184,6 +186,7 @@ impl Sample {
                 Transform::FilterTooLong { source: 100, target: 100 },
             ],
             model: model(),
+            frozen: BTreeSet::new(),
             training: training(),
             lanes,
             mapping: mapping.iter().map(|lanes| lanes.to_vec()).collect(),
@@ -287,7 +290,8 @@ impl Sample {
         let mut add = |name: &String, kind| {
             let parameters = formulas::parameters(plan, &kind).unwrap_or(0);
             let parameters = u64::try_from(parameters).unwrap_or(u64::MAX);
-            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters, frozen: false });
+            let frozen = self.frozen.contains(name);
+            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters, frozen });
         };
         let stacks = |patterns: &[StackPattern]| {
             let places = patterns.iter().enumerate();
@@ -422,7 +426,7 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
 fn communicators(plan: &Plan) -> Vec<CommunicatorSpec> {
     let all: Vec<u32> = (0..).zip(&plan.ranks).map(|(rank, _)| rank).collect();
     let mut shared: BTreeMap<Vec<u32>, Vec<String>> = BTreeMap::new();
-    for name in plan.modules.keys() {
+    for (name, _) in plan.modules.iter().filter(|(_, module)| !module.frozen) {
         let holds = |rank: &RankSpec| rank.modules.contains(name);
         let holders: Vec<u32> =
             (0..).zip(&plan.ranks).filter(|(_, rank)| holds(rank)).map(|(rank, _)| rank).collect();

@@ -6,4 +6,4 @@ pub mod rendezvous;
 mod world;
 
 pub use rendezvous::{Seat, SeatError, seat};
-pub use world::{World, WorldError};
+pub use world::{COLLECTIVE, World, WorldError};

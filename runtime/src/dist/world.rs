@@ -2,20 +2,22 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use mmc_plan::{CommunicatorSpec, Plan};
 use tch::Tensor;
 
 use super::Seat;
-use super::peers::{Culprit, Peers};
+use super::peers::{Culprit, LOOK, Peers, Unmet};
 use crate::ffi::{Group, ShimError, Store};
 
 /// How long ranks wait for each other before they give up.
 const MEETING: Duration = Duration::from_mins(5);
 
-/// How long a collective may take. Ranks compute between collectives, validation included.
-const COLLECTIVE: Duration = Duration::from_mins(30);
+/// How long a collective may take unless the worker is told otherwise. Ranks compute between collectives, validation included.
+pub const COLLECTIVE: Duration = Duration::from_mins(30);
 
 /// How long a failing rank 0 keeps the store for the others to read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -47,6 +49,23 @@ pub enum WorldError {
         /// Torch's words.
         cause: ShimError,
     },
+    /// Ranks did not come to the meeting place.
+    #[error(
+        "rank {rank} waited {} s for ranks {absent:?} at {host}:{port}: they were not started, or died before they came",
+        waited.as_secs()
+    )]
+    Absent {
+        /// This rank.
+        rank: u32,
+        /// Who did not come.
+        absent: Vec<u32>,
+        /// Where.
+        host: String,
+        /// Port.
+        port: u16,
+        /// How long.
+        waited: Duration,
+    },
     /// A group could not be made.
     #[error("communicator `{name}` (ranks {ranks:?}) could not be set up: {cause}")]
     SetUp {
@@ -77,17 +96,31 @@ pub enum WorldError {
         /// Its words.
         message: String,
     },
+    /// Other ranks neither ended nor came.
+    #[error(
+        "ranks {missing:?} did not come to a collective of communicator `{communicator}` (ranks {ranks:?}): stopped, or slower than `--timeout` allows? {cause}"
+    )]
+    Missing {
+        /// The communicator.
+        communicator: String,
+        /// Its ranks.
+        ranks: Vec<u32>,
+        /// Who did not come.
+        missing: Vec<u32>,
+        /// Gloo's words.
+        cause: ShimError,
+    },
     /// Another rank ended without a word.
     #[error(
-        "rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed in communicator `{communicator}`"
+        "rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed {noticed}"
     )]
     Gone {
         /// Which.
         rank: u32,
         /// Its process and host.
         place: String,
-        /// Where it was missed.
-        communicator: String,
+        /// When it was missed.
+        noticed: String,
     },
     /// The plan has no such communicator.
     #[error("the plan has no communicator `{0}`")]
@@ -112,43 +145,54 @@ pub struct World {
 }
 
 impl World {
-    /// Meets the other ranks and creates the plan's communicators in its order.
-    pub fn join(plan: &Plan, seat: Seat) -> Result<Self, WorldError> {
+    /// Meets the other ranks and creates the plan's communicators in its order. A collective fails after `timeout`.
+    pub fn join(plan: &Plan, seat: Seat, timeout: Duration) -> Result<Self, WorldError> {
         if plan.ranks.len() != seat.world as usize {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
-        Self::meet(seat, &plan.communicators)
+        Self::meet(seat, &plan.communicators, timeout)
     }
 
     /// Meets the other ranks and creates communicators, in their order; `world`, all ranks, must be among them.
-    pub fn meet(seat: Seat, communicators: &[CommunicatorSpec]) -> Result<Self, WorldError> {
+    ///
+    /// Until all have met, nobody's connection tells that a rank has died: so those of this machine are looked at all the time.
+    pub fn meet(
+        seat: Seat,
+        communicators: &[CommunicatorSpec],
+        timeout: Duration,
+    ) -> Result<Self, WorldError> {
         if seat.world == 1 {
             let (members, waited) = (BTreeMap::new(), Cell::default());
             return Ok(Self { seat, members, waited, peers: None });
         }
-        let store = Store::new(&seat.host, seat.port, seat.rank == 0, seat.world, MEETING)
+        let store = Store::new(&seat.host, seat.port, seat.rank == 0, MEETING)
             .map_err(|cause| meeting(&seat, cause))?;
-        // Ranks that meet on this machine bind to loopback: its name need not resolve.
-        let local = ["127.0.0.1", "localhost", "::1"].contains(&seat.host.as_str());
-        let bind = if local && std::env::var_os("GLOO_SOCKET_IFNAME").is_none() {
-            "127.0.0.1"
-        } else {
-            ""
+        let peers = Peers::meet(store, &seat, MEETING).map_err(|unmet| match unmet {
+            Unmet::Gone { rank, place } => gone_early(rank, place),
+            Unmet::Absent { ranks: absent } => {
+                let (rank, host, port) = (seat.rank, seat.host.clone(), seat.port);
+                WorldError::Absent { rank, absent, host, port, waited: MEETING }
+            }
+            Unmet::Store(cause) => meeting(&seat, cause),
+        })?;
+        let (sender, made) = channel();
+        let (store, specs, own) = (Arc::clone(&peers.store), communicators.to_vec(), seat.clone());
+        // It can wait for a rank that is no more: then this rank ends without it.
+        std::thread::spawn(move || sender.send(connect(&store, &specs, &own, timeout)));
+        let members = loop {
+            match made.recv_timeout(LOOK) {
+                Ok(members) => break members?,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some((rank, place)) = peers.gone() {
+                        return Err(gone_early(rank, place));
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let cause = ShimError("the thread that connects ranks is gone".to_owned());
+                    return Err(meeting(&seat, cause));
+                }
+            }
         };
-        let mut members = BTreeMap::new();
-        for spec in communicators {
-            let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
-                continue;
-            };
-            let group = Group::new(&store, &spec.name, (place, spec.ranks.len()), bind, COLLECTIVE)
-                .map_err(|cause| WorldError::SetUp {
-                    name: spec.name.clone(),
-                    ranks: spec.ranks.clone(),
-                    cause,
-                })?;
-            members.insert(spec.name.clone(), Member { group, ranks: spec.ranks.clone() });
-        }
-        let peers = Peers::meet(store, &seat).map_err(|cause| meeting(&seat, cause))?;
         Ok(Self { seat, members, waited: Cell::default(), peers: Some(peers) })
     }
 
@@ -216,25 +260,110 @@ impl World {
         let done = act(&member.group);
         self.waited.set(self.waited.get() + began.elapsed());
         done.map_err(|cause| {
-            self.inquest(communicator).unwrap_or_else(|| WorldError::Collective {
-                name: communicator.to_owned(),
-                ranks: member.ranks.clone(),
-                cause,
-            })
-        })
-    }
-
-    /// Which other rank has failed, and why; none when that can't be found out within seconds.
-    pub fn inquest(&self, communicator: &str) -> Option<WorldError> {
-        Some(match self.peers.as_ref()?.culprit(self.seat.rank)? {
-            Culprit::Told { rank, message } => WorldError::Told { rank, message },
-            Culprit::Gone { rank, place } => {
-                WorldError::Gone { rank, place, communicator: communicator.to_owned() }
+            let (name, ranks) = (communicator.to_owned(), member.ranks.clone());
+            match self.culprit(&ranks) {
+                Some(Culprit::Missing { ranks: missing }) => {
+                    WorldError::Missing { communicator: name, ranks, missing, cause }
+                }
+                Some(Culprit::Told { rank, message }) => WorldError::Told { rank, message },
+                Some(Culprit::Gone { rank, place }) => {
+                    let noticed = format!("in communicator `{name}`");
+                    WorldError::Gone { rank, place, noticed }
+                }
+                None => WorldError::Collective { name, ranks, cause },
             }
         })
     }
+
+    /// Who made a collective of these ranks fail; none when that can't be found out within seconds.
+    fn culprit(&self, ranks: &[u32]) -> Option<Culprit> {
+        self.peers.as_ref()?.culprit(self.seat.rank, ranks)
+    }
+}
+
+/// The groups of the communicators that a rank is in, created in their order.
+fn connect(
+    store: &Store,
+    communicators: &[CommunicatorSpec],
+    seat: &Seat,
+    timeout: Duration,
+) -> Result<BTreeMap<String, Member>, WorldError> {
+    // Ranks that meet on this machine bind to loopback: its name need not resolve.
+    let local = ["127.0.0.1", "localhost", "::1"].contains(&seat.host.as_str());
+    let bind =
+        if local && std::env::var_os("GLOO_SOCKET_IFNAME").is_none() { "127.0.0.1" } else { "" };
+    let mut members = BTreeMap::new();
+    for spec in communicators {
+        let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
+            continue;
+        };
+        let group = Group::new(store, &spec.name, (place, spec.ranks.len()), bind, timeout)
+            .map_err(|cause| WorldError::SetUp {
+                name: spec.name.clone(),
+                ranks: spec.ranks.clone(),
+                cause,
+            })?;
+        members.insert(spec.name.clone(), Member { group, ranks: spec.ranks.clone() });
+    }
+    Ok(members)
+}
+
+fn gone_early(rank: u32, place: String) -> WorldError {
+    WorldError::Gone { rank, place, noticed: "while the ranks met".to_owned() }
 }
 
 fn meeting(seat: &Seat, cause: ShimError) -> WorldError {
     WorldError::Meeting { rank: seat.rank, host: seat.host.clone(), port: seat.port, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::process::{Child, Command};
+    use std::thread::spawn;
+
+    use super::*;
+
+    /// Rank 0 of `world` meets a rank 1 whose process is killed after a moment.
+    fn meet_a_dying_rank(world: u32) -> String {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let host = "127.0.0.1".to_owned();
+        let seat = Seat { rank: 0, world, local_rank: 0, local_world: None, host, port };
+        let mut other: Child = Command::new("sleep").arg("600").spawn().unwrap();
+        let process = other.id();
+        let rank_1 = spawn(move || {
+            let store = Store::new("127.0.0.1", port, false, Duration::from_mins(1)).unwrap();
+            store.set("place/1", &Peers::words_of(process)).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            other.kill().unwrap();
+            other.wait().unwrap();
+            store
+        });
+        let ranks = (0..world).collect();
+        let (name, modules) = ("world".to_owned(), Vec::new());
+        let everyone = [CommunicatorSpec { name, ranks, modules, elements: 0 }];
+        let began = Instant::now();
+        let fault = World::meet(seat, &everyone, COLLECTIVE).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        rank_1.join().unwrap();
+        fault.to_string()
+    }
+
+    #[test]
+    fn a_rank_that_dies_before_all_have_come_is_noticed() {
+        let said = meet_a_dying_rank(3);
+        assert!(
+            said.starts_with("rank 1 is gone") && said.contains("while the ranks met"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_rank_that_dies_before_it_connects_is_noticed() {
+        let said = meet_a_dying_rank(2);
+        assert!(
+            said.starts_with("rank 1 is gone") && said.contains("while the ranks met"),
+            "{said}"
+        );
+    }
 }

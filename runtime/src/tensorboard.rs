@@ -1,0 +1,342 @@
+//! Events to curves for TensorBoard: `<output>/tensorboard/events.out.tfevents.<seconds>.mmc`, a file for every start of the run.
+//!
+//! A file is a row of records (tensorflow, `core/lib/io/record_writer.h`), each of them a message `Event`
+//! (`core/util/event.proto`). The few fields that curves need are written here: the crates for it are not kept up.
+//!
+//! A run that goes on behind step `s` does the steps after `s` again. So what earlier files say of those is cut off, and the
+//! new file begins with the start of a session, at which a TensorBoard that is watching forgets them too: every point is there
+//! once, whoever reads.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Write as _};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mmc_plan::Event;
+
+use crate::error::{While as _, WorkerError};
+
+/// TensorBoard looks for files with this in their names and reads them in order of name.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// Ours among them.
+const SUFFIX: &str = ".mmc";
+
+/// The open file of a run's curves.
+#[derive(Debug)]
+pub struct Curves {
+    file: File,
+}
+
+impl Curves {
+    /// Cuts what the folder's files say of steps behind `step`, and begins a file for them.
+    pub fn open(folder: &Path, step: u64) -> Result<Self, WorkerError> {
+        let doing = format!("preparing {}", folder.display());
+        fs::create_dir_all(folder).doing(&doing)?;
+        let entries = fs::read_dir(folder).doing(&doing)?;
+        for entry in entries {
+            let entry = entry.doing(&doing)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+                cut(&entry.path(), step).doing(&doing)?;
+            }
+        }
+        let mut curves = Self { file: create(folder).doing(&doing)? };
+        curves.write(0, |event| event.text(3, "brain.Event:2"))?;
+        // `session_log { status: START }`
+        curves.write(step + 1, |event| event.message(7, |session| session.number(1, 1)))?;
+        Ok(curves)
+    }
+
+    /// Adds the points of an event, if it has any.
+    pub fn add(&mut self, event: &Event) -> Result<(), WorkerError> {
+        let Some((step, points)) = points(event) else { return Ok(()) };
+        self.write(step, |event| {
+            event.message(5, |summary| {
+                for (tag, value) in &points.0 {
+                    summary.message(1, |point| {
+                        point.text(1, tag);
+                        point.float(2, *value);
+                    });
+                }
+            });
+        })
+    }
+
+    fn write(&mut self, step: u64, fill: impl FnOnce(&mut Message)) -> Result<(), WorkerError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut event = Message::default();
+        event.double(1, now.as_secs_f64());
+        event.number(2, step);
+        fill(&mut event);
+        // In one piece and unbuffered: a rank that is killed loses no more than its last step.
+        self.file.write_all(&record(&event.0)).doing("writing the curves for TensorBoard")
+    }
+}
+
+/// A new file whose name comes behind those of earlier seconds.
+fn create(folder: &Path) -> io::Result<File> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut seconds = now.as_secs();
+    loop {
+        let path = folder.join(format!("{PREFIX}{seconds:010}{SUFFIX}"));
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => seconds += 1,
+            made => return made,
+        }
+    }
+}
+
+/// Tags and values.
+#[derive(Debug, Default)]
+struct Points(Vec<(String, f64)>);
+
+impl Points {
+    fn add<'a>(&mut self, group: &str, of_group: impl IntoIterator<Item = (&'a str, f64)>) {
+        self.0.extend(of_group.into_iter().map(|(name, value)| (format!("{group}/{name}"), value)));
+    }
+
+    fn add_tasks(&mut self, group: &str, of_tasks: &BTreeMap<String, f64>) {
+        self.add(group, of_tasks.iter().map(|(task, value)| (task.as_str(), *value)));
+    }
+}
+
+/// The step and the points of an event.
+fn points(event: &Event) -> Option<(u64, Points)> {
+    let mut points = Points::default();
+    let step = match event {
+        Event::Step {
+            step,
+            losses,
+            source_tokens,
+            target_tokens,
+            lr,
+            norm,
+            seconds,
+            sync_seconds,
+            memory,
+        } => {
+            let rate = |count: u64| number(count) / seconds.max(f64::MIN_POSITIVE);
+            points.add_tasks("training_loss", losses);
+            points.add("training", [("learning_rate", *lr), ("gradient_norm", *norm)]);
+            let speed = [
+                ("source_tokens_per_second", rate(*source_tokens)),
+                ("target_tokens_per_second", rate(*target_tokens)),
+                ("seconds_per_step", *seconds),
+                ("synchronising_seconds_per_step", *sync_seconds),
+                ("most_memory_of_rank_0_in_bytes", number(*memory)),
+            ];
+            points.add("speed", speed);
+            *step
+        }
+        Event::Validated {
+            step,
+            losses,
+            accuracies,
+            loss,
+            accuracy,
+            macro_loss,
+            macro_accuracy,
+        } => {
+            points.add_tasks("validation_loss", losses);
+            points.add_tasks("validation_accuracy", accuracies);
+            let tokens = [("loss", *loss), ("accuracy", *accuracy)];
+            let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
+            points.add("validation", tokens.into_iter().chain(means));
+            *step
+        }
+        Event::Started { .. }
+        | Event::StoppedEarly { .. }
+        | Event::Saved { .. }
+        | Event::Finished { .. }
+        | Event::Measured { .. }
+        | Event::Calibrated(_)
+        | Event::Failed { .. } => return None,
+    };
+    Some((step, points))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// The bytes of a protobuf message.
+#[derive(Debug, Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn varint(&mut self, mut value: u64) {
+        loop {
+            let [low, ..] = value.to_le_bytes();
+            value >>= 7;
+            if value == 0 {
+                return self.0.push(low);
+            }
+            self.0.push(low | 0x80);
+        }
+    }
+
+    fn number(&mut self, field: u64, value: u64) {
+        self.varint(field << 3);
+        self.varint(value);
+    }
+
+    fn double(&mut self, field: u64, value: f64) {
+        self.varint(field << 3 | 1);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "points of curves are 32-bit floats")]
+    fn float(&mut self, field: u64, value: f64) {
+        self.varint(field << 3 | 5);
+        self.0.extend((value as f32).to_le_bytes());
+    }
+
+    fn text(&mut self, field: u64, value: &str) {
+        self.bytes(field, value.as_bytes());
+    }
+
+    fn message(&mut self, field: u64, fill: impl FnOnce(&mut Self)) {
+        let mut inner = Self::default();
+        fill(&mut inner);
+        self.bytes(field, &inner.0);
+    }
+
+    fn bytes(&mut self, field: u64, bytes: &[u8]) {
+        self.varint(field << 3 | 2);
+        self.varint(bytes.len() as u64);
+        self.0.extend(bytes);
+    }
+}
+
+/// Length, its sum, the bytes, their sum.
+fn record(bytes: &[u8]) -> Vec<u8> {
+    let length = (bytes.len() as u64).to_le_bytes();
+    let sums = [&length[..], bytes].map(|part| masked(part).to_le_bytes());
+    [&length[..], &sums[0], bytes, &sums[1]].concat()
+}
+
+/// CRC-32C, changed so that sums of sums mean something (tensorflow, `core/lib/hash/crc32c.h`).
+fn masked(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// Cuts a file before its first record of a later step, or before one that a killed run left half written; removes it when no
+/// point is left.
+fn cut(path: &Path, step: u64) -> io::Result<()> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let (mut whole, mut points) = (0, false);
+    while let Some(event) = next(&mut reader) {
+        let of = step_of(&event);
+        if of > step {
+            break;
+        }
+        points |= of > 0;
+        whole += event.len() as u64 + 16;
+    }
+    if points {
+        OpenOptions::new().write(true).open(path)?.set_len(whole)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// The bytes of the next record; none at the end and where the file is damaged.
+fn next(reader: &mut impl Read) -> Option<Vec<u8>> {
+    let length = checked(reader, 8)?;
+    checked(reader, u64::from_le_bytes(length.try_into().ok()?))
+}
+
+/// So many bytes that their sum follows.
+fn checked(reader: &mut impl Read, count: u64) -> Option<Vec<u8>> {
+    let (mut bytes, mut sum) = (Vec::new(), [0; 4]);
+    reader.take(count).read_to_end(&mut bytes).ok()?;
+    reader.read_exact(&mut sum).ok()?;
+    (bytes.len() as u64 == count && sum == masked(&bytes).to_le_bytes()).then_some(bytes)
+}
+
+/// The step of an event that was written here: a number behind the nine bytes of the time.
+fn step_of(event: &[u8]) -> u64 {
+    let digits = event.iter().skip(10);
+    let mut step = 0;
+    for (byte, shift) in digits.zip((0..64).step_by(7)) {
+        step |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64) -> Event {
+        let losses = [("t.de-en".to_owned(), 2.5)].into();
+        let (source_tokens, target_tokens, memory) = (10, 20, 1 << 20);
+        let (lr, norm, seconds, sync_seconds) = (1e-3, 1.0, 0.5, 0.0);
+        Event::Step {
+            step,
+            losses,
+            source_tokens,
+            target_tokens,
+            lr,
+            norm,
+            seconds,
+            sync_seconds,
+            memory,
+        }
+    }
+
+    /// The steps of all records, file by file.
+    fn steps(folder: &Path) -> Vec<Vec<u64>> {
+        let mut paths: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let of = |path| {
+            let mut reader = BufReader::new(File::open(path).unwrap());
+            std::iter::from_fn(|| next(&mut reader)).map(|event| step_of(&event)).collect()
+        };
+        paths.into_iter().map(of).collect()
+    }
+
+    /// The check value of CRC-32C, and a record as tensorflow writes it (the mask is its own inverse's other half).
+    #[test]
+    fn records_have_the_sums_of_their_format() {
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        let record = record(b"123456789");
+        assert_eq!(record.len(), 25);
+        let sum = u32::from_le_bytes(record[21..].try_into().unwrap());
+        assert_eq!(sum.wrapping_sub(0xa282_ead8).rotate_left(15), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_says_every_step_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |behind: u64, last: u64| {
+            let mut curves = Curves::open(folder.path(), behind).unwrap();
+            for at in behind + 1..=last {
+                curves.add(&step(at)).unwrap();
+            }
+            curves.add(&Event::Finished { step: last, interrupted: true }).unwrap();
+            curves
+        };
+        let mut curves = run(0, 300);
+        // Killed in the middle of a record, and started again behind a checkpoint before it.
+        curves.file.write_all(&record(b"half of it")[..20]).unwrap();
+        run(200, 203);
+        assert_eq!(
+            steps(folder.path()),
+            [[0, 1].into_iter().chain(1..=200).collect(), vec![0, 201, 201, 202, 203]]
+        );
+        // Behind an older one: nothing of the second file is left.
+        run(150, 151);
+        let first = [0, 1].into_iter().chain(1..=150).collect();
+        assert_eq!(steps(folder.path()), [first, vec![0, 151, 151]]);
+        run(0, 1);
+        assert_eq!(steps(folder.path()), [[0, 1, 1]]);
+    }
+}
