@@ -63,6 +63,8 @@ pub fn node_count(cluster: &ClusterSpec, ranks: &[u32]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use mmc_plan::sample;
+
     use super::*;
 
     #[test]
@@ -74,5 +76,26 @@ mod tests {
         close(all_reduce_seconds(&links, 2, 1, 100_000_000), 0.01 + 1e-5);
         close(all_reduce_seconds(&links, 2, 2, 100_000_000), 0.1 + 1e-5);
         close(all_reduce_seconds(&links, 8, 2, 100_000_000), 0.1 + 0.015 + 3e-5);
+    }
+
+    /// Adam's state, Rajbhandari et al. 2020, section 3.1: 16 bytes a parameter in 32 bits (4 + 4 + 8) as in mixed precision
+    /// (2 + 2 + 12), so 1.6 GB of 100 million parameters and 120 GB of 7.5 billion; here the sum of gradients over lanes besides.
+    #[test]
+    fn state_of_adam() {
+        for precision in [Precision::Fp32, Precision::Bf16] {
+            let training = TrainingSpec { precision, ..sample::training() };
+            let state = state_bytes(&training, false) - summed_bytes(precision);
+            assert_eq!(state * 100_000_000, 1_600_000_000);
+            assert_eq!(state * 7_500_000_000, 120_000_000_000);
+            assert_eq!(state_bytes(&training, true), 4);
+        }
+    }
+
+    /// A ring sends 2 (n - 1) / n of what is summed.
+    #[test]
+    fn traffic_of_a_ring() {
+        let links = LinkSpec { intra: 1e9, inter: 1e9, latency: 0.0 };
+        let seconds = all_reduce_seconds(&links, 64, 1, 64_000_000_000);
+        assert!((seconds - 126.0).abs() < 1e-9, "{seconds}");
     }
 }

@@ -229,3 +229,28 @@ pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mmc_plan::sample;
+
+    use super::*;
+
+    /// Attention 4 d^2 + 4 d, feed-forward 2 d f + f + d, a norm 2 d; of the widths of Vaswani et al. 2017; other toolkits
+    /// count their layers alike.
+    #[test]
+    fn layers_of_the_usual_widths() {
+        let (d, f) = (512_u64, 2048_u64);
+        let model = ModelSpec { dim: 512, heads: 8, head_dim: 64, ffn: 2048, ..sample::model() };
+        let size = |kind: ModuleKind| module(&model, &kind, &|_| 64_000).parameters();
+        let (attention, inner) = (4 * d * d + 4 * d, 2 * d * f + f + d);
+        let encoder = size(ModuleKind::EncoderStack { layers: 1, closed: false });
+        assert_eq!((encoder, encoder), (attention + inner + 4 * d, 3_152_384));
+        let decoder = size(ModuleKind::DecoderStack { layers: 1, closed: false });
+        assert_eq!((decoder, decoder), (2 * attention + inner + 6 * d, 4_204_032));
+        assert_eq!(size(ModuleKind::EncoderStack { layers: 6, closed: true }), 6 * encoder + 2 * d);
+        let vocabulary = || "joint".to_owned();
+        assert_eq!(size(ModuleKind::Embedding { vocabulary: vocabulary() }), 64_000 * d);
+        assert_eq!(size(ModuleKind::Head { vocabulary: vocabulary() }), 64_000 * d);
+    }
+}
