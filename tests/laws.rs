@@ -135,7 +135,7 @@ fn samples() -> impl Strategy<Value = Sample> {
     ]);
     let decoders =
         prop::sample::select(vec!["FULL", "TGT_LANGUAGE", "TGT_GROUP, TGT_LANGUAGE", "PAIR"]);
-    let shape = (2_usize..6, any::<u64>(), prop::collection::vec(100_u64..100_000, 1..8));
+    let shape = (2_usize..6, any::<u64>(), prop::collection::vec(1_000_u64..100_000, 1..8));
     (shape, encoders, decoders, 1_u32..7, 1_u32..3, 1_u32..4).prop_map(
         |((languages, directions, lines), encoder, decoder, lanes, nodes, ranks)| Sample {
             languages,
