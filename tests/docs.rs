@@ -3,7 +3,8 @@
 //! The blocks of a page are run in order in one folder of its own, which has the repository's `examples/` and `golden/`.
 //! ```` ```mmc demo.mmc ```` writes that file there. In a `console` block, lines that begin with `$ ` are run by `sh`, what
 //! follows is what standard output and standard error say. In it `[..]` stands for anything within a line, and a line `...`
-//! for any lines. A block `console worker` is run only where the worker is: in `MMC_WORKER` or `target/release`.
+//! for any lines. A block `console worker` is run only where the worker is: in `MMC_WORKER` or `target/release`. Commands that
+//! call `curl` are run only where it is.
 //! `MMC_BLESS=1` writes the output of commands that say something else.
 
 #![expect(
@@ -100,6 +101,10 @@ fn worker() -> Option<PathBuf> {
     named.or_else(|| Some(root().join("target/release/mmc-worker"))).filter(|path| path.is_file())
 }
 
+fn has_curl() -> bool {
+    Command::new("curl").arg("--version").output().is_ok()
+}
+
 fn run(folder: &Path, line: &str) -> String {
     let mut path = OsString::from(Path::new(env!("CARGO_BIN_EXE_mmc")).parent().unwrap());
     path.push(":");
@@ -154,6 +159,8 @@ fn tried(name: &str, page: &str) -> (String, Vec<String>) {
                 let mut shown = output;
                 if needs_worker && worker().is_none() {
                     eprintln!("{name}: skipped for want of a worker: {line}");
+                } else if line.contains("curl ") && !has_curl() {
+                    eprintln!("{name}: skipped for want of curl: {line}");
                 } else {
                     let found = run(folder.path(), &line);
                     let lines: Vec<&str> = found.lines().collect();

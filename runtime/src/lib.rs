@@ -1,4 +1,4 @@
-//! Executes a plan: the network of its modules, training on one rank, and translation, all with libtorch.
+//! Executes a plan: the network of its modules, training on one rank, translation and a server of it, all with libtorch.
 //!
 //! Knows nothing of the experiment language: what is not in the plan does not exist here.
 
@@ -12,6 +12,7 @@ pub mod ffi;
 pub mod memory;
 pub mod model;
 pub mod optim;
+pub mod serve;
 pub mod step;
 pub mod store;
 pub mod tensorboard;

@@ -11,8 +11,9 @@ use mmc_runtime::calibrate;
 use mmc_runtime::dist::{self, Seat};
 use mmc_runtime::error::WorkerError;
 use mmc_runtime::events;
+use mmc_runtime::serve::{self, ServeArguments};
 use mmc_runtime::train::{Ending, Failure, TrainArguments, train};
-use mmc_runtime::translate::{self, TranslateArguments};
+use mmc_runtime::translate::{self, TranslateArguments, TranslateError};
 
 /// Executes a plan with libtorch. `mmc run` starts it; under torchrun or `srun` it finds the other ranks by itself.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ enum Command {
     Calibrate(Calibrate),
     /// Translates lines from standard input to standard output.
     Translate(TranslateArguments),
+    /// Translates for other programs, by HTTP.
+    Serve(ServeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -90,7 +93,13 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Train(arguments) => run_train(&arguments),
         Command::Calibrate(arguments) => run_calibrate(&arguments),
-        Command::Translate(arguments) => run_translate(&arguments),
+        Command::Translate(arguments) => {
+            let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+            translated(translate::run(&arguments, &mut input, &mut output))
+        }
+        Command::Serve(arguments) => {
+            translated(serve::serve(&arguments, &mut std::io::stdout().lock()))
+        }
     }
 }
 
@@ -128,9 +137,8 @@ fn run_calibrate(arguments: &Calibrate) -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "a fault is shown where the program ends")]
-fn run_translate(arguments: &TranslateArguments) -> ExitCode {
-    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
-    match translate::run(arguments, &mut input, &mut output) {
+fn translated(end: Result<(), TranslateError>) -> ExitCode {
+    match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("mmc-worker: error: {fault}");

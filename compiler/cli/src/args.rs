@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::error::{Exit, Stop};
 use crate::{
     calibrate, check, curriculum, diff, emit, eval, explain, fmt, groups, import, index, mammoth,
-    passes, place, plan, run, simulate, synth, tokenizer, translate,
+    passes, place, plan, run, serve, simulate, synth, tokenizer, translate,
 };
 
 /// Declarative experiment compiler for multilingual translation
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Calibrate(calibrate::Arguments),
     /// Translate with a checkpoint
     Translate(translate::Arguments),
+    /// Translate for other programs, by HTTP
+    Serve(serve::Arguments),
     /// Score translations: BLEU and chrF, equal to sacreBLEU's
     Eval(eval::Arguments),
 }
@@ -86,6 +88,7 @@ impl Command {
             Self::Run(arguments) => run::run(&arguments),
             Self::Calibrate(arguments) => calibrate::run(&arguments),
             Self::Translate(arguments) => translate::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
             Self::Eval(arguments) => eval::run(&arguments),
         }
     }

@@ -1,8 +1,8 @@
 //! `mmc translate`: lines of one language to lines of another, by a checkpoint of a run.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use clap::{Args, ValueEnum};
 use mmc_core::suggest;
@@ -10,51 +10,48 @@ use mmc_plan::Plan;
 use mmc_plan::path::ModulePath;
 
 use crate::error::{At as _, CliError, Exit, Stop};
-use crate::output::{self, Output};
-use crate::{program, worker};
+use crate::models::Models;
+use crate::output;
 
 /// Options of `mmc translate`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Output folder of a run, or its plan (`.yaml`)
-    run: PathBuf,
+    #[command(flatten)]
+    models: Models,
     /// Source language
     #[arg(long, value_name = "LANG")]
     from: String,
     /// Target language; any direction whose modules exist, trained or not
     #[arg(long, value_name = "LANG")]
     to: String,
-    /// Hypotheses kept at each step; 1 is greedy
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
-    beam: u32,
-    /// Hypotheses are compared by `log p / length^X`
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    length_penalty: f64,
-    /// Step of the checkpoint, `latest`, or `best` (of a run with `stop_early`)
-    #[arg(long, value_name = "STEP", default_value = "latest")]
-    checkpoint: String,
     /// Text with one segment a line [default: standard input]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Where translations go, line by line [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Put each translation's score before it, with a tab between
-    #[arg(long)]
-    scores: bool,
+    /// Text of the target language: translations are made of the pieces alone that its lines are split into
+    #[arg(long, value_name = "FILE")]
+    only: Option<PathBuf>,
     #[command(flatten)]
     decoding: Decoding,
-    /// Computing threads [default: the worker's choice]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    threads: Option<u32>,
-    /// The worker program [default: beside mmc, then `MMC_WORKER`, then PATH]
-    #[arg(long, value_name = "PATH")]
-    worker: Option<PathBuf>,
 }
 
 /// What else is asked of the worker, in its own words.
 #[derive(Debug, Args)]
 struct Decoding {
+    /// Hypotheses kept at each step; 1 is greedy [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    beam: Option<u32>,
+    /// Hypotheses are compared by `log p / length^X` and the coverage penalty [default: 1]
+    #[arg(long, value_name = "X")]
+    length_penalty: Option<f64>,
+    /// Add X times the coverage: over source positions, the sum of the logarithm of the attention they got, up to 1 [default: 0]
+    #[arg(long, value_name = "X")]
+    coverage_penalty: Option<f64>,
+    /// Put each translation's score before it, with a tab between
+    #[arg(long)]
+    scores: bool,
     /// Translations of each line, at most the beam; each is written as `line<TAB>score<TAB>text`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     nbest: Option<u32>,
@@ -79,6 +76,9 @@ struct Decoding {
     /// What input lines hold behind a tab: the beginning of the translation, or all of it, whose score is then written in its place
     #[arg(long, value_enum)]
     given: Option<Given>,
+    /// Tell at the end what was read of the checkpoints, and how long it took
+    #[arg(long)]
+    stats: bool,
 }
 
 /// What is given of a translation.
@@ -97,6 +97,9 @@ impl Decoding {
             Given::Translation => "translation".to_owned(),
         });
         let flags = [
+            ("--beam", self.beam.map(|n| n.to_string())),
+            ("--length-penalty", self.length_penalty.map(|x| x.to_string())),
+            ("--coverage-penalty", self.coverage_penalty.map(|x| x.to_string())),
             ("--nbest", self.nbest.map(|n| n.to_string())),
             ("--no-repeat", self.no_repeat.map(|n| n.to_string())),
             ("--temperature", self.temperature.map(|x| x.to_string())),
@@ -105,32 +108,24 @@ impl Decoding {
             ("--seed", self.seed.map(|n| n.to_string())),
             ("--given", given),
         ];
-        let flags = flags.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        flags.flatten().chain(self.sample.then(|| "--sample".to_owned())).collect()
+        let words = [("--scores", self.scores), ("--sample", self.sample), ("--stats", self.stats)];
+        let words = words.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name.to_owned());
+        // With a sign of equality, since a number may be below 0; the worker refuses it then.
+        let flags =
+            flags.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        flags.chain(words).collect()
     }
 }
 
 /// Translates.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
-    let (plan_path, output) = located(&arguments.run)?;
-    let plan = program::read_plan(&plan_path)?;
-    let output = output.unwrap_or_else(|| Output::new(Path::new(&plan.experiment.output)));
-    check_direction(&plan, &arguments.from, &arguments.to)?;
-    let checkpoint = checkpoint(&output, &arguments.checkpoint)?;
-    let worker = worker::find(arguments.worker.as_deref())?;
-    let mut command = Command::new(&worker);
-    command.arg("translate").arg("--plan").arg(&plan_path).arg("--checkpoint").arg(checkpoint);
-    command.arg("--source").arg(&arguments.from).arg("--target").arg(&arguments.to);
-    if !arguments.decoding.sample {
-        command.arg("--beam").arg(arguments.beam.to_string());
-    }
+    let (from, to) = (&arguments.from, &arguments.to);
+    let check = |plan: &Plan| check_direction(plan, from, to);
+    let (mut command, worker) = arguments.models.command("translate", &check)?;
+    command.arg("--source").arg(from).arg("--target").arg(to);
     command.args(arguments.decoding.flags());
-    command.arg("--length-penalty").arg(arguments.length_penalty.to_string());
-    if arguments.scores {
-        command.arg("--scores");
-    }
-    if let Some(threads) = arguments.threads {
-        command.arg("--threads").arg(threads.to_string());
+    if let Some(path) = &arguments.only {
+        command.arg("--only").arg(path);
     }
     if let Some(path) = &arguments.input {
         command.stdin(File::open(path).reading(path)?);
@@ -152,17 +147,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
         }
     };
     Ok(if status.success() { Exit::FINE } else { Exit::FINDINGS })
-}
-
-/// The plan of a run, and its folder when that was given.
-fn located(run: &Path) -> Result<(PathBuf, Option<Output>), CliError> {
-    if !run.is_dir() {
-        return Ok((run.to_owned(), None));
-    }
-    let output = Output::new(run);
-    let plan = output.plan();
-    plan.metadata().reading(&plan)?;
-    Ok((plan, Some(output)))
 }
 
 fn check_direction(plan: &Plan, from: &str, to: &str) -> Result<(), CliError> {
@@ -193,29 +177,6 @@ fn check_direction(plan: &Plan, from: &str, to: &str) -> Result<(), CliError> {
         format!("the plan lacks {}: no task trains them", suggest::listed(&missing, "and"))
     };
     Err(CliError::NoModules { message, help })
-}
-
-fn checkpoint(output: &Output, wanted: &str) -> Result<PathBuf, CliError> {
-    let mut all = output.checkpoints();
-    let steps: Vec<String> = all.iter().map(|(step, _)| step.to_string()).collect();
-    let found = if wanted == "latest" {
-        all.pop()
-    } else if wanted == "best" {
-        let named = std::fs::read_to_string(output.best()).unwrap_or_default();
-        all.into_iter().find(|(_, path)| path.ends_with(named.trim()) && !named.trim().is_empty())
-    } else {
-        let step: Option<u64> = wanted.parse().ok();
-        all.into_iter().find(|(known, _)| Some(*known) == step)
-    };
-    found.map(|(_, path)| path).ok_or_else(|| CliError::NoCheckpoint {
-        output: output.folder().to_owned(),
-        wanted: wanted.to_owned(),
-        help: if steps.is_empty() {
-            "`mmc run` trains; it writes a checkpoint at least after the last step".to_owned()
-        } else {
-            format!("there are checkpoints of the steps {}", steps.join(", "))
-        },
-    })
 }
 
 #[cfg(test)]

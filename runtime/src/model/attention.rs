@@ -335,6 +335,30 @@ impl CrossAttention {
         let seen = over(self.heads, [&q, k, v], padding.into(), inside.prefix, Mode::Evaluate);
         self.out.forward(&seen)
     }
+
+    /// How much new positions attend to each source position: `softmax(q k^T / sqrt(width) + mask)`,
+    /// `[rows, heads, queries, columns]`. What goes to an adapter's prefix is left out.
+    pub(crate) fn weights(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        keys: &Tensor,
+        padding: Option<&Padding>,
+        inside: Inside<'_>,
+    ) -> Tensor {
+        let q = self.heads.part(&self.query.forward(x), grid);
+        let before = inside.prefix.map_or(0, |[k, _]| k.size().first().copied().unwrap_or(0));
+        let keys = match inside.prefix {
+            Some(prefix) => prefixed(self.heads, prefix, [keys, keys])[0].shallow_clone(),
+            None => keys.shallow_clone(),
+        };
+        let scores = (&q * scale(&q)).matmul(&keys.transpose(-2, -1));
+        let columns = keys.size().get(2).copied().unwrap_or(0) - before;
+        if let Some(padding) = padding {
+            let _ = scores.narrow(-1, before, columns).g_add_(&padding.added);
+        }
+        scores.softmax(-1, scores.kind()).narrow(-1, before, columns)
+    }
 }
 
 #[cfg(test)]

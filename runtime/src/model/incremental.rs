@@ -1,6 +1,6 @@
 //! Decoding position after position: keys and values of what was decoded are kept, those of the source made once.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::adapter::Adapters;
 use super::attention::{Grid, Mask, Padding, halves, parted};
@@ -23,6 +23,15 @@ pub(crate) struct Decoding {
     sentences: i64,
     /// Positions decoded so far.
     length: i64,
+    coverage: Option<Coverage>,
+}
+
+/// How much attention every source position has got: the sum over what was produced of the last decoder layer's attention to the
+/// source, the mean of its heads.
+#[derive(Debug)]
+struct Coverage {
+    /// `[rows, columns]`; none before the first position.
+    sums: Option<Tensor>,
 }
 
 /// One layer's keys and values.
@@ -67,6 +76,9 @@ impl Decoding {
         let count = count.map_or(0, |target| target.size3().unwrap_or_default().0);
         if !(0..count).eq(rows.iter().copied()) {
             let rows = index(rows);
+            if let Some(Coverage { sums: Some(sums) }) = &mut self.coverage {
+                *sums = sums.index_select(0, &rows);
+            }
             for layer in &mut self.layers {
                 layer.target = layer.target.take().map(|target| target.index_select(0, &rows));
             }
@@ -84,6 +96,41 @@ impl Decoding {
             self.sentences = i64::try_from(sentences.len()).unwrap_or(i64::MAX);
         }
     }
+
+    /// Sums up attention from here on.
+    pub(crate) fn cover(&mut self) {
+        self.coverage = Some(Coverage { sums: None });
+    }
+
+    /// `sum over source positions of log(min(attention got so far, 1))` (Wu et al. 2016, equation 14) of each row; none where
+    /// attention is not summed up.
+    pub(crate) fn coverage(&self) -> Option<Tensor> {
+        let sums = self.coverage.as_ref()?.sums.as_ref()?.to_kind(Kind::Double);
+        // What underflowed was seen a little.
+        let logs = sums.clamp(f64::MIN_POSITIVE, 1.0).log();
+        let logs = match &self.padding {
+            Some(padding) => {
+                let hidden = padding.added.view([self.sentences, 1, -1]).lt(0.0);
+                let [rows, columns] = [0, 1].map(|at| logs.size().get(at).copied().unwrap_or(0));
+                let logs = logs.view([self.sentences, rows / self.sentences.max(1), columns]);
+                logs.masked_fill(&hidden, 0.0).view([rows, columns])
+            }
+            None => logs,
+        };
+        Some(logs.sum_dim_intlist([-1_i64].as_slice(), false, Kind::Double))
+    }
+}
+
+impl Coverage {
+    /// Adds what the newest position of every row attends to: `weights` `[sentences, heads, rows of a sentence * columns, source]`.
+    fn add(&mut self, weights: &Tensor, grid: Grid) {
+        let mean = weights.mean_dim([1_i64].as_slice(), false, weights.kind());
+        let newest = mean.reshape([grid.rows, grid.columns, -1]).select(1, grid.columns - 1);
+        self.sums = Some(match self.sums.take() {
+            Some(sums) => sums + newest,
+            None => newest,
+        });
+    }
 }
 
 impl Direction {
@@ -95,7 +142,8 @@ impl Direction {
             source: layer.cross_attention.1.memory(&memory.states, memory.grid),
         });
         let sentences = memory.grid.rows;
-        Decoding { layers: layers.collect(), padding: memory.padding, sentences, length: 0 }
+        let (layers, padding) = (layers.collect(), memory.padding);
+        Decoding { layers, padding, sentences, length: 0, coverage: None }
     }
 
     /// Reads equally many further ids of every hypothesis, several only at the beginning. Gives the logits of what follows,
@@ -104,11 +152,14 @@ impl Direction {
         let grid = ids.grid;
         let mut x = self.place(&self.target, ids, decoding.length);
         let (padding, sentences, length) = (&decoding.padding, decoding.sentences, decoding.length);
+        let mut layers_left = decoding.layers.len();
         let mut caches = decoding.layers.iter_mut();
         for (stack, adapters) in &self.decoder {
             for (at, (layer, cache)) in stack.layers.iter().zip(caches.by_ref()).enumerate() {
                 let step = Step { grid, length, sentences, adapters: of_layer(adapters, at) };
-                x = step.layer(layer, cache, &x, padding.as_ref());
+                layers_left -= 1;
+                let coverage = decoding.coverage.as_mut().filter(|_| layers_left == 0);
+                x = step.layer(layer, cache, &x, padding.as_ref(), coverage);
             }
             x = stack.close(x);
         }
@@ -133,6 +184,7 @@ impl Step<'_> {
         cache: &mut LayerCache,
         x: &Tensor,
         padding: Option<&Padding>,
+        coverage: Option<&mut Coverage>,
     ) -> Tensor {
         let (mode, grid, adapters) = (Mode::Evaluate, self.grid, self.adapters);
         let (residual, attention) = &layer.self_attention;
@@ -161,6 +213,10 @@ impl Step<'_> {
             let columns = grid.rows * grid.columns / self.sentences.max(1);
             let queries = Grid { rows: self.sentences, columns };
             let inside = adapters.in_cross_attention();
+            if let Some(coverage) = coverage {
+                let weights = attention.weights(x, queries, &cache.source[0], padding, inside);
+                coverage.add(&weights, grid);
+            }
             attention.extend(x, queries, &cache.source, padding, inside)
         });
         let (residual, feed_forward) = &layer.feed_forward;

@@ -32,6 +32,8 @@ mod variants;
 pub mod weights;
 
 pub use attention::Grid;
+#[cfg(test)]
+pub(crate) use attention::{Inside, Mask};
 pub use batch::Batch;
 pub(crate) use batch::Ids;
 pub use direction::Direction;

@@ -99,9 +99,67 @@ pub enum TranslateError {
         /// The beam.
         beam: u32,
     },
+    /// A number that no search can take.
+    #[error("`{name}` is {value}, which is not {wanted}")]
+    Setting {
+        /// Of which setting.
+        name: &'static str,
+        /// The number.
+        value: f64,
+        /// What it may be.
+        wanted: &'static str,
+    },
+    /// Not a checkpoint for each plan.
+    #[error("{plans} plans and {checkpoints} checkpoints: each member of an ensemble has both")]
+    Members {
+        /// Plans given.
+        plans: usize,
+        /// Checkpoints given.
+        checkpoints: usize,
+    },
+    /// Members that don't understand each other.
+    #[error(
+        "the members of the ensemble have different {differs} on the {side} side of `{direction}`: they can't decode together"
+    )]
+    Apart {
+        /// Source and target.
+        direction: String,
+        /// `source` or `target`.
+        side: &'static str,
+        /// What differs.
+        differs: &'static str,
+    },
+    /// Fewer checkpoints than are to be averaged.
+    #[error(
+        "{wanted} checkpoints are to be averaged, but up to {newest} there are {found}: `keep` of the experiment says how many stay"
+    )]
+    TooFew {
+        /// The newest of them.
+        newest: PathBuf,
+        /// Checkpoints asked for.
+        wanted: usize,
+        /// Checkpoints that are there.
+        found: usize,
+    },
+    /// The text whose pieces alone are allowed cannot be read, or has none.
+    #[error("{path} can't be read as a text of the target language: {fault}")]
+    Only {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: String,
+    },
     /// An input line without the second column that was announced.
     #[error("line {0} has no tab: `source<TAB>target` is expected")]
     Column(u64),
+    /// The server cannot listen.
+    #[error("can't listen at {address}: {fault}")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        fault: String,
+    },
     /// Reading lines or writing translations.
     #[error("{doing}: {fault}")]
     Stream {

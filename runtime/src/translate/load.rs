@@ -66,41 +66,112 @@ pub(super) fn checkpoint(given: &Path) -> Result<PathBuf, TranslateError> {
     Err(TranslateError::NoCheckpoint(given.to_owned()))
 }
 
-/// The layers of a direction with the checkpoint's parameters.
+/// A checkpoint and those before it in its folder, `count` in all, newest first.
+pub(super) fn and_before(newest: PathBuf, count: usize) -> Result<Vec<PathBuf>, TranslateError> {
+    if count == 1 {
+        return Ok(vec![newest]);
+    }
+    let step = |path: &Path| -> Option<u64> {
+        path.file_name()?.to_str()?.strip_prefix("step_")?.parse().ok()
+    };
+    // Whole ones only: the manifest is written last.
+    let whole = |path: &Path| path.join("manifest.json").is_file();
+    let last = step(&newest);
+    let folder = newest.parent().unwrap_or(Path::new("."));
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<(u64, PathBuf)> =
+        entries.filter_map(|path| Some((step(&path).filter(|_| whole(&path))?, path))).collect();
+    found.retain(|(step, _)| last.is_some_and(|last| *step <= last));
+    found.sort();
+    found.reverse();
+    if found.len() < count {
+        return Err(TranslateError::TooFew { newest, wanted: count, found: found.len() });
+    }
+    found.truncate(count);
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Modules that have been read, as often as directions share them.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    weights: BTreeMap<String, Weights>,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+/// Number and bytes of a checkpoint's files of modules.
+pub(super) fn size(checkpoint: &Path) -> (u64, u64) {
+    let entries = fs::read_dir(checkpoint.join("modules")).into_iter().flatten().flatten();
+    let sizes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+    sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
+}
+
+/// The layers of a direction, with the mean of the checkpoints' parameters.
 pub(super) fn direction(
     plan: &Plan,
     path: &ModulePath,
-    checkpoint: &Path,
+    checkpoints: &[PathBuf],
     name: &str,
+    stock: &mut Stock,
 ) -> Result<Direction, TranslateError> {
     let kind = match plan.training.precision {
         Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => Kind::Float,
         Precision::Fp64 => Kind::Double,
     };
-    let manifest = manifest(checkpoint)?;
+    let manifests = checkpoints.iter().map(|folder| manifest(folder));
+    let manifests = manifests.collect::<Result<Vec<Manifest>, TranslateError>>()?;
     let mut weights = BTreeMap::new();
     for module in path.modules() {
-        if weights.contains_key(module) {
-            continue;
+        if !stock.weights.contains_key(module) {
+            let mut all = Vec::new();
+            for (checkpoint, manifest) in checkpoints.iter().zip(&manifests) {
+                let file = file(checkpoint, module, name)?;
+                stock.files += 1;
+                stock.bytes += verify(manifest, module, &file)?;
+                all.push(Tensor::read_safetensors(&file).map_err(|fault| {
+                    let (path, fault) = (file.clone(), fault.to_string());
+                    TranslateError::Parameters { path, fault }
+                })?);
+            }
+            stock.weights.insert(module.clone(), Weights::new(mean(all, kind)));
         }
-        let file = checkpoint.join(format!("modules/{module}.safetensors"));
-        if !file.is_file() {
-            return Err(TranslateError::NotSaved {
-                direction: name.to_owned(),
-                module: module.clone(),
-                checkpoint: checkpoint.to_owned(),
-            });
+        if let Some(known) = stock.weights.get(module) {
+            let shared = known.named().iter().map(|(name, x)| (name.clone(), x.shallow_clone()));
+            weights.insert(module.clone(), Weights::new(shared.collect()));
         }
-        verify(&manifest, module, &file)?;
-        let named = Tensor::read_safetensors(&file).map_err(|fault| {
-            let (path, fault) = (file.clone(), fault.to_string());
-            TranslateError::Parameters { path, fault }
-        })?;
-        let named = named.into_iter().map(|(name, tensor)| (name, tensor.to_kind(kind)));
-        weights.insert(module.clone(), Weights::new(named.collect()));
     }
     let network = Network::build(plan, &weights)?;
     Ok(network.direction(path)?)
+}
+
+/// The file of a module that a direction needs.
+fn file(checkpoint: &Path, module: &str, direction: &str) -> Result<PathBuf, TranslateError> {
+    let file = checkpoint.join(format!("modules/{module}.safetensors"));
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(TranslateError::NotSaved {
+        direction: direction.to_owned(),
+        module: module.to_owned(),
+        checkpoint: checkpoint.to_owned(),
+    })
+}
+
+/// The mean, summed in 64 bits, of each parameter of a module; those of a single checkpoint as they are.
+fn mean(mut all: Vec<Vec<(String, Tensor)>>, kind: Kind) -> Vec<(String, Tensor)> {
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let Some(first) = all.pop() else { return Vec::new() };
+    let averaged = |(name, tensor): (String, Tensor)| {
+        let others = all.iter().flatten().filter(|(other, _)| *other == name);
+        let sum = others.fold(tensor.to_kind(Kind::Double), |sum, (_, other)| {
+            sum + other.to_kind(Kind::Double)
+        });
+        (name, (sum / count).to_kind(kind))
+    };
+    if count == 1 {
+        return first.into_iter().map(|(name, x)| (name, x.to_kind(kind))).collect();
+    }
+    first.into_iter().map(averaged).collect()
 }
 
 /// What is read of a checkpoint's manifest: its files' sums in hexadecimal.
@@ -116,15 +187,16 @@ fn manifest(checkpoint: &Path) -> Result<Manifest, TranslateError> {
     serde_json::from_slice(&text).map_err(|cause| fault(cause.to_string()))
 }
 
-/// Refuses a module's file that is not as it was saved.
-fn verify(manifest: &Manifest, module: &str, file: &Path) -> Result<(), TranslateError> {
+/// Refuses a module's file that is not as it was saved; gives its length in bytes.
+fn verify(manifest: &Manifest, module: &str, file: &Path) -> Result<u64, TranslateError> {
     let fault = |fault: String| TranslateError::Parameters { path: file.to_owned(), fault };
     let mut hasher = Sha256::new();
     let mut opened = fs::File::open(file).map_err(|cause| fault(cause.to_string()))?;
-    std::io::copy(&mut opened, &mut hasher).map_err(|cause| fault(cause.to_string()))?;
+    let bytes =
+        std::io::copy(&mut opened, &mut hasher).map_err(|cause| fault(cause.to_string()))?;
     let digits = format!("{:x}", hasher.finalize());
     match manifest.files.get(&format!("modules/{module}.safetensors")) {
-        Some(saved) if *saved == digits => Ok(()),
+        Some(saved) if *saved == digits => Ok(bytes),
         Some(_) => Err(fault("it is damaged: its sha256 differs from the manifest's".to_owned())),
         None => Err(fault("the checkpoint's manifest does not list it".to_owned())),
     }

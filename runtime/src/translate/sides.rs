@@ -8,7 +8,7 @@ use super::TranslateError;
 
 /// Both sides of a direction.
 #[derive(Debug)]
-pub(super) struct Sides {
+pub(crate) struct Sides {
     source: Side,
     target: Side,
 }
@@ -46,7 +46,7 @@ impl Sides {
     }
 
     /// What the encoder reads: prefix tokens, pieces, end token. None for a line without text.
-    pub(super) fn encode(&self, line: &str) -> Option<Vec<u32>> {
+    pub(crate) fn encode(&self, line: &str) -> Option<Vec<u32>> {
         let pieces = self.source.tokenizer.encode(line);
         if pieces.is_empty() {
             return None;
@@ -72,17 +72,49 @@ impl Sides {
         self.target.spec.eos
     }
 
-    /// Ids that are no text: start, padding and added tokens.
-    pub(super) fn never(&self) -> Vec<i64> {
+    /// Ids that are no text: start, padding and added tokens; and those that are not among `only`, in order, where it is given.
+    pub(super) fn never(&self, only: Option<&[u32]>) -> Vec<i64> {
         let spec = &self.target.spec;
-        let mut ids: Vec<u32> = (spec.pieces..spec.size()).chain([spec.bos, spec.pad]).collect();
+        let other = |id: &u32| only.is_some_and(|only| only.binary_search(id).is_err());
+        let ids = (0..spec.size())
+            .filter(|id| *id >= spec.pieces || *id == spec.bos || *id == spec.pad || other(id));
+        ids.filter(|&id| id != spec.eos).map(i64::from).collect()
+    }
+
+    /// Refuses sides that read or write other ids than these, which cannot decode together.
+    pub(super) fn same_as(&self, other: &Self, direction: &str) -> Result<(), TranslateError> {
+        let parts =
+            [("source", &self.source, &other.source), ("target", &self.target, &other.target)];
+        for (side, one, two) in parts {
+            let (a, b) = (&one.spec, &two.spec);
+            let differs = if a.sha256 != b.sha256
+                || (a.unk, a.bos, a.eos, a.pad) != (b.unk, b.bos, b.eos, b.pad)
+            {
+                "vocabularies"
+            } else if a.added != b.added || a.size() != b.size() {
+                "added tokens"
+            } else if one.prefix != two.prefix {
+                "prefix tokens"
+            } else {
+                continue;
+            };
+            let direction = direction.to_owned();
+            return Err(TranslateError::Apart { direction, side, differs });
+        }
+        Ok(())
+    }
+
+    /// The pieces that lines of the target language are split into, in order.
+    pub(super) fn pieces(&self, text: &str) -> Vec<u32> {
+        let mut ids: Vec<u32> =
+            text.lines().flat_map(|line| self.target.tokenizer.encode(line)).collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().filter(|&id| id != spec.eos).map(i64::from).collect()
+        ids
     }
 
     /// A translation as one line.
-    pub(super) fn decode(&self, ids: &[u32]) -> String {
+    pub(crate) fn decode(&self, ids: &[u32]) -> String {
         let text = self.target.tokenizer.decode(ids);
         if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text }
     }

@@ -53,19 +53,20 @@ fn prepared(folder: &Path) -> Plan {
         task.transforms.push(Transform::Prefix { source, target: Vec::new() });
     }
     fs::write(folder.join("plan.yaml"), plan.to_yaml()).expect("a file");
-    save(&plan, &folder.join("run/checkpoints/step_000007"));
+    save(&plan, &folder.join("run/checkpoints/step_000007"), 3);
     fs::write(folder.join("run/checkpoints/latest"), "step_000007\n").expect("a file");
     plan
 }
 
-fn save(plan: &Plan, checkpoint: &Path) {
+/// A checkpoint of parameters drawn by a seed.
+fn save(plan: &Plan, checkpoint: &Path, seed: u64) {
     fs::create_dir_all(checkpoint.join("modules")).expect("a folder");
     let mut files = BTreeMap::new();
     for module in plan.modules.keys() {
         let parameters = layout(plan, module).expect("a module of the plan");
         let named: Vec<(String, Tensor)> = parameters
             .into_iter()
-            .map(|spec| (spec.name.clone(), init::fill(3, module, &spec) * 2.0))
+            .map(|spec| (spec.name.clone(), init::fill(seed, module, &spec) * 2.0))
             .collect();
         let name = format!("modules/{module}.safetensors");
         let file = checkpoint.join(&name);
@@ -82,15 +83,24 @@ fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> 
 }
 
 fn translate_lines(folder: &Path, flags: &str, lines: &str) -> Result<Vec<String>, TranslateError> {
-    let (plan, run_folder) = (folder.join("plan.yaml"), folder.join("run"));
-    let named = [
-        "translate",
-        "--plan",
-        plan.to_str().expect("a plain path"),
-        "--checkpoint",
-        run_folder.to_str().expect("a plain path"),
-    ];
-    let arguments = TranslateArguments::parse_from(named.into_iter().chain(flags.split(' ')));
+    translate_by(folder, &["run"], flags, lines)
+}
+
+/// Translates by checkpoints of the folder together.
+fn translate_by(
+    folder: &Path,
+    checkpoints: &[&str],
+    flags: &str,
+    lines: &str,
+) -> Result<Vec<String>, TranslateError> {
+    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    let mut words = vec!["translate".to_owned()];
+    for checkpoint in checkpoints {
+        let pair = ["--plan".to_owned(), path("plan.yaml"), "--checkpoint".to_owned()];
+        words.extend(pair.into_iter().chain([path(checkpoint)]));
+    }
+    words.extend(flags.split(' ').map(str::to_owned));
+    let arguments = TranslateArguments::parse_from(words);
     let mut output = Vec::new();
     run(&arguments, &mut Cursor::new(lines), &mut output)?;
     let text = String::from_utf8(output).expect("text");
@@ -234,4 +244,157 @@ fn drawn_lines_do_not_depend_on_the_batch() {
     assert_eq!(apart, together);
     let fault = translate(folder.path(), "--source a --target b --beam 2 --nbest 3");
     assert!(matches!(fault, Err(TranslateError::Beam { nbest: 3, beam: 2 })));
+}
+
+/// Two checkpoints more than the prepared one's: of other parameters, and of the mean of all three.
+fn with_mean(folder: &Path, plan: &Plan) {
+    save(plan, &folder.join("run/checkpoints/step_000003"), 11);
+    save(plan, &folder.join("run/checkpoints/step_000005"), 12);
+    save(plan, &folder.join("mean"), 3);
+    let files = [
+        "run/checkpoints/step_000003",
+        "run/checkpoints/step_000005",
+        "run/checkpoints/step_000007",
+    ];
+    let mut sums = BTreeMap::new();
+    for module in plan.modules.keys() {
+        let name = format!("modules/{module}.safetensors");
+        let read = |at: &str| Tensor::read_safetensors(folder.join(at).join(&name)).expect("saved");
+        let mut named = read(files[0]);
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        for (parameter, tensor) in &mut named {
+            for file in &files[1..] {
+                let other = read(file).into_iter().find(|(known, _)| known == parameter);
+                *tensor = &*tensor + other.expect("the same parameters").1;
+            }
+            *tensor = &*tensor / 3.0;
+        }
+        let file = folder.join("mean").join(&name);
+        Tensor::write_safetensors(&named, &file).expect("a file");
+        sums.insert(name, format!("{:x}", Sha256::digest(fs::read(file).expect("written"))));
+    }
+    let manifest = serde_json::json!({ "files": sums }).to_string();
+    fs::write(folder.join("mean/manifest.json"), manifest).expect("a file");
+}
+
+#[test]
+fn checkpoints_are_averaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = prepared(folder.path());
+    with_mean(folder.path(), &plan);
+    let (flags, lines) = ("--source a --target b --scores", LINES.join("\n"));
+    let mean = translate_by(folder.path(), &["mean"], flags, &lines).expect("translations");
+    let averaged = translate_lines(folder.path(), &format!("{flags} --average 3"), &lines);
+    assert_eq!(averaged.expect("translations"), mean);
+    assert_ne!(translate_lines(folder.path(), flags, &lines).expect("translations"), mean);
+    // Up to the checkpoint that is given, not to the newest.
+    let two = format!("{flags} --average 2");
+    let older = ["run/checkpoints/step_000005"];
+    let early = translate_by(folder.path(), &older, &two, &lines).expect("translations");
+    assert_ne!(early, translate_lines(folder.path(), &two, &lines).expect("translations"));
+    let fault = translate_lines(folder.path(), &format!("{flags} --average 4"), &lines);
+    assert!(matches!(fault, Err(TranslateError::TooFew { wanted: 4, found: 3, .. })));
+}
+
+#[test]
+fn several_checkpoints_translate_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = prepared(folder.path());
+    save(&plan, &folder.path().join("other"), 11);
+    let (flags, lines) = ("--source a --target b --scores --beam 3", LINES.join("\n"));
+    let by = |checkpoints: &[&str]| translate_by(folder.path(), checkpoints, flags, &lines);
+    let (one, other) = (by(&["run"]).expect("lines"), by(&["other"]).expect("lines"));
+    let both = by(&["run", "other"]).expect("lines");
+    assert!(both != one && both != other);
+    assert_eq!(by(&["run", "run"]).expect("lines"), one);
+    assert_eq!(by(&["other", "run"]).expect("lines"), both);
+    // Another tokenizer is another output: its ids mean other pieces.
+    let mut stranger = plan;
+    let joint = stranger.vocabularies.get_mut("joint").expect("its vocabulary");
+    joint.added.swap(0, 1);
+    let path = folder.path().join("stranger.yaml");
+    fs::write(&path, stranger.to_yaml()).expect("a file");
+    let place = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let apart =
+        format!("{flags} --plan {} --checkpoint {}", place("stranger.yaml"), place("other"));
+    let fault = translate_lines(folder.path(), &apart, &lines).expect_err("other ids");
+    assert!(fault.to_string().contains("different added tokens on the source side"), "{fault}");
+    let lacking = translate_lines(folder.path(), &format!("{flags} --plan x"), &lines);
+    assert!(matches!(lacking, Err(TranslateError::Members { plans: 2, checkpoints: 1 })));
+}
+
+#[test]
+fn only_pieces_of_a_text_are_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let file = folder.path().join("allowed");
+    fs::write(&file, "a dog\njumps\n").expect("a file");
+    let tokenizer = Tokenizer::load(VocabularyKind::Huggingface, folder.path().join("joint.json"));
+    let tokenizer = tokenizer.expect("it is there");
+    let allowed: Vec<u32> =
+        ["a dog", "jumps"].iter().flat_map(|line| tokenizer.encode(line)).collect();
+    let letters: std::collections::BTreeSet<char> =
+        tokenizer.decode(&allowed).chars().chain([' ']).collect();
+    let flags = "--source a --target b --beam 3";
+    let free = translate(folder.path(), flags).expect("translations");
+    assert!(free.iter().any(|line| !line.chars().all(|letter| letters.contains(&letter))));
+    let only = format!("{flags} --only {}", file.display());
+    let found = translate(folder.path(), &only).expect("translations");
+    assert!(found.iter().any(|line| !line.is_empty()));
+    for line in &found {
+        assert!(line.chars().all(|letter| letters.contains(&letter)), "{line}");
+    }
+    fs::write(&file, " \n").expect("a file");
+    let fault = translate(folder.path(), &only).expect_err("nothing is allowed");
+    assert!(fault.to_string().contains("has no text"), "{fault}");
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (flags, words) in [
+        ("--beam 0", "`beam` is 0"),
+        ("--length-penalty -1", "`length_penalty`"),
+        ("--coverage-penalty nan", "`coverage_penalty`"),
+        ("--sample --temperature 0", "`temperature`"),
+        ("--sample --top-p 1.5", "`top_p`"),
+    ] {
+        let flags = format!("--source a --target b {flags}").replace("-penalty -1", "-penalty=-1");
+        let fault = translate(folder.path(), &flags).expect_err("no such search");
+        assert!(fault.to_string().contains(words), "{fault}");
+    }
+}
+
+#[test]
+fn only_what_a_direction_needs_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = prepared(folder.path());
+    let models = super::Models {
+        plan: vec![folder.path().join("plan.yaml")],
+        checkpoint: vec![folder.path().join("run")],
+        average: 1,
+        threads: None,
+    };
+    let batching = super::Batching { batch: 8, batch_tokens: 512 };
+    let mut engine = super::Engine::load(&models, batching).expect("an engine");
+    assert_eq!((engine.read().modules, engine.read().bytes), (0, 0));
+    let sizes = |modules: &mut dyn Iterator<Item = &String>| -> u64 {
+        let folder = folder.path().join("run/checkpoints/step_000007/modules");
+        let size = |module| fs::metadata(folder.join(format!("{module}.safetensors")));
+        modules.map(|module| size(module).expect("saved").len()).sum()
+    };
+    engine.translator("a", "b").expect("a direction");
+    let path = plan.module_path("a", "b").expect("a path");
+    let mut needed: Vec<&String> = path.modules().collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let read = engine.read();
+    assert_eq!(read.modules, needed.len() as u64);
+    assert_eq!(read.bytes, sizes(&mut needed.into_iter()));
+    assert_eq!(read.of_bytes, sizes(&mut plan.modules.keys()));
+    assert!(read.bytes < read.of_bytes);
+    // What both directions need is read once.
+    engine.translator("b", "a").expect("a direction");
+    let again = engine.read();
+    assert!(again.modules < 2 * read.modules && again.modules > read.modules);
 }

@@ -1,17 +1,22 @@
 //! Beam search over many sentences at once; with a beam of 1 it is greedy search.
 //!
 //! A hypothesis's probability is the product of its pieces' and its end token's. Hypotheses that ended are compared by
-//! `log p / length^a` (length with the end token; `a` is the length penalty, as in fairseq and Marian). A sentence is done when
-//! it has as many ended hypotheses as the beam is wide, or when none of the open ones can beat the best that ended.
+//! `log p / length^a + b * coverage` (length with the end token; `a` is the length penalty, as in fairseq and Marian; `b` the
+//! coverage penalty). A sentence is done when it has as many ended hypotheses as the beam is wide, or when none of the open
+//! ones can beat the best that ended.
 
+mod joint;
+#[cfg(test)]
+mod joint_tests;
 mod sampling;
 #[cfg(test)]
 mod tests;
 
 use tch::{Device, Tensor};
 
-use crate::model::{Decoding, Direction, Ids, Mode};
+use crate::model::{Direction, Ids};
 
+pub(crate) use joint::{Joint, log_mean};
 pub(crate) use sampling::Sampling;
 
 /// How to search.
@@ -27,6 +32,8 @@ pub(crate) struct Search {
     pub(crate) sampling: Option<Sampling>,
     /// Exponent of the length by which log-probabilities are divided, at least 0.
     pub(crate) length_penalty: f64,
+    /// Weight of the coverage (Wu et al. 2016, equation 14), at least 0.
+    pub(crate) coverage_penalty: f64,
     /// What the decoder is given first: the start token and target prefix tokens.
     pub(crate) prompt: Vec<u32>,
     /// The end token.
@@ -53,7 +60,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Found {
     /// Pieces, without prompt and end token.
     pub(crate) ids: Vec<u32>,
-    /// Log-probability divided by the length penalty.
+    /// Log-probability divided by the length penalty, and the coverage penalty.
     pub(crate) score: f64,
 }
 
@@ -94,22 +101,25 @@ struct Outlook {
     end: Vec<f64>,
     /// What some rows must go on with.
     forced: Vec<Option<(u32, f64)>>,
+    /// Coverage of each row; empty where it does not count.
+    coverage: Vec<f64>,
 }
 
 impl Search {
-    /// The best translations of each sentence, best first. The results don't depend on what else is in the batch.
+    /// The best translations of each sentence, best first, by one network or several together. The results don't depend on what
+    /// else is in the batch.
     pub(crate) fn run(
         &self,
-        direction: &Direction,
+        directions: &[Direction],
         asked: &[Asked<'_>],
         device: Device,
     ) -> Vec<Vec<Found>> {
-        tch::no_grad(|| self.run_unrecorded(direction, asked, device))
+        tch::no_grad(|| self.run_unrecorded(directions, asked, device))
     }
 
     fn run_unrecorded(
         &self,
-        direction: &Direction,
+        directions: &[Direction],
         asked: &[Asked<'_>],
         device: Device,
     ) -> Vec<Vec<Found>> {
@@ -118,7 +128,7 @@ impl Search {
             return found;
         }
         let source = Ids::new(asked.iter().map(|asked| asked.source), device);
-        let mut decoding = direction.begin(direction.encode(&source, Mode::Evaluate));
+        let mut decoding = Joint::begin(directions, &source, self.coverage_penalty > 0.0);
         let mut sentences: Vec<Sentence> = asked
             .iter()
             .enumerate()
@@ -134,7 +144,8 @@ impl Search {
         let mut next: Vec<Vec<u32>> = vec![self.prompt.clone(); asked.len()];
         while !sentences.is_empty() {
             let ids = Ids::new(next.iter().map(Vec::as_slice), device);
-            let outlook = self.look(&direction.advance(&mut decoding, &ids), &sentences);
+            let mut outlook = self.look(&decoding.advance(&ids), &sentences);
+            outlook.coverage = decoding.coverage();
             let rows = self.step(&mut sentences, &outlook);
             next = rows_of(&sentences);
             keep(&mut decoding, &mut sentences, &rows, |sentence| {
@@ -184,7 +195,7 @@ impl Search {
                 *row = sampling.draw(row, sentence.key, open.ids.len()).into_iter().collect();
             }
         }
-        Outlook { best, end: numbers(&end), forced }
+        Outlook { best, end: numbers(&end), forced, coverage: Vec::new() }
     }
 
     /// Makes ids impossible that would end a sequence of ids that a row has had before.
@@ -231,7 +242,12 @@ impl Search {
             let Some(parent) = sentence.open.get(candidate.row) else { continue };
             if candidate.id == self.end {
                 if rank < self.beam {
-                    let score = self.score(candidate.log_p, parent.ids.len() + 1);
+                    let coverage = outlook.coverage.get(first + candidate.row).copied();
+                    let score = self.score(
+                        candidate.log_p,
+                        parent.ids.len() + 1,
+                        coverage.unwrap_or_default(),
+                    );
                     sentence.ended.push(Found { ids: parent.ids.clone(), score });
                 }
             } else if open.len() < self.beam {
@@ -283,18 +299,18 @@ impl Search {
     }
 
     /// Whether no open hypothesis can matter any more. Log-probabilities only fall, so an open one can reach at best what it
-    /// has now, divided by the largest length.
+    /// has now, divided by the largest length, with everything covered.
     fn done(&self, ended: &[Found], open: &[Open], limit: usize) -> bool {
         let Some(front) = open.first() else { return true };
         let mut scores: Vec<f64> = ended.iter().map(|found| found.score).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         let worst = scores.get(self.nbest.max(1) - 1).copied().unwrap_or(f64::NEG_INFINITY);
-        ended.len() >= self.beam || worst >= self.score(front.log_p, limit)
+        ended.len() >= self.beam || worst >= self.score(front.log_p, limit, 0.0)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
-    pub(crate) fn score(&self, log_p: f64, length: usize) -> f64 {
-        log_p / (length as f64).powf(self.length_penalty)
+    pub(crate) fn score(&self, log_p: f64, length: usize, coverage: f64) -> f64 {
+        log_p / (length as f64).powf(self.length_penalty) + self.coverage_penalty * coverage
     }
 
     /// The ended hypotheses with the best scores; by their ids among equals. One without ids when none has ended.
@@ -336,7 +352,7 @@ fn rows_of(sentences: &[Sentence]) -> Vec<Vec<u32>> {
 
 /// Takes sentences that are done out of the batch and puts the decoding's rows into the order of the open hypotheses.
 fn keep(
-    decoding: &mut Decoding,
+    decoding: &mut Joint<'_>,
     sentences: &mut Vec<Sentence>,
     rows: &[Vec<i64>],
     mut done: impl FnMut(Sentence),

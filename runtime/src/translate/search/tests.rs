@@ -10,11 +10,11 @@ use super::super::force::{Pair, scores};
 use super::{Asked, Found, Sampling, Search};
 use crate::model::{Direction, Ids, Mode, Network, Weights, init, layout};
 
-const START: u32 = 1;
-const END: u32 = 2;
+pub(super) const START: u32 = 1;
+pub(super) const END: u32 = 2;
 
 /// A random network in 64-bit floats whose output is far from uniform.
-fn direction(vocabulary: u32, seed: u64) -> Direction {
+pub(super) fn direction(vocabulary: u32, seed: u64) -> Direction {
     let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
     let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
     joint.pieces = vocabulary - 1;
@@ -39,20 +39,21 @@ fn weights(plan: &Plan, seed: u64) -> BTreeMap<String, Weights> {
     plan.modules.keys().map(of).collect()
 }
 
-fn search(beam: usize, length_penalty: f64) -> Search {
+pub(super) fn search(beam: usize, length_penalty: f64) -> Search {
     Search {
         beam,
         nbest: 1,
         no_repeat: 0,
         sampling: None,
         length_penalty,
+        coverage_penalty: 0.0,
         prompt: vec![START, 3],
         end: END,
         never: vec![0, 1],
     }
 }
 
-fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
+pub(super) fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
     let source = |at: u32| {
         let mut ids: Vec<u32> =
             (0..=(at * 5) % 7).map(|i| 3 + (i * i + at) % (vocabulary - 3)).collect();
@@ -62,12 +63,17 @@ fn sources(count: u32, vocabulary: u32) -> Vec<Vec<u32>> {
     (0..count).map(source).collect()
 }
 
-fn run(search: &Search, direction: &Direction, sources: &[Vec<u32>], limit: usize) -> Vec<Found> {
+pub(super) fn run(
+    search: &Search,
+    direction: &Direction,
+    sources: &[Vec<u32>],
+    limit: usize,
+) -> Vec<Found> {
     let found = run_all(search, direction, sources, limit);
     found.into_iter().map(|found| found.into_iter().next().expect("a translation")).collect()
 }
 
-fn run_all(
+pub(super) fn run_all(
     search: &Search,
     direction: &Direction,
     sources: &[Vec<u32>],
@@ -75,11 +81,11 @@ fn run_all(
 ) -> Vec<Vec<Found>> {
     let asked: Vec<Asked<'_>> =
         (0..).zip(sources).map(|(key, source)| Asked { source, limit, forced: &[], key }).collect();
-    search.run(direction, &asked, Device::Cpu)
+    search.run(std::slice::from_ref(direction), &asked, Device::Cpu)
 }
 
 /// Log-probabilities of what follows each position of one target, everything computed afresh: `[positions, vocabulary]`.
-fn log_p(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
+pub(super) fn log_p(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
     let ids = |ids| Ids::new(std::iter::once(ids), Device::Cpu);
     let memory = direction.encode(&ids(source), Mode::Evaluate);
     let states = direction.decode(&ids(target), &memory, Mode::Evaluate);
@@ -88,7 +94,7 @@ fn log_p(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f64>>
 }
 
 /// The log-probability of pieces and the end token behind the search's prompt.
-fn whole(direction: &Direction, search: &Search, source: &[u32], pieces: &[u32]) -> f64 {
+pub(super) fn whole(direction: &Direction, search: &Search, source: &[u32], pieces: &[u32]) -> f64 {
     let target: Vec<u32> = search.prompt.iter().chain(pieces).copied().collect();
     let rows = log_p(direction, source, &target);
     let scored = rows.iter().skip(search.prompt.len() - 1);
@@ -130,7 +136,7 @@ fn a_beam_of_one_is_greedy_search_without_caches() {
 }
 
 /// All sequences of at most `limit - 1` pieces from `3..vocabulary`.
-fn all(vocabulary: u32, limit: usize) -> Vec<Vec<u32>> {
+pub(super) fn all(vocabulary: u32, limit: usize) -> Vec<Vec<u32>> {
     let mut every: Vec<Vec<u32>> = vec![Vec::new()];
     let mut longest = every.clone();
     for _ in 1..limit {
@@ -233,7 +239,7 @@ fn the_best_of_all_translations_come_in_their_order() {
             .into_iter()
             .map(|ids| {
                 let log_p = whole(&direction, &search, source, &ids);
-                (search.score(log_p, ids.len() + 1), ids)
+                (search.score(log_p, ids.len() + 1, 0.0), ids)
             })
             .collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -275,12 +281,12 @@ fn a_translation_begins_as_it_must_and_goes_on_as_after_a_prompt() {
         .zip(&forced)
         .map(|(source, forced)| Asked { source, limit: 12, forced, key: 0 })
         .collect();
-    let found = search.run(&direction, &asked, Device::Cpu);
+    let found = search.run(std::slice::from_ref(&direction), &asked, Device::Cpu);
     for ((source, forced), found) in sources.iter().zip(&forced).zip(&found) {
         let [found] = found.as_slice() else { panic!("{found:?}") };
         assert!(found.ids.starts_with(forced));
         let log_p = whole(&direction, &search, source, &found.ids);
-        assert!((search.score(log_p, found.ids.len() + 1) - found.score).abs() < 1e-9);
+        assert!((search.score(log_p, found.ids.len() + 1, 0.0) - found.score).abs() < 1e-9);
     }
     let free = run(&search, &direction, &sources, 12);
     assert_eq!(found[1][0], free[1]);
@@ -295,8 +301,9 @@ fn samples_depend_on_their_key_alone_and_follow_the_distribution() {
     let asked = |keys: std::ops::Range<u64>| -> Vec<Asked<'_>> {
         keys.map(|key| Asked { source: &source, limit: 2, forced: &[], key }).collect()
     };
-    let together: Vec<Vec<Found>> = search.run(&direction, &asked(0..4000), Device::Cpu);
-    let alone = search.run(&direction, &asked(17..18), Device::Cpu);
+    let together: Vec<Vec<Found>> =
+        search.run(std::slice::from_ref(&direction), &asked(0..4000), Device::Cpu);
+    let alone = search.run(std::slice::from_ref(&direction), &asked(17..18), Device::Cpu);
     assert_eq!(alone[0][0].ids, together[17][0].ids);
     // The first piece, of 2 (the end), 3, 4 and 5: ids that are never produced take no part.
     let first = &log_p(&direction, &source, &search.prompt)[search.prompt.len() - 1];
@@ -327,7 +334,8 @@ fn what_was_found_scores_the_same_when_it_is_given() {
             }
         }
         assert!(pairs.len() >= sources.len());
-        let scores = scores(&search, &direction, &pairs.iter().collect::<Vec<_>>());
+        let scores =
+            scores(&search, std::slice::from_ref(&direction), &pairs.iter().collect::<Vec<_>>());
         for (score, expected) in scores.iter().zip(&expected) {
             assert!((score - expected).abs() < 1e-9, "{score} {expected}");
         }

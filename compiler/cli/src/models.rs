@@ -1,0 +1,98 @@
+//! By what `mmc translate` and `mmc serve` translate: runs and checkpoints to a worker's command line.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use mmc_plan::Plan;
+
+use crate::error::{At as _, CliError, Stop};
+use crate::output::Output;
+use crate::{program, worker};
+
+/// Runs, checkpoints, and who computes.
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    /// Output folder of a run, or its plan (`.yaml`); several translate together, by the mean of their probabilities
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Step of the checkpoint, `latest`, or `best` (of a run with `stop_early`); several, with commas between, translate together
+    #[arg(long, value_name = "STEP", default_value = "latest", value_delimiter = ',')]
+    checkpoint: Vec<String>,
+    /// Take the mean of the parameters of K checkpoints: the one named and those before it
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    average: u32,
+    /// Computing threads [default: the worker's choice]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    /// The worker program [default: beside mmc, then `MMC_WORKER`, then PATH]
+    #[arg(long, value_name = "PATH")]
+    worker: Option<PathBuf>,
+}
+
+impl Models {
+    /// A command of the worker by all runs' checkpoints, each of whose plans was found good by `check`; and the worker's path.
+    pub(crate) fn command(
+        &self,
+        name: &str,
+        check: &dyn Fn(&Plan) -> Result<(), CliError>,
+    ) -> Result<(Command, PathBuf), Stop> {
+        let mut members = Vec::new();
+        for run in &self.runs {
+            let (path, output) = located(run)?;
+            let plan = program::read_plan(&path)?;
+            let output = output.unwrap_or_else(|| Output::new(Path::new(&plan.experiment.output)));
+            check(&plan)?;
+            for wanted in &self.checkpoint {
+                members.push((path.clone(), checkpoint(&output, wanted)?));
+            }
+        }
+        let worker = worker::find(self.worker.as_deref())?;
+        let mut command = Command::new(&worker);
+        command.arg(name);
+        for (plan, checkpoint) in members {
+            command.arg("--plan").arg(plan).arg("--checkpoint").arg(checkpoint);
+        }
+        if self.average > 1 {
+            command.arg("--average").arg(self.average.to_string());
+        }
+        if let Some(threads) = self.threads {
+            command.arg("--threads").arg(threads.to_string());
+        }
+        Ok((command, worker))
+    }
+}
+
+/// The plan of a run, and its folder when that was given.
+fn located(run: &Path) -> Result<(PathBuf, Option<Output>), CliError> {
+    if !run.is_dir() {
+        return Ok((run.to_owned(), None));
+    }
+    let output = Output::new(run);
+    let plan = output.plan();
+    plan.metadata().reading(&plan)?;
+    Ok((plan, Some(output)))
+}
+
+fn checkpoint(output: &Output, wanted: &str) -> Result<PathBuf, CliError> {
+    let mut all = output.checkpoints();
+    let steps: Vec<String> = all.iter().map(|(step, _)| step.to_string()).collect();
+    let found = if wanted == "latest" {
+        all.pop()
+    } else if wanted == "best" {
+        let named = std::fs::read_to_string(output.best()).unwrap_or_default();
+        all.into_iter().find(|(_, path)| path.ends_with(named.trim()) && !named.trim().is_empty())
+    } else {
+        let step: Option<u64> = wanted.parse().ok();
+        all.into_iter().find(|(known, _)| Some(*known) == step)
+    };
+    found.map(|(_, path)| path).ok_or_else(|| CliError::NoCheckpoint {
+        output: output.folder().to_owned(),
+        wanted: wanted.to_owned(),
+        help: if steps.is_empty() {
+            "`mmc run` trains; it writes a checkpoint at least after the last step".to_owned()
+        } else {
+            format!("there are checkpoints of the steps {}", steps.join(", "))
+        },
+    })
+}

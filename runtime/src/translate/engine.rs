@@ -1,0 +1,113 @@
+//! Plans and checkpoints to translators of directions; what was read stays for the next direction.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use mmc_plan::Plan;
+
+use super::load::{self, Stock};
+use super::sides::Sides;
+use super::translator::Translator;
+use super::{Batching, Models, TranslateError};
+
+/// One network, or several that translate together.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    members: Vec<Member>,
+    batching: Batching,
+    translators: BTreeMap<[String; 2], Rc<Translator>>,
+}
+
+/// A plan, and the checkpoints whose mean its parameters are.
+#[derive(Debug)]
+struct Member {
+    plan: Plan,
+    checkpoints: Vec<PathBuf>,
+    stock: Stock,
+}
+
+impl Engine {
+    /// Reads plans and finds checkpoints; no module is read yet.
+    pub(crate) fn load(models: &Models, batching: Batching) -> Result<Self, TranslateError> {
+        if let Some(threads) = models.threads {
+            tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+        }
+        if models.plan.len() != models.checkpoint.len() {
+            return Err(TranslateError::Members {
+                plans: models.plan.len(),
+                checkpoints: models.checkpoint.len(),
+            });
+        }
+        let member = |(path, checkpoint): (&PathBuf, &PathBuf)| {
+            let plan = Plan::from_path(path).map_err(|fault| TranslateError::Plan {
+                path: path.clone(),
+                fault: Box::new(fault),
+            })?;
+            let newest = load::checkpoint(checkpoint)?;
+            let checkpoints = load::and_before(newest, models.average as usize)?;
+            Ok(Member { plan, checkpoints, stock: Stock::default() })
+        };
+        let members = models.plan.iter().zip(&models.checkpoint).map(member);
+        let members = members.collect::<Result<_, TranslateError>>()?;
+        Ok(Self { members, batching, translators: BTreeMap::new() })
+    }
+
+    /// The first plan; all members know the languages that are asked for, or are refused then.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.members.first().map(|member| &member.plan)
+    }
+
+    /// The translator of a direction; its modules are read when it is asked for first.
+    pub(crate) fn translator(
+        &mut self,
+        source: &str,
+        target: &str,
+    ) -> Result<Rc<Translator>, TranslateError> {
+        let key = [source.to_owned(), target.to_owned()];
+        if let Some(known) = self.translators.get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let name = format!("{source}-{target}");
+        let mut directions = Vec::new();
+        let mut common: Option<Sides> = None;
+        for Member { plan, checkpoints, stock } in &mut self.members {
+            let path = load::path(plan, source, target)?;
+            let sides = Sides::load(plan, &path, [source, target])?;
+            match &common {
+                Some(first) => first.same_as(&sides, &name)?,
+                None => common = Some(sides),
+            }
+            directions.push(load::direction(plan, &path, checkpoints, &name, stock)?);
+        }
+        let sides = common.ok_or(TranslateError::Members { plans: 0, checkpoints: 0 })?;
+        let made = Rc::new(Translator::new(directions, sides, self.batching));
+        self.translators.insert(key, Rc::clone(&made));
+        Ok(made)
+    }
+
+    /// What has been read: modules and bytes, and those that the checkpoints hold.
+    pub(crate) fn read(&self) -> Read {
+        let mut all = Read::default();
+        for Member { checkpoints, stock, .. } in &self.members {
+            let (modules, bytes) = checkpoints
+                .iter()
+                .map(|folder| load::size(folder))
+                .fold((0, 0), |(modules, bytes), (more, larger)| (modules + more, bytes + larger));
+            all.modules += stock.files;
+            all.bytes += stock.bytes;
+            all.of_modules += modules;
+            all.of_bytes += bytes;
+        }
+        all
+    }
+}
+
+/// How much of the checkpoints was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) modules: u64,
+    pub(crate) bytes: u64,
+    pub(crate) of_modules: u64,
+    pub(crate) of_bytes: u64,
+}

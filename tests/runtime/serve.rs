@@ -1,0 +1,273 @@
+//! The server of translations: requests at once give what `translate` gives, wrong ones are told why, a signal ends it in order.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use mmc_plan::Precision;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use serde_json::{Value, json};
+
+use super::workplace::{Workplace, train};
+
+/// A started server.
+struct Server {
+    child: Child,
+    /// Kept open, as a launcher would.
+    _stdout: BufReader<ChildStdout>,
+    stderr: ChildStderr,
+    address: String,
+}
+
+/// A trained run: its plan and folder.
+fn trained(place: &Workplace) -> (PathBuf, PathBuf) {
+    let mut sample = place.sample(&[&[0, 1, 2, 3]], Precision::Fp32, "run");
+    // One direction stays without modules.
+    sample.pairs.retain(|pair| pair[1] != "cs");
+    sample.corpora.truncate(0);
+    let full = place.sample(&[&[0, 1, 2, 3]], Precision::Fp32, "run");
+    for (pair, corpus) in full.pairs.iter().zip(&full.corpora) {
+        if sample.pairs.contains(pair) {
+            sample.corpora.push(corpus.clone());
+        }
+    }
+    let plan = place.write_plan("plan.yaml", &sample);
+    train(&plan, 1, &[]);
+    (plan, place.path("run"))
+}
+
+fn worker(command: &str, plan: &Path, run: &Path, more: &[&str]) -> Command {
+    let mut started = Command::new(env!("CARGO_BIN_EXE_mmc-worker"));
+    started.args([command, "--threads", "1", "--plan"]).arg(plan);
+    started.arg("--checkpoint").arg(run).args(more);
+    started
+}
+
+fn start(plan: &Path, run: &Path, more: &[&str]) -> Server {
+    let mut command = worker("serve", plan, run, &[&["--port", "0"], more].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening at http://").expect("an address").to_owned();
+    Server { child, _stdout: stdout, stderr, address }
+}
+
+impl Server {
+    /// Status and body of a request that is sent as it is.
+    fn raw(&self, request: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
+        assert!(head.contains("application/json"), "{head}");
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).expect(body))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let length = body.len();
+        self.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    fn translate(&self, body: &Value) -> (u16, Value) {
+        self.ask("POST", "/translate", &body.to_string())
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn end(&mut self, signal: Signal) -> i32 {
+        self.signal(signal);
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().expect("it ended by itself");
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What `translate` writes for lines.
+fn translated(plan: &Path, run: &Path, lines: &[String], more: &[&str]) -> Vec<String> {
+    let mut command = worker("translate", plan, run, more);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    let end = child.wait_with_output().unwrap();
+    assert!(end.status.success());
+    String::from_utf8(end.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Some lines of a client's own.
+fn lines(client: usize, language: &str) -> Vec<String> {
+    let word = |at: usize| format!("{language}{}", (client * 7 + at * 3) % 40);
+    (0..5).map(|line| (0..=line).map(word).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn requests_at_once_are_answered_as_translate_would() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &[]);
+    let (status, health) = server.ask("GET", "/health", "");
+    assert_eq!((status, &health["status"]), (200, &json!("ok")));
+    assert_eq!(health["languages"], json!(["cs", "de", "en"]));
+    let clients: Vec<_> = (0..12)
+        .map(|client: usize| {
+            let (from, to) = [("cs", "de"), ("cs", "en"), ("de", "en")][client % 3];
+            (client, from, to, [1, 4][client / 6])
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (client, from, to, beam) in clients {
+            let (server, plan, run) = (&server, &plan, &run);
+            scope.spawn(move || {
+                let texts = lines(client, from);
+                let asked = json!({ "from": from, "to": to, "texts": texts, "beam": beam });
+                let (status, answer) = server.translate(&asked);
+                assert_eq!(status, 200, "{answer}");
+                let beam = format!("--beam={beam}");
+                let more = ["--source", from, "--target", to, "--scores", &beam];
+                let expected = translated(plan, run, &texts, &more);
+                let found = answer["translations"].as_array().expect("a list");
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(&expected) {
+                    let (score, text) = expected.split_once('\t').unwrap();
+                    assert_eq!(found["text"], *text);
+                    let score: f64 = score.parse().unwrap();
+                    assert!((found["score"].as_f64().unwrap() - score).abs() < 1e-3, "{found}");
+                }
+            });
+        }
+    });
+    let one = json!({ "from": "cs", "to": "de", "text": "cs1 cs2", "nbest": 2 });
+    let (status, answer) = server.translate(&one);
+    assert_eq!(status, 200);
+    assert_eq!(answer["translations"][0]["others"].as_array().expect("the second").len(), 1);
+    assert_eq!(server.end(Signal::TERM), 0);
+}
+
+#[test]
+fn wrong_requests_are_told_why() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let limits = ["--max-texts", "3", "--max-pieces", "9", "--max-bytes", "400"];
+    let mut server = start(&plan, &run, &limits);
+    let long = format!("cs1{}", " cs2".repeat(20));
+    let cases: [(u16, &str, Value); 7] = [
+        (404, "unknown_language", json!({ "from": "cs", "to": "xx", "text": "cs1" })),
+        (404, "no_modules", json!({ "from": "de", "to": "cs", "text": "de1" })),
+        (400, "bad_request", json!({ "from": "cs", "to": "de", "text": "cs1", "beem": 4 })),
+        (400, "bad_request", json!({ "from": "cs", "to": "de" })),
+        (413, "too_many_texts", json!({ "from": "cs", "to": "de", "texts": ["", "", "", ""] })),
+        (413, "too_long", json!({ "from": "cs", "to": "de", "text": long })),
+        (413, "too_large", json!({ "from": "cs", "to": "de", "text": "x".repeat(400) })),
+    ];
+    for (status, code, body) in cases {
+        let (found, answer) = server.translate(&body);
+        assert_eq!((found, &answer["error"]["code"]), (status, &json!(code)), "{answer}");
+        assert!(answer["error"]["message"].as_str().is_some_and(|text| text.len() > 10));
+    }
+    let (status, answer) = server.ask("POST", "/translate", "{\"from\": ");
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!("malformed")));
+    let (status, _) = server.ask("GET", "/translate", "");
+    assert_eq!(status, 405);
+    let (status, answer) = server.ask("GET", "/", "");
+    assert_eq!((status, &answer["error"]["code"]), (404, &json!("unknown_path")));
+    // In pieces, without a length that could be looked at first.
+    let chunk = format!("190\r\n{}\r\n", "x".repeat(400));
+    let (status, answer) = server.raw(&format!(
+        "POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+    ));
+    assert_eq!((status, &answer["error"]["code"]), (413, &json!("too_large")));
+    // It still translates after all that.
+    let (status, _) = server.translate(&json!({ "from": "cs", "to": "de", "text": "cs1" }));
+    assert_eq!(status, 200);
+    assert_eq!(server.end(Signal::INT), 0);
+}
+
+/// A request whose body does not come holds the only place; what was accepted before a signal is still answered.
+#[test]
+fn a_full_queue_is_told_and_a_signal_lets_it_end() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &["--queue", "1"]);
+    // Longer than what is read before a request is looked at.
+    let texts: Vec<String> = (0..200).map(|_| "cs1 cs2 cs3".to_owned()).collect();
+    let body = json!({ "from": "cs", "to": "de", "texts": texts }).to_string();
+    let (first, second) = body.split_at(body.len() / 2);
+    let mut slow = TcpStream::connect(&server.address).unwrap();
+    let length = body.len();
+    write!(slow, "POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{first}").unwrap();
+    let waits = |server: &Server| server.ask("GET", "/health", "").1["waiting"] == json!(1);
+    let began = Instant::now();
+    while !waits(&server) {
+        assert!(began.elapsed() < Duration::from_secs(20), "the request is taken");
+        sleep(Duration::from_millis(10));
+    }
+    let (status, answer) = server.translate(&json!({ "from": "cs", "to": "de", "text": "cs1" }));
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("busy")));
+    server.signal(Signal::TERM);
+    sleep(Duration::from_millis(300));
+    slow.write_all(second.as_bytes()).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(answer.matches("\"score\"").count(), 200);
+    let began = Instant::now();
+    while server.child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
+        sleep(Duration::from_millis(10));
+    }
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+/// A server that gets little more memory than it has: it says that it splits, and answers the same.
+#[test]
+fn a_batch_that_is_too_large_for_memory_is_split() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &[]);
+    let (status, _) = server.translate(&json!({ "from": "cs", "to": "de", "text": "cs1" }));
+    assert_eq!(status, 200);
+    let text = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let size = text.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("a size");
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let most = Some((size << 10) + (24 << 20));
+    prlimit(Some(server.pid()), Resource::As, Rlimit { current: most, maximum: most }).unwrap();
+    let texts: Vec<String> = (0..64).map(|at| format!("cs{} ", at % 40).repeat(60)).collect();
+    let asked = json!({ "from": "cs", "to": "de", "texts": texts, "beam": 24, "max_ratio": 0, "max_length": 70 });
+    let (status, answer) = server.translate(&asked);
+    assert_eq!(status, 200, "{answer}");
+    let more =
+        ["--source", "cs", "--target", "de", "--beam=24", "--max-ratio=0", "--max-length=70"];
+    let expected = translated(&plan, &run, &texts, &more);
+    let found = answer["translations"].as_array().expect("a list");
+    assert!(found.iter().zip(&expected).all(|(found, expected)| found["text"] == **expected));
+    assert_eq!(server.end(Signal::TERM), 0);
+    let mut words = String::new();
+    server.stderr.read_to_string(&mut words).unwrap();
+    assert!(words.contains("out of memory with 64 sentences together"), "{words}");
+    assert!(!words.contains("panicked"), "{words}");
+}
