@@ -1,4 +1,4 @@
-//! `mmc-worker`: one rank of a plan, or a translator from its checkpoints.
+//! `mmc-worker`: one rank of a plan, or a translator by its checkpoints, of files or by HTTP.
 
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
