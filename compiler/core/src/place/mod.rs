@@ -13,14 +13,13 @@ mod pieces;
 pub mod problem;
 mod ranks;
 mod windows;
-mod wished;
 mod wishes;
 
 use mmc_place::Effort;
 use mmc_plan::{Coupling, FoundSpec, PlacementSpec};
 use problem::{Problem, Spread};
 use ranks::Judge;
-use wished::Wished;
+use wishes::Wished;
 
 pub use error::PlaceError;
 

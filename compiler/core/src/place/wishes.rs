@@ -1,228 +1,154 @@
-//! Pins and tasks apart -> the rank of every lane, and the lanes that each task may lie on.
-//!
-//! Lanes are alike until tasks lie on them, so devices come first: every task that is wished somewhere gets devices, by a search
-//! that counts its steps; lanes that hold most of it already go there; and a flow shows that the lanes have room
-//! ([`flow`]). What lies elsewhere is moved by [`super::windows`].
+//! The wishes of an experiment, kept or reported; [`settle`] finds the ranks and lanes that keep them.
 
-mod flow;
-mod search;
-#[cfg(test)]
-mod tests;
+mod settle;
 
-use std::collections::BTreeMap;
+use miette::LabeledSpan;
+use mmc_plan::FoundSpec;
 
-use fixedbitset::FixedBitSet;
-use mmc_syntax::source::Span;
+use super::error::PlaceError;
+use super::problem::{Problem, Spread};
+use super::ranks::Keeper;
+use super::windows::{self, Amounts};
+use crate::diagnostics::{Diagnostics, Halt};
+use crate::ir::experiment::Experiment;
+use crate::ir::module::ModuleGraph;
+use crate::ir::task::{SHARE_PARTS, TaskTable};
 
-use super::windows::Amounts;
-use crate::ir::experiment::{Apart, Experiment, Pair};
-use crate::ir::task::TaskTable;
+pub(super) use settle::{Allowed, Wish};
+use settle::{Ground, Rule, Settled};
 
-/// Wishes that are left out one by one to find the fewest that can't be kept, at most.
-const MOST_TRIALS: usize = 64;
-
-/// A wish, and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wish {
-    pub(super) rule: Rule,
-    pub(super) span: Span,
-}
-
-/// What is wished of tasks, by their places in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// Each of the tasks lies on these ranks alone.
-    Pin(Vec<usize>, Vec<u32>),
-    /// No two of the tasks lie on one rank.
-    Apart(Vec<usize>),
-    /// No two lanes of one of the tasks lie on one rank.
-    Copies(Vec<usize>),
-}
-
-/// What wishes are kept on.
+/// Wishes with a way to keep them.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
-    pub(super) ranks: u32,
-    /// The rank of every lane, where it is given.
-    pub(super) given: Option<&'a [u32]>,
-    /// Per window: per task, what it takes of all lanes together.
-    pub(super) demands: Vec<Vec<u64>>,
-    /// Per task: lanes that it must lie on at least.
-    pub(super) copies: Vec<u64>,
+pub(super) struct Wished {
+    wishes: Vec<Wish>,
+    settled: Settled,
 }
 
-/// Where tasks may lie.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Allowed {
-    /// Task -> lanes; a task that is not here may lie on any.
-    lanes: BTreeMap<usize, FixedBitSet>,
-}
-
-/// Wishes that are kept: the rank of every lane, and where tasks may lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Settled {
-    pub(super) rank_of_lane: Vec<u32>,
-    pub(super) allowed: Allowed,
-}
-
-impl Allowed {
-    /// Whether a task may lie on a lane.
-    pub(super) fn holds(&self, task: usize, lane: usize) -> bool {
-        self.lanes.get(&task).is_none_or(|lanes| lanes.contains(lane))
-    }
-
-    /// Whether a task may lie on any lane.
-    pub(super) fn is_free(&self, task: usize) -> bool {
-        !self.lanes.contains_key(&task)
-    }
-
-    /// The lanes of a task that may not lie on all.
-    pub(super) fn of(&self, task: usize) -> impl Iterator<Item = usize> + '_ {
-        self.lanes.get(&task).into_iter().flat_map(FixedBitSet::ones)
-    }
-
-    /// Whether everything lies where it may.
-    pub(super) fn keeps(&self, amounts: &Amounts) -> bool {
-        let mut lanes = amounts.iter().enumerate();
-        lanes.all(|(lane, tasks)| tasks.keys().all(|&task| self.holds(task, lane)))
-    }
-
-    /// Amounts of the tasks that may not lie on all lanes, with room for them; none when there is no room.
-    pub(super) fn amounts(&self, demand: &[u64], copies: &[u64], lanes: usize) -> Option<Amounts> {
-        flow::amounts(&self.lanes, demand, copies, lanes)
-    }
-}
-
-/// The wishes of an experiment; and those that are about no task.
-pub(super) fn read(experiment: &Experiment, table: &TaskTable) -> (Vec<Wish>, Vec<Span>) {
-    let wishes = &experiment.placement;
-    let per_node = experiment.cluster.value.devices_per_node;
-    let select = |pairs: &[Pair]| -> Vec<usize> {
-        let is_meant = |(source, target): (&str, &str)| {
-            pairs.iter().any(|pair| pair.source == source && pair.target == target)
-        };
-        let rows = table.tasks.iter().enumerate();
-        rows.filter(|(_, row)| is_meant((&row.source, &row.target))).map(|(at, _)| at).collect()
-    };
-    let pin = |pin: &crate::ir::experiment::Pin| {
-        let first = pin.node * per_node;
-        let ranks = match pin.device {
-            Some(device) => vec![first + device],
-            None => (first..first + per_node).collect(),
-        };
-        Wish { rule: Rule::Pin(select(&pin.pairs), ranks), span: pin.span }
-    };
-    let apart = |(what, span): &(Apart, Span)| {
-        let rule = match what {
-            Apart::Pairs(pairs) => Rule::Apart(select(pairs)),
-            Apart::Copies => {
-                let rows = table.tasks.iter().enumerate();
-                Rule::Copies(rows.filter(|(_, row)| row.copies > 1).map(|(at, _)| at).collect())
-            }
-        };
-        Wish { rule, span: *span }
-    };
-    let all = wishes.pins.iter().map(pin).chain(wishes.apart.iter().map(apart));
-    let (found, idle): (Vec<Wish>, Vec<Wish>) = all.partition(|wish| !wish.tasks().is_empty());
-    (found, idle.into_iter().map(|wish| wish.span).collect())
-}
-
-impl Wish {
-    /// The tasks that it is about.
-    pub(super) fn tasks(&self) -> &[usize] {
-        match &self.rule {
-            Rule::Pin(tasks, _) | Rule::Apart(tasks) | Rule::Copies(tasks) => tasks,
+impl Wished {
+    /// The wishes of an experiment; a report when they can't be kept together on the lanes of a spread.
+    pub(super) fn of(
+        experiment: &Experiment,
+        table: &TaskTable,
+        base: &Amounts,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Self, Halt> {
+        let (wishes, idle) = settle::read(experiment, table);
+        for span in idle {
+            diagnostics.report(PlaceError::NoTask { span });
         }
-    }
-
-    /// Whether a mapping keeps it. `lanes_of`: per task, the lanes that it lies on in any window.
-    pub(super) fn is_kept(&self, lanes_of: &[Vec<usize>], rank_of_lane: &[u32]) -> bool {
-        let ranks = |task: usize| {
-            let lanes = lanes_of.get(task).into_iter().flatten();
-            lanes.filter_map(|&lane| rank_of_lane.get(lane).copied())
-        };
-        match &self.rule {
-            Rule::Pin(tasks, wanted) => {
-                tasks.iter().all(|&task| ranks(task).all(|rank| wanted.contains(&rank)))
-            }
-            Rule::Apart(tasks) => {
-                let mut owner: BTreeMap<u32, usize> = BTreeMap::new();
-                tasks
-                    .iter()
-                    .all(|&task| ranks(task).all(|rank| *owner.entry(rank).or_insert(task) == task))
-            }
-            Rule::Copies(tasks) => tasks.iter().all(|&task| {
-                let mut all: Vec<u32> = ranks(task).collect();
-                let count = all.len();
-                all.sort_unstable();
-                all.dedup();
-                all.len() == count
-            }),
+        diagnostics.checkpoint()?;
+        let nothing = Settled { rank_of_lane: Vec::new(), allowed: Allowed::default() };
+        if wishes.is_empty() {
+            return Ok(Self { wishes, settled: nothing });
         }
+        let cluster = &experiment.cluster.value;
+        let ground = Ground {
+            ranks: cluster.nodes.saturating_mul(cluster.devices_per_node).max(1),
+            given: experiment.placement.lanes.as_ref().map(|lanes| lanes.value.as_slice()),
+            demands: windows::demands(table, base.len()),
+            copies: windows::copies(table),
+        };
+        let Some(settled) = settle::settle(&wishes, &ground, base) else {
+            let fewest = settle::smallest(&wishes, &ground, base);
+            return Err(diagnostics.halt(infeasible(&fewest, table, &ground)));
+        };
+        Ok(Self { wishes, settled })
     }
-}
 
-/// Keeps wishes together; none when that can't be, or was not found.
-pub(super) fn settle(wishes: &[Wish], ground: &Ground<'_>, base: &Amounts) -> Option<Settled> {
-    let homes = search::homes(wishes, ground, base.len())?;
-    let rank_of_lane = match ground.given {
-        Some(given) => given.to_vec(),
-        None => search::lanes(&homes, ground, base),
-    };
-    let settled = Settled { allowed: allowed(wishes, &homes, &rank_of_lane, base), rank_of_lane };
-    let has_room =
-        |demand: &Vec<u64>| settled.allowed.amounts(demand, &ground.copies, base.len()).is_some();
-    ground.demands.iter().all(has_room).then_some(settled)
-}
+    /// Where tasks may lie.
+    pub(super) fn allowed(&self) -> &Allowed {
+        &self.settled.allowed
+    }
 
-/// The lanes of the devices of every task. A task with copies apart has one lane of each device: where most of it is, or else
-/// where fewest of such tasks are.
-fn allowed(
-    wishes: &[Wish],
-    homes: &BTreeMap<usize, Vec<u32>>,
-    rank_of_lane: &[u32],
-    base: &Amounts,
-) -> Allowed {
-    let is_split = |task: usize| {
-        wishes.iter().any(|wish| matches!(&wish.rule, Rule::Copies(tasks) if tasks.contains(&task)))
-    };
-    let mut held = vec![0_usize; base.len()];
-    let mut found = Allowed::default();
-    for (&task, ranks) in homes {
-        let mut lanes = FixedBitSet::with_capacity(base.len());
-        for rank in ranks {
-            let on = (0..base.len()).filter(|&lane| rank_of_lane.get(lane) == Some(rank));
-            if is_split(task) {
-                let amount = |lane: usize| base.get(lane).and_then(|tasks| tasks.get(&task));
-                let order = |&lane: &usize| {
-                    (std::cmp::Reverse(amount(lane)), held.get(lane).copied(), lane)
-                };
-                let Some(lane) = on.min_by_key(order) else { continue };
-                lanes.insert(lane);
-                if let Some(count) = held.get_mut(lane) {
-                    *count += 1;
+    /// A spread that keeps the wishes, with what it costs; `found` is what is known of the one before.
+    pub(super) fn follow(
+        &self,
+        base: Amounts,
+        found: Option<FoundSpec>,
+        (table, graph): (&TaskTable, &ModuleGraph),
+        team: usize,
+    ) -> (Amounts, Option<FoundSpec>) {
+        if self.wishes.is_empty() {
+            return (base, found);
+        }
+        let spread = Spread { lanes: windows::moved(base, table, graph, self.allowed()) };
+        let problem = Problem::new(table, graph, spread.lanes.len());
+        let cost = u64::try_from(problem.cost(&spread).replicas).unwrap_or(u64::MAX);
+        // Lanes of a team count as one in what was found.
+        let least = |found: &FoundSpec| if team == 1 { found.bound } else { problem.bound() };
+        let found = found.map(|found| FoundSpec { cost, bound: least(&found).min(cost), ..found });
+        (spread.lanes, found)
+    }
+
+    /// The wishes as a mapping of lanes must keep them; none when there are none.
+    pub(super) fn keeper(&self, windows: &[Amounts], tasks: usize) -> Option<Keeper<'_>> {
+        if self.wishes.is_empty() {
+            return None;
+        }
+        let mut lanes_of: Vec<Vec<usize>> = vec![Vec::new(); tasks];
+        for (lane, on) in windows.iter().flat_map(|amounts| amounts.iter().enumerate()) {
+            for &task in on.keys() {
+                if let Some(lanes) = lanes_of.get_mut(task)
+                    && !lanes.contains(&lane)
+                {
+                    lanes.push(lane);
                 }
-            } else {
-                lanes.extend(on);
             }
         }
-        found.lanes.insert(task, lanes);
+        Some(Keeper { start: &self.settled.rank_of_lane, wishes: &self.wishes, lanes_of })
     }
-    found
 }
 
-/// The fewest wishes that can't be kept together: without any one of them the others can.
-pub(super) fn smallest(wishes: &[Wish], ground: &Ground<'_>, base: &Amounts) -> Vec<Wish> {
-    let mut kept = wishes.to_vec();
-    let mut at = 0;
-    for _ in 0..MOST_TRIALS.min(wishes.len()) {
-        let mut fewer = kept.clone();
-        fewer.remove(at);
-        if settle(&fewer, ground, base).is_none() {
-            kept = fewer;
+/// The report of wishes that can't be kept together.
+fn infeasible(wishes: &[Wish], table: &TaskTable, ground: &Ground<'_>) -> PlaceError {
+    let share = |tasks: &[usize]| {
+        let parts: u64 =
+            tasks.iter().filter_map(|&at| table.tasks.get(at)).map(|row| row.share).sum();
+        percent(parts, 1)
+    };
+    let place = |wish: &Wish| {
+        let words = match &wish.rule {
+            Rule::Pin(tasks, ranks) => {
+                format!(
+                    "{} of all batches on {} of {} devices",
+                    share(tasks),
+                    ranks.len(),
+                    ground.ranks
+                )
+            }
+            Rule::Apart(tasks) => format!("{} tasks on devices of their own", tasks.len()),
+            Rule::Copies(tasks) => {
+                let most = tasks.iter().filter_map(|&task| ground.copies.get(task)).max();
+                format!("up to {} copies on devices of their own", most.copied().unwrap_or(1))
+            }
+        };
+        let (start, end) = (wish.span.start as usize, wish.span.end as usize);
+        LabeledSpan::new(Some(words), start, end - start)
+    };
+    let devices = u64::from(ground.ranks);
+    let lanes = ground.given.map_or("", |_| ", if lanes lie as `lanes` says");
+    let help = format!(
+        "{devices} devices take {} of all batches each{lanes}{}",
+        percent(SHARE_PARTS, devices),
+        if wishes.len() > 1 {
+            "; without any one of these wishes the others can be kept"
         } else {
-            at += 1;
+            ""
         }
+    );
+    let wishes_of = |count: usize| match count {
+        1 => "this wish".to_owned(),
+        more => format!("these {more} wishes together"),
+    };
+    PlaceError::Infeasible {
+        wishes: wishes_of(wishes.len()),
+        places: wishes.iter().map(place).collect(),
+        help,
     }
-    kept
+}
+
+/// `12.5 %`: parts of [`SHARE_PARTS`], divided by a number.
+fn percent(parts: u64, by: u64) -> String {
+    let thousandths = parts / (SHARE_PARTS / 1000 * by.max(1));
+    format!("{}.{} %", thousandths / 10, thousandths % 10)
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ground, Rule, Wish};
+use super::{Ground, Rule, Wish, is_split};
 use crate::ir::task::SHARE_PARTS;
 use crate::place::windows::Amounts;
 
@@ -36,9 +36,7 @@ pub(super) fn homes(
                 )
             })
             .collect();
-        let is_split = wishes
-            .iter()
-            .any(|wish| matches!(&wish.rule, Rule::Copies(tasks) if tasks.contains(&task)));
+        let is_split = is_split(wishes, task);
         let amount = peak(ground, task);
         if sets.is_empty() && !is_split {
             search.add(ranks, amount);
