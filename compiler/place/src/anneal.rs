@@ -26,7 +26,7 @@ pub(crate) fn anneal(
     random: &mut Random,
 ) {
     let mut window = Window::new(state, schedule.devices);
-    if window.tasks.len() < 2 || schedule.devices.len() < 2 {
+    if window.tasks.is_empty() || schedule.devices.len() < 2 {
         return;
     }
     let (hot, cold) = schedule.temperature;

@@ -13,16 +13,17 @@ pub(crate) fn search(
     patience: &Patience,
     random: &mut Random,
 ) {
+    if !(0..state.instance().tasks()).any(|task| state.is_free(task)) {
+        return;
+    }
     while state.work() < until && (state.excess() > 0 || state.cost() > enough) {
         let devices = choose(state, random);
         let tasks: Vec<u32> = devices
             .iter()
             .flat_map(|&device| state.here(device as usize).iter().copied())
             .collect();
-        if tasks.is_empty() || devices.len() < 2 {
-            state.add_work(1);
-            continue;
-        }
+        // A window in which nothing can go costs a look too: the search ends whatever it meets.
+        state.add_work(1);
         let looks: u64 = tasks
             .iter()
             .map(|&task| state.instance().modules_of.of(task as usize).len() as u64)

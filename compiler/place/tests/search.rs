@@ -100,6 +100,17 @@ fn an_answer_is_a_function_of_the_problem() {
     assert!(second.iter().all(|answer| *answer == first));
 }
 
+/// A pin and a set apart that leave one task free, with nothing to exchange it for: the search ends all the same.
+#[test]
+fn an_assignment_without_choice_is_found() {
+    let mut problem = Problem::of(Machine { nodes: 1, devices_per_node: 2 }, vec![vec![0], vec![0]]);
+    problem.limits.balance = Balance::Free;
+    problem.limits.pins = vec![(0, 0)];
+    problem.limits.apart = vec![vec![0, 1]];
+    let answer = solve(&problem, Effort::new(1).unwrap()).unwrap();
+    assert_eq!(devices(&problem, &answer.assignment), [0, 1]);
+}
+
 #[test]
 fn reasons_that_forbid_every_assignment_are_the_fewest() {
     let mut problem = Problem::of(Machine { nodes: 1, devices_per_node: 2 }, matrix(3));
