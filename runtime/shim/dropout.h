@@ -7,6 +7,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "clones.h"
 #include "shim.h"
 
 using SavedData = decltype(torch::autograd::AutogradContext::saved_data);
@@ -18,7 +19,7 @@ constexpr int64_t MASK_BLOCK = 256;
 
 // Writes 0 for dropped elements and the scale for others to `mask`: those of a block that starts at word `word`.
 template <typename T>
-static inline __attribute__((always_inline)) void mask_block(const MmcDropout& d, uint64_t word, T* mask) {
+INLINE void mask_block(const MmcDropout& d, uint64_t word, T* mask) {
   uint64_t words[MASK_BLOCK / 4];
   uint16_t draws[MASK_BLOCK];
   for (int64_t i = 0; i < MASK_BLOCK / 4; ++i) {
@@ -35,7 +36,7 @@ static inline __attribute__((always_inline)) void mask_block(const MmcDropout& d
 
 // Calls `body(from, count, mask)` for parts of the elements `first` to `last`; `mask` holds those from `from` on.
 template <typename T, typename Body>
-static inline __attribute__((always_inline)) void masked(const MmcDropout& d, int64_t first, int64_t last, Body body) {
+INLINE void masked(const MmcDropout& d, int64_t first, int64_t last, Body body) {
   T mask[MASK_BLOCK];
   while (first < last) {
     const int64_t skip = first % 4, count = std::min(MASK_BLOCK - skip, last - first);

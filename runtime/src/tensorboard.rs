@@ -1,21 +1,25 @@
 //! Events to curves for TensorBoard: `<output>/tensorboard/events.out.tfevents.<seconds>.mmc`, a file for every start of the run.
 //!
-//! A file is a row of records (tensorflow, `core/lib/io/record_writer.h`), each of them a message `Event`
-//! (`core/util/event.proto`). The few fields that curves need are written here: the crates for it are not kept up.
+//! A file is a row of messages `Event` (tensorflow, `core/util/event.proto`). The few fields that curves need are written by
+//! [`record`]: the crates for it are not kept up.
 //!
 //! A run that goes on behind step `s` does the steps after `s` again. So what earlier files say of those is cut off, and the
 //! new file begins with the start of a session, at which a TensorBoard that is watching forgets them too: every point is there
 //! once, whoever reads.
 
+mod record;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mmc_plan::Event;
 
 use crate::error::{While as _, WorkerError};
+
+use record::{Message, cut, record};
 
 /// TensorBoard looks for files with this in their names and reads them in order of name.
 const PREFIX: &str = "events.out.tfevents.";
@@ -71,7 +75,7 @@ impl Curves {
         event.number(2, step);
         fill(&mut event);
         // In one piece and unbuffered: a rank that is killed loses no more than its last step.
-        self.file.write_all(&record(&event.0)).doing("writing the curves for TensorBoard")
+        self.file.write_all(&record(&event)).doing("writing the curves for TensorBoard")
     }
 }
 
@@ -162,116 +166,11 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// The bytes of a protobuf message.
-#[derive(Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut value: u64) {
-        loop {
-            let [low, ..] = value.to_le_bytes();
-            value >>= 7;
-            if value == 0 {
-                return self.0.push(low);
-            }
-            self.0.push(low | 0x80);
-        }
-    }
-
-    fn number(&mut self, field: u64, value: u64) {
-        self.varint(field << 3);
-        self.varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.varint(field << 3 | 1);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "points of curves are 32-bit floats")]
-    fn float(&mut self, field: u64, value: f64) {
-        self.varint(field << 3 | 5);
-        self.0.extend((value as f32).to_le_bytes());
-    }
-
-    fn text(&mut self, field: u64, value: &str) {
-        self.bytes(field, value.as_bytes());
-    }
-
-    fn message(&mut self, field: u64, fill: impl FnOnce(&mut Self)) {
-        let mut inner = Self::default();
-        fill(&mut inner);
-        self.bytes(field, &inner.0);
-    }
-
-    fn bytes(&mut self, field: u64, bytes: &[u8]) {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend(bytes);
-    }
-}
-
-/// Length, its sum, the bytes, their sum.
-fn record(bytes: &[u8]) -> Vec<u8> {
-    let length = (bytes.len() as u64).to_le_bytes();
-    let sums = [&length[..], bytes].map(|part| masked(part).to_le_bytes());
-    [&length[..], &sums[0], bytes, &sums[1]].concat()
-}
-
-/// CRC-32C, changed so that sums of sums mean something (tensorflow, `core/lib/hash/crc32c.h`).
-fn masked(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
-}
-
-/// Cuts a file before its first record of a later step, or before one that a killed run left half written; removes it when no
-/// point is left.
-fn cut(path: &Path, step: u64) -> io::Result<()> {
-    let mut reader = BufReader::new(File::open(path)?);
-    let (mut whole, mut points) = (0, false);
-    while let Some(event) = next(&mut reader) {
-        let of = step_of(&event);
-        if of > step {
-            break;
-        }
-        points |= of > 0;
-        whole += event.len() as u64 + 16;
-    }
-    if points {
-        OpenOptions::new().write(true).open(path)?.set_len(whole)
-    } else {
-        fs::remove_file(path)
-    }
-}
-
-/// The bytes of the next record; none at the end and where the file is damaged.
-fn next(reader: &mut impl Read) -> Option<Vec<u8>> {
-    let length = checked(reader, 8)?;
-    checked(reader, u64::from_le_bytes(length.try_into().ok()?))
-}
-
-/// So many bytes that their sum follows.
-fn checked(reader: &mut impl Read, count: u64) -> Option<Vec<u8>> {
-    let (mut bytes, mut sum) = (Vec::new(), [0; 4]);
-    reader.take(count).read_to_end(&mut bytes).ok()?;
-    reader.read_exact(&mut sum).ok()?;
-    (bytes.len() as u64 == count && sum == masked(&bytes).to_le_bytes()).then_some(bytes)
-}
-
-/// The step of an event that was written here: a number behind the nine bytes of the time.
-fn step_of(event: &[u8]) -> u64 {
-    let digits = event.iter().skip(10);
-    let mut step = 0;
-    for (byte, shift) in digits.zip((0..64).step_by(7)) {
-        step |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    step
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
+    use super::record::{next, step_of};
     use super::*;
 
     fn step(step: u64) -> Event {
@@ -303,16 +202,6 @@ mod tests {
         paths.into_iter().map(of).collect()
     }
 
-    /// The check value of CRC-32C, and a record as tensorflow writes it (the mask is its own inverse's other half).
-    #[test]
-    fn records_have_the_sums_of_their_format() {
-        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
-        let record = record(b"123456789");
-        assert_eq!(record.len(), 25);
-        let sum = u32::from_le_bytes(record[21..].try_into().unwrap());
-        assert_eq!(sum.wrapping_sub(0xa282_ead8).rotate_left(15), 0xe306_9283);
-    }
-
     #[test]
     fn a_run_that_goes_on_says_every_step_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -326,7 +215,9 @@ mod tests {
         };
         let mut curves = run(0, 300);
         // Killed in the middle of a record, and started again behind a checkpoint before it.
-        curves.file.write_all(&record(b"half of it")[..20]).unwrap();
+        let mut half = Message::default();
+        half.text(3, "half of it");
+        curves.file.write_all(&record(&half)[..20]).unwrap();
         run(200, 203);
         assert_eq!(
             steps(folder.path()),

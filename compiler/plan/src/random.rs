@@ -22,6 +22,9 @@ pub enum Purpose {
     Sampling = 8,
 }
 
+/// What the state of a stream grows by from word to word.
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that mixes all bits.
 const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -31,10 +34,10 @@ const fn mix(mut z: u64) -> u64 {
 
 /// A random word keyed by seed, purpose and up to any number of counters.
 pub fn word(seed: u64, purpose: Purpose, counters: &[u64]) -> u64 {
-    let mut state = mix(seed ^ 0x9e37_79b9_7f4a_7c15);
+    let mut state = mix(seed ^ GAMMA);
     state = mix(state ^ (purpose as u64).wrapping_mul(0xd1b5_4a32_d192_ed03));
     for &counter in counters {
-        state = mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(counter));
+        state = mix(state.wrapping_add(GAMMA) ^ mix(counter));
     }
     state
 }
@@ -60,7 +63,7 @@ impl Stream {
 
     /// The next word.
     pub fn next_word(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state = self.state.wrapping_add(GAMMA);
         mix(self.state)
     }
 
@@ -68,7 +71,7 @@ impl Stream {
     /// `state + (i + 1) * 0x9e3779b97f4a7c15`.
     pub fn pass(&mut self, words: u64) -> u64 {
         let state = self.state;
-        self.state = state.wrapping_add(words.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        self.state = state.wrapping_add(words.wrapping_mul(GAMMA));
         state
     }
 
