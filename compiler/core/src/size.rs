@@ -3,8 +3,8 @@
 //! The formulas stand at [`mmc_plan::ModuleSpec::parameters`], [`AdapterSpec`] and [`BridgeSpec`].
 
 use mmc_plan::{
-    AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, ModelSpec, ModuleKind, Positions,
-    StackSide,
+    Activation, AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, ModelSpec,
+    ModuleKind, Positions, StackSide,
 };
 
 /// What a module or a part of one consists of.
@@ -141,17 +141,18 @@ fn bridge(model: &ModelSpec, spec: &BridgeSpec) -> Size {
     spec.layers.iter().map(layer).sum()
 }
 
-/// Numbers that the backward pass needs of one token in a module: per layer inputs, normalised inputs, queries, keys, values,
-/// attention output and dropout (`6d + 4q`, with cross-attention `8d + 6q`) and the inner feed-forward activations (`4f`, gated
-/// `6f`); of bottlenecks their input, output and twice their inside.
+/// Numbers that the backward pass needs of one token in a module: per sublayer its input and its normalised input (`2d`), of an
+/// attention queries, keys, values and result (`4q`), of a feed-forward layer [`kept_inside`]; of bottlenecks their input,
+/// output and twice their inside. Dropout keeps nothing: its masks are made again.
 pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
-    let (d, q, f) = (u64::from(model.dim), model.attention_dim(), u64::from(model.ffn));
-    let inner = |f: u64| (if model.activation.is_gated() { 6 } else { 4 }) * f;
-    let encoder_layer = 6 * d + 4 * q + inner(f);
+    let (d, q) = (u64::from(model.dim), model.attention_dim());
+    let inner = |f: u64| f * kept_inside(model);
+    let attention = 2 * d + 4 * q;
+    let encoder_layer = attention + 2 * d + inner(model.ffn.into());
     match kind {
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * encoder_layer,
-        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (8 * d + 6 * q + inner(f)),
+        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (encoder_layer + attention),
         ModuleKind::Adapter { adapter } => {
             let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
             let Some(spec) = spec else { return 0 };
@@ -180,22 +181,33 @@ pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     }
 }
 
+/// Numbers kept per inner width of a feed-forward layer: `relu` keeps its result alone, and that of dropout behind it; `gelu` what
+/// goes in and what comes out; gated ones both halves, the gate's result and the product.
+fn kept_inside(model: &ModelSpec) -> u64 {
+    match model.activation {
+        Activation::Relu => 1 + u64::from(model.ffn_dropout > 0.0),
+        Activation::Gelu => 2,
+        Activation::Swiglu | Activation::Geglu => 4,
+    }
+}
+
 /// Numbers that passes over memory read and write for one token in a module, forward and backward; products of matrices are
 /// not among them, they count as operations.
 ///
 /// Around a sublayer `11d`: the norm reads and writes (2), the residual adds (3), backward the norm's gradient (3) and the sum
-/// of both ways' gradients (3); with dropout `7d` more, for a mask that is drawn, copied and multiplied with, twice. Attention
+/// of both ways' gradients (3); with dropout `2d` more, for the gradient in front of it, as forward it is part of the residual's
+/// pass. Attention
 /// reads queries, keys and values and writes its result (`4q`), backward reads both and writes three gradients (`7q`), and
 /// gradients of biases are sums (`3q + d`). The activation of a feed-forward layer passes twice and three times (`5f`, gated
-/// `14f`), its biases once (`f + d`). Counted after Ivanov et al. 2021 (section 3), for
+/// `14f`), dropout behind it twice and twice (`4f`), its biases once (`f + d`). Counted after Ivanov et al. 2021 (section 3), for
 /// kernels that are not fused.
 pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     let (d, q) = (u64::from(model.dim), model.attention_dim());
-    let around = if model.dropout > 0.0 { 18 * d } else { 11 * d };
+    let around = if model.dropout > 0.0 { 13 * d } else { 11 * d };
     let attention = around + 14 * q + d;
     let feed_forward = |f: u64| {
         let activation = if model.activation.is_gated() { 16 * f } else { 6 * f };
-        around + activation + d + if model.ffn_dropout > 0.0 { 9 * f } else { 0 }
+        around + activation + d + if model.ffn_dropout > 0.0 { 4 * f } else { 0 }
     };
     let encoder_layer = attention + feed_forward(model.ffn.into());
     match kind {

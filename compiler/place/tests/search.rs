@@ -103,7 +103,8 @@ fn an_answer_is_a_function_of_the_problem() {
 /// A pin and a set apart that leave one task free, with nothing to exchange it for: the search ends all the same.
 #[test]
 fn an_assignment_without_choice_is_found() {
-    let mut problem = Problem::of(Machine { nodes: 1, devices_per_node: 2 }, vec![vec![0], vec![0]]);
+    let mut problem =
+        Problem::of(Machine { nodes: 1, devices_per_node: 2 }, vec![vec![0], vec![0]]);
     problem.limits.balance = Balance::Free;
     problem.limits.pins = vec![(0, 0)];
     problem.limits.apart = vec![vec![0, 1]];

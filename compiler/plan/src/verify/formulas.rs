@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
-use crate::model::{ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
+use crate::model::{Activation, ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
 use crate::plan::{Plan, TaskSpec};
 
 /// Widths that the formulas need.
@@ -223,9 +223,15 @@ impl<'a> Costs<'a> {
 /// Numbers that the backward pass needs of one token in a module.
 fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
     let Widths { d, q, .. } = Widths::new(&plan.model);
-    let inner = |f: u128| (if plan.model.activation.is_gated() { 6 } else { 4 }) * f;
+    let of_activation = match plan.model.activation {
+        Activation::Relu if plan.model.ffn_dropout > 0.0 => 2,
+        Activation::Relu => 1,
+        Activation::Gelu => 2,
+        Activation::Swiglu | Activation::Geglu => 4,
+    };
+    let inner = |f: u128| of_activation * f;
     let f = u128::from(plan.model.ffn);
-    let (encoder_layer, decoder_layer) = (6 * d + 4 * q + inner(f), 8 * d + 6 * q + inner(f));
+    let (encoder_layer, decoder_layer) = (4 * d + 4 * q + inner(f), 6 * d + 8 * q + inner(f));
     match kind {
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
@@ -262,12 +268,12 @@ fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
 fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
     let Widths { d, q, model } = Widths::new(&plan.model);
     let dropped = |rate: f64, numbers: u128| if rate > 0.0 { numbers } else { 0 };
-    let sublayer = 11 * d + dropped(model.dropout, 7 * d);
+    let sublayer = 11 * d + dropped(model.dropout, 2 * d);
     // Forward, backward, gradients of biases.
     let attention = sublayer + 4 * q + 7 * q + 3 * q + d;
     let feed_forward = |f: u128| {
         let passes = if model.activation.is_gated() { 14 * f + 2 * f } else { 5 * f + f };
-        sublayer + passes + d + dropped(model.ffn_dropout, 9 * f)
+        sublayer + passes + d + dropped(model.ffn_dropout, 4 * f)
     };
     let f = u128::from(model.ffn);
     let layer = |attentions: u128| attentions * attention + feed_forward(f);

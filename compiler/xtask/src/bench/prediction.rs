@@ -2,7 +2,7 @@
 //! step's seconds and of memory, beside what the worker's record says.
 //!
 //! The step is the median of those after the first quarter. Memory is the most that rank 0 held, less what it held without a
-//! model. Figures of a machine on which other programs run say little: its load is printed.
+//! model. Chunks of sentences are small, so that reading the first of every task is no large part of so few steps. Figures of a machine on which other programs run say little: its load is printed.
 
 use std::fs;
 use std::path::Path;
@@ -106,6 +106,7 @@ model {{
 }}
 training {{
   steps = {steps}  batch = {batch} tokens  optimizer = adamw(lr = 5e-4)  schedule = inverse_sqrt(warmup = {warmup})
+  shuffle = 1k sentences
 }}
 cluster = here(ranks = 2)
 "#
