@@ -85,9 +85,14 @@ impl Disk {
 
     fn stamps(&self, paths: &[String]) -> Vec<Result<Stamp, WorldError>> {
         let found = listing::matching(paths, &self.asked);
-        cores::each(paths.iter().zip(found).collect(), |(path, found)| {
-            if found.is_empty() { Err(WorldError::Missing) } else { stamp(path) }
-        })
+        let is_there = |(path, found): (_, Vec<String>)| (!found.is_empty()).then_some(path);
+        let there: Vec<Option<&String>> = paths.iter().zip(found).map(is_there).collect();
+        let stamped = cores::each(there.iter().copied().flatten().collect(), |path| stamp(path));
+        let mut stamped = stamped.into_iter();
+        let answer = |path: Option<&String>| {
+            path.and_then(|_| stamped.next()).unwrap_or(Err(WorldError::Missing))
+        };
+        there.into_iter().map(answer).collect()
     }
 
     /// What is known of files, after counting those that are not known yet: an answer for each path, in their order.

@@ -53,6 +53,14 @@ pub(crate) fn matching<P: AsRef<str>>(patterns: &[P], asked: &Asked) -> Vec<Vec<
 
 /// What exists below a folder (empty, or ending in `/`).
 fn below(folder: &str, rows: Vec<Rest<'_>>, asked: &Asked) -> Vec<(usize, String)> {
+    let start = |rest: &'_ str| rest.find('/').unwrap_or(rest.len());
+    let mut names = rows.iter().filter_map(|(_, rest)| rest.get(..start(rest)));
+    let first = names.next().unwrap_or_default();
+    let is_listed = first.contains('*') || names.any(|name| name != first);
+    let names = if is_listed { list(folder, asked) } else { Names::Unknown };
+    if matches!(names, Names::None) {
+        return Vec::new();
+    }
     let mut by_name: BTreeMap<&str, Vec<(usize, Option<&str>)>> = BTreeMap::new();
     for (at, rest) in rows {
         let (name, rest) = match rest.split_once('/') {
@@ -61,8 +69,6 @@ fn below(folder: &str, rows: Vec<Rest<'_>>, asked: &Asked) -> Vec<(usize, String
         };
         by_name.entry(name).or_default().push((at, rest));
     }
-    let is_listed = by_name.len() > 1 || by_name.keys().any(|name| name.contains('*'));
-    let names = if is_listed { list(folder, asked) } else { Names::Unknown };
     let fitting = |(name, rows): (_, Vec<_>)| named(folder, name, &rows, &names, asked);
     cores::each(by_name.into_iter().collect(), fitting).concat()
 }
@@ -79,13 +85,14 @@ fn named(
     let fitting: Vec<(&str, bool)> = match names {
         Names::None => return Vec::new(),
         // `.` and `..` are in no list.
-        Names::Listed(names) if !matches!(segment, "" | "." | "..") => names
+        Names::Listed(names) if is_pattern => names
             .iter()
-            .filter(|(name, _)| {
-                if is_pattern { mmc_core::index::fits(segment, name) } else { *name == segment }
-            })
+            .filter(|(name, _)| mmc_core::index::fits(segment, name))
             .map(|(name, is_folder)| (name.as_str(), *is_folder))
             .collect(),
+        Names::Listed(names) if !matches!(segment, "" | "." | "..") => {
+            names.get(segment).map(|is_folder| (segment, *is_folder)).into_iter().collect()
+        }
         Names::Listed(_) | Names::Unknown if is_pattern => return Vec::new(),
         Names::Listed(_) | Names::Unknown => vec![(segment, false)],
     };

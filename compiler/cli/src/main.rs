@@ -51,6 +51,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// A plan of a million tasks is tens of millions of short names: a fifth of the time is the system's allocator's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     report::install_panic_hook();
     let end = args::Arguments::parse().command.run();

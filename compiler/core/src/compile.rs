@@ -153,7 +153,10 @@ fn plan(
     })?;
     let placement = place::place(experiment, &table, &graph, trace.care, diagnostics)?;
     trace.stage("place", || print::placement(&placement));
-    let plan = lower::lower(experiment, &table, &graph, placement);
+    let plan = match trace.care {
+        Care::Plan => lower::lower(experiment, &table, &graph, placement),
+        Care::Sketch => lower::outline(experiment, &table, &graph, placement),
+    };
     trace.stage("lower", || plan.to_yaml());
     // A sketch is never run.
     if trace.care == Care::Plan {

@@ -22,6 +22,8 @@ pub struct Directions<'t> {
 #[derive(Debug)]
 enum Piece<'t> {
     Text(&'t str),
+    /// A language's code.
+    Code(Variable),
     /// An expression of one language, with what it made of languages so far.
     Language(Variable, &'t str, HashMap<String, String>),
     Side(Variable),
@@ -55,17 +57,19 @@ impl<'t> Directions<'t> {
         };
         let forward = source <= target;
         let (first, second) = if forward { (source, target) } else { (target, source) };
+        let meant = |variable: Variable| match variable {
+            Variable::Source => source,
+            Variable::Target => target,
+            Variable::First => first,
+            Variable::Second => second,
+        };
         let mut path = String::with_capacity(self.template.len() + source.len() + target.len());
         for piece in pieces {
             match piece {
                 Piece::Text(text) => path.push_str(text),
+                Piece::Code(variable) => path.push_str(meant(*variable)),
                 Piece::Language(variable, expression, known) => {
-                    let language = match variable {
-                        Variable::Source => source,
-                        Variable::Target => target,
-                        Variable::First => first,
-                        Variable::Second => second,
-                    };
+                    let language = meant(*variable);
                     if let Some(text) = known.get(language) {
                         path.push_str(text);
                     } else {
@@ -103,7 +107,10 @@ fn pieces(template: &str) -> Option<Vec<Piece<'_>>> {
             return None;
         }
         let (variable, filters) = inner.split_once('|').unwrap_or((inner, ""));
-        let language = |which| Piece::Language(which, expression, HashMap::new());
+        let language = |which| match filters {
+            "" => Piece::Code(which),
+            _ => Piece::Language(which, expression, HashMap::new()),
+        };
         pieces.push(match (variable.trim(), filters) {
             ("src_lang", _) => language(Variable::Source),
             ("tgt_lang", _) => language(Variable::Target),

@@ -1,6 +1,5 @@
 //! The registry of languages: codes to what is known of the language, from the tables of the library.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 const LANGUAGES: &str = include_str!("../../../stdlib/languages.tsv");
@@ -87,10 +86,15 @@ struct Registry {
     rows: Vec<LanguageRow>,
     macros: Vec<MacroRow>,
     scripts: Vec<ScriptRow>,
-    /// ISO 639-1, ISO 639-3 and FLORES-200 codes -> place in `rows`.
-    by_code: BTreeMap<&'static str, usize>,
-    /// Families: name -> the path down to it.
-    families: BTreeMap<&'static str, &'static str>,
+    /// ISO 639-1, ISO 639-3 and FLORES-200 codes in order, each with its place in `rows`.
+    by_code: Vec<(&'static str, usize)>,
+}
+
+impl Registry {
+    fn row(&self, code: &str) -> Option<&LanguageRow> {
+        let found = self.by_code.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+        self.by_code.get(found).and_then(|(_, at)| self.rows.get(*at))
+    }
 }
 
 fn registry() -> &'static Registry {
@@ -98,16 +102,17 @@ fn registry() -> &'static Registry {
     REGISTRY.get_or_init(|| {
         let rows: Vec<LanguageRow> =
             cells(LANGUAGES).filter_map(|row| language_row(&row)).collect();
-        let mut by_code = BTreeMap::new();
-        let mut families = BTreeMap::new();
+        let mut by_code = Vec::with_capacity(3 * rows.len());
         for (at, row) in rows.iter().enumerate() {
             let codes = row.iso1.into_iter().chain([row.iso3]).chain(row.flores.iter().copied());
             by_code.extend(codes.map(|code| (code, at)));
-            families.extend(down_to_each(row.family));
         }
+        by_code.sort_unstable();
+        // Most languages have the same code in two schemes.
+        by_code.dedup();
         let macros = cells(MACRO_LANGUAGES).filter_map(|row| macro_row(&row)).collect();
         let scripts = cells(SCRIPTS).filter_map(|row| script_row(&row)).collect();
-        Registry { rows, macros, scripts, by_code, families }
+        Registry { rows, macros, scripts, by_code }
     })
 }
 
@@ -173,20 +178,24 @@ pub fn scripts() -> impl Iterator<Item = &'static str> + Clone {
 
 /// The path down to a family: `indo_european/balto_slavic/slavic` of `slavic`.
 pub fn family(name: &str) -> Option<&'static str> {
-    registry().families.get(name).copied()
+    rows()
+        .iter()
+        .flat_map(|row| down_to_each(row.family))
+        .find(|(last, _)| *last == name)
+        .map(|(_, down)| down)
 }
 
 /// What a code means: ISO 639-1, ISO 639-3, FLORES-200, a withdrawn code, or one of these with a script or a region behind
 /// `-` or `_` (`zh-Hant`, `pt_BR`, `sr-Latn`).
 pub fn meaning(code: &str) -> Option<Meaning> {
     let found = registry();
-    if let Some(row) = found.by_code.get(code).and_then(|at| found.rows.get(*at)) {
+    if let Some(row) = found.row(code) {
         let script = code.split_once('_').and_then(|(_, script)| known_script(script));
         let macro_code = row.macro_language.filter(|_| row.is_macro());
         return Some(Meaning { row, script, macro_code, today: None });
     }
     if let Some(macro_row) = found.macros.iter().find(|row| row.code == code) {
-        let row = found.by_code.get(macro_row.means?).and_then(|at| found.rows.get(*at))?;
+        let row = found.row(macro_row.means?)?;
         return Some(Meaning { row, script: None, macro_code: Some(macro_row.code), today: None });
     }
     if let Some((_, today)) = RETIRED.iter().find(|(old, _)| *old == code) {

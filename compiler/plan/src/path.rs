@@ -1,6 +1,6 @@
 //! A direction's way through the modules, made from the model's patterns: for the plan's tasks and for zero-shot pairs alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::attachment::StackSide;
 use crate::model::{ModelSpec, Sharing, StackPattern};
@@ -68,49 +68,199 @@ pub fn module_path(
     target: &str,
     group: &dyn Fn(&str, &str) -> Option<String>,
 ) -> Option<ModulePath> {
-    let id = |sharing: &Sharing| sharing_id(sharing, source, target, group);
-    let (encoder, decoder) = model.stacks(source, target);
-    let stacks = |side: &str, patterns: &[StackPattern]| -> Option<Vec<String>> {
-        let places = patterns.iter().enumerate();
-        places
-            .filter(|(_, pattern)| pattern.sharing != Sharing::None)
-            .map(|(at, pattern)| Some(format!("{side}.{at}.{}", id(&pattern.sharing)?)))
-            .collect()
-    };
-    let embeddings = &model.embeddings;
-    let (source_prefix, target_prefix) =
-        if embeddings.tie_source { ("embed", "embed") } else { ("embed.src", "embed.tgt") };
-    let bridge = match &model.bridge {
-        Some(bridge) => Some(format!("bridge.{}", id(&bridge.sharing)?)),
-        None => None,
-    };
-    let mut path = ModulePath {
-        encoder: vec![format!("{source_prefix}.{}", id(&embeddings.source)?)],
-        bridge,
-        decoder: vec![format!("{target_prefix}.{}", id(&embeddings.target)?)],
-        adapters: BTreeMap::new(),
-    };
-    path.encoder.extend(stacks("encoder", encoder)?);
-    path.decoder.extend(stacks("decoder", decoder)?);
-    if !embeddings.tie_output {
-        path.decoder.push(format!("head.{}", id(&embeddings.target)?));
+    let places = Places::of(model, model.stacks(source, target));
+    let way = places.way(&mut |_, place| place.module(source, target, group))?;
+    let Way { encoder, bridge, decoder, adapters } = way;
+    Some(ModulePath { encoder, bridge, decoder, adapters: adapters.into_iter().collect() })
+}
+
+/// A direction's way through things that stand for modules, in the order of [`ModulePath`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way<M> {
+    /// Source embedding, then encoder stacks.
+    pub encoder: Vec<M>,
+    /// Between the two.
+    pub bridge: Option<M>,
+    /// Target embedding, decoder stacks, then the head when it is not tied.
+    pub decoder: Vec<M>,
+    /// Stacks with their adapters, in order of the stacks' names.
+    pub adapters: Vec<(M, Vec<M>)>,
+}
+
+/// The ways of many directions: what stands for a module is made once for all directions that a pattern leads to it.
+#[derive(Debug)]
+pub struct Ways<'m, M> {
+    model: &'m ModelSpec,
+    /// Numbers of the languages met so far.
+    languages: HashMap<String, u32>,
+    /// By patterns of encoder and decoder.
+    met: Vec<Met<'m, M>>,
+}
+
+/// What was made for directions with the same patterns.
+#[derive(Debug)]
+struct Met<'m, M> {
+    stacks: Stacks<'m>,
+    places: Places<'m>,
+    /// Place -> what was made there.
+    made: Vec<HashMap<Sharers, M>>,
+}
+
+/// The patterns of encoder and decoder.
+type Stacks<'m> = (&'m [StackPattern], &'m [StackPattern]);
+
+/// The languages that a place's module depends on, by their numbers: source and target, where it does.
+type Sharers = (Option<u32>, Option<u32>);
+
+impl<'m, M: Clone> Ways<'m, M> {
+    /// No ways yet.
+    pub fn new(model: &'m ModelSpec) -> Self {
+        Self { model, languages: HashMap::new(), met: Vec::new() }
     }
-    for adapter in &model.adapters {
-        let (own, base) = match adapter.side {
-            StackSide::Encoder => (encoder, &model.encoder),
-            StackSide::Decoder => (decoder, &model.decoder),
+
+    /// The way of a direction as [`module_path`] has it, with `made` of every name that is new.
+    pub fn of(
+        &mut self,
+        source: &str,
+        target: &str,
+        group: &dyn Fn(&str, &str) -> Option<String>,
+        made: &mut dyn FnMut(String) -> M,
+    ) -> Option<Way<M>> {
+        let numbers = (self.number(source), self.number(target));
+        let stacks = self.model.stacks(source, target);
+        let at = self.met.iter().position(|met| met.stacks == stacks).unwrap_or_else(|| {
+            let places = Places::of(self.model, stacks);
+            let made = vec![HashMap::new(); places.count];
+            self.met.push(Met { stacks, places, made });
+            self.met.len() - 1
+        });
+        let Met { places, made: known, .. } = self.met.get_mut(at)?;
+        places.way(&mut |at, place| {
+            let known = known.get_mut(at)?;
+            let sharers = place.sharers(numbers, source <= target);
+            if let Some(known) = known.get(&sharers) {
+                return Some(known.clone());
+            }
+            let new = made(place.module(source, target, group)?);
+            known.insert(sharers, new.clone());
+            Some(new)
+        })
+    }
+
+    fn number(&mut self, language: &str) -> u32 {
+        if let Some(&number) = self.languages.get(language) {
+            return number;
+        }
+        let number = u32::try_from(self.languages.len()).unwrap_or(u32::MAX);
+        self.languages.insert(language.to_owned(), number);
+        number
+    }
+}
+
+/// Where modules stand in the paths of directions with the same patterns.
+#[derive(Debug)]
+struct Places<'m> {
+    encoder: Vec<Place<'m>>,
+    bridge: Option<Place<'m>>,
+    decoder: Vec<Place<'m>>,
+    /// Stacks and the adapters in them.
+    adapters: Vec<(Place<'m>, Vec<Place<'m>>)>,
+    /// Of all of them.
+    count: usize,
+}
+
+/// A place: the first words of its modules' names, and who shares one.
+#[derive(Debug)]
+struct Place<'m> {
+    words: String,
+    sharing: &'m Sharing,
+}
+
+impl<'m> Places<'m> {
+    fn of(model: &'m ModelSpec, (encoder, decoder): Stacks<'m>) -> Self {
+        let stacks = |side: &'static str, patterns: &'m [StackPattern]| {
+            let present = patterns.iter().enumerate();
+            let present = present.filter(|(_, pattern)| pattern.sharing != Sharing::None);
+            present.map(move |(at, pattern)| Place::new(format!("{side}.{at}"), &pattern.sharing))
         };
-        let pattern = own.get(adapter.stack as usize);
-        if let Some(pattern) = pattern
-            && own == base.as_slice()
-        {
-            let stack =
-                format!("{}.{}.{}", adapter.side.word(), adapter.stack, id(&pattern.sharing)?);
-            let module = format!("adapter.{}.{}", adapter.name, id(&adapter.sharing)?);
-            path.adapters.entry(stack).or_default().push(module);
+        let embeddings = &model.embeddings;
+        let (source, target) =
+            if embeddings.tie_source { ("embed", "embed") } else { ("embed.src", "embed.tgt") };
+        let head = (!embeddings.tie_output).then(|| Place::new("head".into(), &embeddings.target));
+        let source = Place::new(source.into(), &embeddings.source);
+        let target = Place::new(target.into(), &embeddings.target);
+        let encoder_places: Vec<Place<'_>> =
+            [source].into_iter().chain(stacks("encoder", encoder)).collect();
+        let decoder_places: Vec<Place<'_>> =
+            [target].into_iter().chain(stacks("decoder", decoder)).chain(head).collect();
+        let bridge = model.bridge.as_ref();
+        let bridge = bridge.map(|bridge| Place::new("bridge".into(), &bridge.sharing));
+        let mut adapters: BTreeMap<String, (Place<'_>, Vec<Place<'_>>)> = BTreeMap::new();
+        for adapter in &model.adapters {
+            let (own, base) = match adapter.side {
+                StackSide::Encoder => (encoder, &model.encoder),
+                StackSide::Decoder => (decoder, &model.decoder),
+            };
+            let pattern = own.get(adapter.stack as usize).filter(|_| own == base.as_slice());
+            let Some(pattern) = pattern else { continue };
+            let words = format!("{}.{}", adapter.side.word(), adapter.stack);
+            let stack = || (Place::new(words.clone(), &pattern.sharing), Vec::new());
+            let module = Place::new(format!("adapter.{}", adapter.name), &adapter.sharing);
+            adapters.entry(words.clone()).or_insert_with(stack).1.push(module);
+        }
+        let adapters: Vec<_> = adapters.into_values().collect();
+        let inside: usize = adapters.iter().map(|(_, inside)| 1 + inside.len()).sum();
+        let count = encoder_places.len() + 1 + decoder_places.len() + inside;
+        Self { encoder: encoder_places, bridge, decoder: decoder_places, adapters, count }
+    }
+
+    /// What stands at every place, numbered in the order of the path; none when one has nothing.
+    fn way<M>(&self, standing: &mut dyn FnMut(usize, &Place<'m>) -> Option<M>) -> Option<Way<M>> {
+        let mut number = 0;
+        let mut next = |place: &Place<'m>| {
+            number += 1;
+            standing(number - 1, place)
+        };
+        let encoder = self.encoder.iter().map(&mut next).collect::<Option<Vec<M>>>()?;
+        let bridge = match &self.bridge {
+            Some(bridge) => Some(next(bridge)?),
+            None => None,
+        };
+        let decoder = self.decoder.iter().map(&mut next).collect::<Option<Vec<M>>>()?;
+        let mut adapters = Vec::with_capacity(self.adapters.len());
+        for (stack, inside) in &self.adapters {
+            let stack = next(stack)?;
+            adapters.push((stack, inside.iter().map(&mut next).collect::<Option<Vec<M>>>()?));
+        }
+        Some(Way { encoder, bridge, decoder, adapters })
+    }
+}
+
+impl<'m> Place<'m> {
+    fn new(words: String, sharing: &'m Sharing) -> Self {
+        Self { words, sharing }
+    }
+
+    /// The name of the module here.
+    fn module(
+        &self,
+        source: &str,
+        target: &str,
+        group: &dyn Fn(&str, &str) -> Option<String>,
+    ) -> Option<String> {
+        Some(format!("{}.{}", self.words, sharing_id(self.sharing, source, target, group)?))
+    }
+
+    /// What the module here depends on, of the two languages of a direction; those of a pair in order of their codes.
+    fn sharers(&self, (source, target): (u32, u32), is_in_order: bool) -> Sharers {
+        match self.sharing {
+            Sharing::Full | Sharing::None => (None, None),
+            Sharing::SourceLanguage | Sharing::SourceGroup(_) => (Some(source), None),
+            Sharing::TargetLanguage | Sharing::TargetGroup(_) => (None, Some(target)),
+            Sharing::Pair if !is_in_order => (Some(target), Some(source)),
+            Sharing::Task | Sharing::Pair => (Some(source), Some(target)),
         }
     }
-    Some(path)
 }
 
 impl ModelSpec {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mmc_plan::path::module_path;
+use mmc_plan::path::{Way, Ways};
 use mmc_plan::{ModuleKind, Sharing, StackPattern};
 use mmc_syntax::source::Span;
 
@@ -80,10 +80,9 @@ pub fn build_modules(
     table: &TaskTable,
     diagnostics: &mut Diagnostics,
 ) -> Result<ModuleGraph, Halt> {
-    let mut met = Met::default();
+    let mut met = Met::new(experiment);
     let path = |task| {
-        met.path(experiment, task)
-            .expect("the resolver puts every language in use into every grouping in use")
+        met.path(task).expect("the resolver puts every language in use into every grouping in use")
     };
     let paths: Vec<TaskPath> = table.tasks.iter().map(path).collect();
     for fault in met.faults.into_values() {
@@ -98,74 +97,99 @@ pub fn build_modules(
 }
 
 /// The modules met so far, numbered as they come, each with the direction that used it first.
-#[derive(Default)]
 struct Met<'a> {
+    experiment: &'a Experiment,
+    ways: Ways<'a, usize>,
     rows: Vec<(ModuleRow, &'a TaskRow)>,
-    ids: HashMap<String, usize>,
+    names: Names,
     faults: BTreeMap<String, BuildError>,
 }
 
+/// Names of modules with their numbers.
+#[derive(Default)]
+struct Names {
+    ids: HashMap<String, usize>,
+    in_order: Vec<String>,
+}
+
+impl Names {
+    fn id(&mut self, name: String) -> usize {
+        if let Some(&id) = self.ids.get(&name) {
+            return id;
+        }
+        let id = self.in_order.len();
+        self.in_order.push(name.clone());
+        self.ids.insert(name, id);
+        id
+    }
+}
+
 impl<'a> Met<'a> {
+    fn new(experiment: &'a Experiment) -> Self {
+        let ways = Ways::new(&experiment.model);
+        let (names, faults) = (Names::default(), BTreeMap::new());
+        Self { experiment, ways, rows: Vec::new(), names, faults }
+    }
+
     /// The way of a task; none when a language is in no group of a grouping.
-    fn path(&mut self, experiment: &Experiment, task: &'a TaskRow) -> Option<TaskPath> {
-        let model = &experiment.model;
-        let names = module_path(model, &task.source, &task.target, &|grouping, language| {
+    fn path(&mut self, task: &'a TaskRow) -> Option<TaskPath> {
+        let experiment = self.experiment;
+        let group = |grouping: &str, language: &str| {
             let grouping = experiment.groupings.iter().find(|known| known.name == grouping)?;
             grouping.group_of.get(language).cloned()
-        })?;
-        let (encoder, decoder) = model.stacks(&task.source, &task.target);
+        };
+        let (ways, names) = (&mut self.ways, &mut self.names);
+        let way = ways.of(&task.source, &task.target, &group, &mut |name| names.id(name))?;
+        let Way { encoder: into, bridge, decoder: out, adapters } = way;
+        let (encoder, decoder) = experiment.model.stacks(&task.source, &task.target);
         let spans = &experiment.model_spans;
-        let embeddings = spans.embeddings;
-        let mut sides = [Vec::new(), Vec::new()];
-        let [into, out] = &mut sides;
-        into.push((Need::Embedding(&task.source_vocabulary), embeddings));
-        into.extend(stacks(experiment, encoder, true));
-        out.push((Need::Embedding(&task.target_vocabulary), embeddings));
-        out.extend(stacks(experiment, decoder, false));
-        out.push((Need::Head(&task.target_vocabulary), embeddings));
-        let [into, out] = sides;
-        let encoder = self.ids(names.encoder, into, task);
-        let bridge = names.bridge.map(|name| self.id(name, Need::Bridge, spans.bridge, task));
-        let decoder = self.ids(names.decoder, out, task);
-        let mut adapters = Vec::with_capacity(names.adapters.len());
-        for (stack, inside) in names.adapters {
-            let inside = inside.into_iter().map(|name| {
-                let span = spans.adapters.get(adapter(&name)).copied().unwrap_or(embeddings);
-                self.id(name, Need::Adapter, span, task)
+        let source = (Need::Embedding(&task.source_vocabulary), spans.embeddings);
+        let target = (Need::Embedding(&task.target_vocabulary), spans.embeddings);
+        let head = (Need::Head(&task.target_vocabulary), spans.embeddings);
+        let encoder = [source].into_iter().chain(stacks(experiment, encoder, true));
+        let decoder = [target].into_iter().chain(stacks(experiment, decoder, false)).chain([head]);
+        let encoder = self.all_used(into, encoder, task);
+        let bridge = bridge.map(|id| self.used(id, (Need::Bridge, spans.bridge), task));
+        let decoder = self.all_used(out, decoder, task);
+        let mut found = Vec::with_capacity(adapters.len());
+        for (stack, inside) in adapters {
+            let inside = inside.into_iter().map(|id| {
+                let name = self.names.in_order.get(id).map_or("", |name| adapter(name));
+                let span = spans.adapters.get(name).copied().unwrap_or(spans.embeddings);
+                self.used(id, (Need::Adapter, span), task)
             });
             let inside = inside.collect();
-            adapters.extend(self.ids.get(&stack).map(|&id| (ModuleId::at(id), inside)));
+            found.push((ModuleId::at(stack), inside));
         }
-        Some(TaskPath { encoder, bridge, decoder, adapters, ..TaskPath::default() })
+        Some(TaskPath { encoder, bridge, decoder, adapters: found, ..TaskPath::default() })
     }
 
-    fn ids(
+    fn all_used<'n>(
         &mut self,
-        names: Vec<String>,
-        needs: Vec<(Need<'_>, Span)>,
+        ids: Vec<usize>,
+        needs: impl Iterator<Item = (Need<'n>, Span)>,
         task: &'a TaskRow,
     ) -> Vec<ModuleId> {
-        let uses = names.into_iter().zip(needs);
-        uses.map(|(name, (need, span))| self.id(name, need, span, task)).collect()
+        ids.into_iter().zip(needs).map(|(id, need)| self.used(id, need, task)).collect()
     }
 
-    /// The number of a module, which must be what the task needs.
-    fn id(&mut self, name: String, need: Need<'_>, span: Span, task: &'a TaskRow) -> ModuleId {
-        if let Some(&at) = self.ids.get(&name) {
-            if let Some((known, first)) = self.rows.get(at)
-                && !need.is(&known.kind)
-            {
-                let fault = disagreement(known, first, (&need.kind(&name), span), task);
-                self.faults.entry(name).or_insert(fault);
+    /// Notes a use of a module, which must be what the task needs. The numbers are those of the first uses.
+    fn used(&mut self, id: usize, (need, span): (Need<'_>, Span), task: &'a TaskRow) -> ModuleId {
+        let name = self.names.in_order.get(id).expect("numbers are given with names");
+        match self.rows.get(id) {
+            Some((known, first)) if !need.is(&known.kind) => {
+                let fault = disagreement(known, first, (&need.kind(name), span), task);
+                self.faults.entry(name.clone()).or_insert(fault);
             }
-            return ModuleId::at(at);
+            Some(_) => {}
+            None => {
+                let (kind, parameters, state_bytes, frozen) = (need.kind(name), 0, 0, false);
+                let name = name.clone();
+                let row = ModuleRow { name, kind, parameters, frozen, state_bytes, span };
+                self.rows.push((row, task));
+            }
         }
-        let at = self.rows.len();
-        let (kind, parameters, state_bytes, frozen) = (need.kind(&name), 0, 0, false);
-        let row = ModuleRow { name: name.clone(), kind, parameters, frozen, state_bytes, span };
-        self.rows.push((row, task));
-        self.ids.insert(name, at);
-        ModuleId::at(at)
+        ModuleId::at(id)
     }
 }
 

@@ -9,7 +9,9 @@ pub struct Placement {
     pub lanes: Vec<LaneSpec>,
     /// The lanes' parts in every window; empty when there is one window.
     pub courses: Vec<LaneCourse>,
-    /// Per lane: its tasks, by their places in the table, in the order in which aligned lanes draw them.
+    /// Per lane: its tasks, by their places in the table, ascending: those of `lanes` in their order.
+    pub tasks: Vec<Vec<usize>>,
+    /// Per lane: the same in the order in which aligned lanes draw them.
     pub orders: Vec<Vec<usize>>,
     /// Rank of every lane; rank = node * devices per node + device.
     pub rank_of_lane: Vec<u32>,

@@ -1,6 +1,6 @@
 //! The registry is whole, its codes are unique and well-formed, and it knows all of FLORES-200.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use mmc_plan::TaskSpec;
-use mmc_plan::path::ModulePath;
+use mmc_plan::path::{Way, Ways};
 
 use super::{Found, Lint, Subject, counted, listed, note};
 use crate::ir::experiment::TaskBlock;
@@ -19,7 +19,7 @@ pub(super) const LINT: Lint =
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let untrained: Vec<String> =
-        directions(subject).into_iter().filter(|found| found.met).map(|found| found.name).collect();
+        directions(subject).iter().filter(|found| found.met).map(Untrained::name).collect();
     let Some(block) = translating(subject).filter(|_| !untrained.is_empty()) else {
         return Vec::new();
     };
@@ -42,17 +42,24 @@ pub(super) fn translating<'a>(subject: &Subject<'a>) -> Option<&'a TaskBlock> {
 }
 
 /// A direction that no task trains.
-pub(super) struct Untrained {
-    /// `de -> fr`.
-    pub(super) name: String,
+pub(super) struct Untrained<'a> {
+    /// Source and target language.
+    direction: [&'a str; 2],
     /// The last module of its encoder and the first of its decoder.
-    pub(super) seam: [String; 2],
+    pub(super) seam: [&'a str; 2],
     /// Whether some task trains these two together.
     pub(super) met: bool,
 }
 
+impl Untrained<'_> {
+    /// `de -> fr`.
+    pub(super) fn name(&self) -> String {
+        self.direction.join(" -> ")
+    }
+}
+
 /// The directions without a task whose modules are all there.
-pub(super) fn directions(subject: &Subject<'_>) -> Vec<Untrained> {
+pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
     let (plan, table) = (subject.plan, subject.table);
     let trained: BTreeSet<(&str, &str)> =
         table.tasks.iter().map(|task| (task.source.as_str(), task.target.as_str())).collect();
@@ -68,36 +75,35 @@ pub(super) fn directions(subject: &Subject<'_>) -> Vec<Untrained> {
         return Vec::new();
     }
     let seams: BTreeSet<[&str; 2]> = plan.tasks.values().filter_map(task_seam).collect();
-    let untrained = |(source, target): (&str, &str)| {
-        let path = plan.module_path(source, target)?;
-        if !path.modules().all(|name| plan.modules.contains_key(name)) {
-            return None;
-        }
-        let seam = path_seam(&path)?;
-        let met = seams.contains(&seam);
-        Some(Untrained {
-            name: format!("{source} -> {target}"),
-            seam: seam.map(str::to_owned),
-            met,
-        })
+    let mut ways: Ways<'_, Option<&'a str>> = Ways::new(&plan.model);
+    let group = |grouping: &str, language: &str| {
+        plan.languages.get(language)?.groups.get(grouping).cloned()
+    };
+    let mut known = |name: String| plan.modules.get_key_value(&name).map(|(name, _)| name.as_str());
+    let untrained = |(source, target)| {
+        let seam = way_seam(&ways.of(source, target, &group, &mut known)?)?;
+        Some(Untrained { direction: [source, target], seam, met: seams.contains(&seam) })
     };
     wanted.into_iter().filter_map(untrained).collect()
 }
 
 fn task_seam(task: &TaskSpec) -> Option<[&str; 2]> {
-    seam(&task.encoder, task.bridge.as_ref(), &task.decoder)
+    seam(&task.encoder, task.bridge.as_ref(), &task.decoder).map(|ends| ends.map(String::as_str))
 }
 
-fn path_seam(path: &ModulePath) -> Option<[&str; 2]> {
-    seam(&path.encoder, path.bridge.as_ref(), &path.decoder)
+/// None when a module of the way is not there.
+fn way_seam<'a>(way: &Way<Option<&'a str>>) -> Option<[&'a str; 2]> {
+    let Way { encoder, bridge, decoder, adapters } = way;
+    let inside = adapters.iter().flat_map(|(_, inside)| inside);
+    if !encoder.iter().chain(bridge).chain(decoder).chain(inside).all(Option::is_some) {
+        return None;
+    }
+    let [last, first] = seam(encoder, bridge.as_ref(), decoder)?;
+    Some([(*last)?, (*first)?])
 }
 
 /// The last module before the decoder, and the decoder's first stack: the embedding before it does not look at the encoder.
-fn seam<'a>(
-    encoder: &'a [String],
-    bridge: Option<&'a String>,
-    decoder: &'a [String],
-) -> Option<[&'a str; 2]> {
+fn seam<'a, M>(encoder: &'a [M], bridge: Option<&'a M>, decoder: &'a [M]) -> Option<[&'a M; 2]> {
     let last = bridge.or(encoder.last())?;
     let first = decoder.get(1).or(decoder.first())?;
     Some([last, first])

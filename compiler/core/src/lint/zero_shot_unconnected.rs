@@ -13,9 +13,9 @@ pub(super) const LINT: Lint = warning(
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let mut unmet: Vec<String> = Vec::new();
-    let mut seams: BTreeMap<[String; 2], usize> = BTreeMap::new();
-    for direction in directions(subject).into_iter().filter(|direction| !direction.met) {
-        unmet.push(direction.name);
+    let mut seams: BTreeMap<[&str; 2], usize> = BTreeMap::new();
+    for direction in directions(subject).iter().filter(|direction| !direction.met) {
+        unmet.push(direction.name());
         *seams.entry(direction.seam).or_default() += 1;
     }
     let most = seams.iter().max_by_key(|(_, number)| **number);

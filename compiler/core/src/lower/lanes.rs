@@ -1,7 +1,5 @@
 //! The lanes by number: what they draw and hold, for questions about a million tasks.
 
-use std::collections::HashMap;
-
 use mmc_plan::{LaneSpec, LaneTask};
 
 use crate::ir::module::{ModuleGraph, TaskPath};
@@ -16,14 +14,17 @@ pub(super) struct Lanes<'a> {
 }
 
 impl<'a> Lanes<'a> {
-    pub(super) fn new(table: &'a TaskTable, graph: &'a ModuleGraph, lanes: &[LaneSpec]) -> Self {
-        let places: HashMap<&str, usize> =
-            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
-        let known = |(name, drawn): (&String, &LaneTask)| {
-            Some((places.get(name.as_str()).copied()?, *drawn))
+    /// `tasks`: those of every lane by their places.
+    pub(super) fn new(
+        table: &'a TaskTable,
+        graph: &'a ModuleGraph,
+        lanes: &[LaneSpec],
+        tasks: Vec<Vec<usize>>,
+    ) -> Self {
+        let drawn = |(lane, tasks): (&LaneSpec, Vec<usize>)| {
+            tasks.into_iter().zip(lane.tasks.values().copied()).collect()
         };
-        let tasks = lanes.iter().map(|lane| lane.tasks.iter().filter_map(known).collect());
-        Self { table, graph, tasks: tasks.collect() }
+        Self { table, graph, tasks: lanes.iter().zip(tasks).map(drawn).collect() }
     }
 
     /// The tasks of a lane.

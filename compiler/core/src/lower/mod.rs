@@ -29,8 +29,49 @@ pub fn lower(
     experiment: &Experiment,
     table: &TaskTable,
     graph: &ModuleGraph,
+    mut placement: Placement,
+) -> Plan {
+    let orders = std::mem::take(&mut placement.orders);
+    let (mut plan, on) = mapped(experiment, table, graph, placement);
+    // Independent lanes may draw in any order.
+    let natural = on.orders();
+    let independent = turns::trained(&plan, &on, Coupling::Independent, &natural);
+    let aligned = turns::trained(&plan, &on, Coupling::Aligned, &orders);
+    plan.synchronised = synchronised(&plan, &independent, &aligned);
+    let trained = match plan.curriculum.schedule {
+        Coupling::Independent => &independent,
+        Coupling::Aligned => {
+            let names = |order: &Vec<usize>| LaneOrder {
+                tasks: order.iter().filter_map(|&at| Some(on.row(at)?.name.clone())).collect(),
+            };
+            plan.curriculum.orders = orders.iter().map(names).collect();
+            &aligned
+        }
+    };
+    estimates::fill(&mut plan, &on, trained);
+    plan.digest = plan.mathematics_digest();
+    plan
+}
+
+/// A plan to find faults in and not to run: it knows the ranks' memory, but not how often they talk, and has no digest.
+pub fn outline(
+    experiment: &Experiment,
+    table: &TaskTable,
+    graph: &ModuleGraph,
     placement: Placement,
 ) -> Plan {
+    let (mut plan, on) = mapped(experiment, table, graph, placement);
+    estimates::fill(&mut plan, &on, &BTreeMap::new());
+    plan
+}
+
+/// A plan without estimates, and its lanes by number.
+fn mapped<'a>(
+    experiment: &Experiment,
+    table: &'a TaskTable,
+    graph: &'a ModuleGraph,
+    placement: Placement,
+) -> (Plan, Lanes<'a>) {
     let mut plan = Plan {
         format: FORMAT,
         digest: String::new(),
@@ -39,7 +80,7 @@ pub fn lower(
         vocabularies: table.vocabularies.clone(),
         model: experiment.model.clone(),
         modules: modules(graph),
-        tasks: BTreeMap::new(),
+        tasks: tasks(table, graph),
         training: experiment.training.value.clone(),
         curriculum: curriculum(experiment, table, placement.courses),
         synchronised: None,
@@ -51,28 +92,10 @@ pub fn lower(
         totals: mmc_plan::Estimate::default(),
         run: None,
     };
-    plan.tasks = tasks(table, graph);
-    let on = Lanes::new(table, graph, &plan.lanes);
+    let on = Lanes::new(table, graph, &plan.lanes, placement.tasks);
     plan.ranks = ranks::ranks(&plan, &on, &placement.rank_of_lane);
     plan.communicators = communicators::communicators(&plan);
-    // Independent lanes may draw in any order.
-    let natural = on.orders();
-    let independent = turns::trained(&plan, &on, Coupling::Independent, &natural);
-    let aligned = turns::trained(&plan, &on, Coupling::Aligned, &placement.orders);
-    plan.synchronised = synchronised(&plan, &independent, &aligned);
-    let trained = match plan.curriculum.schedule {
-        Coupling::Independent => &independent,
-        Coupling::Aligned => {
-            let names = |order: &Vec<usize>| LaneOrder {
-                tasks: order.iter().filter_map(|&at| Some(on.row(at)?.name.clone())).collect(),
-            };
-            plan.curriculum.orders = placement.orders.iter().map(names).collect();
-            &aligned
-        }
-    };
-    estimates::fill(&mut plan, &on, trained);
-    plan.digest = plan.mathematics_digest();
-    plan
+    (plan, on)
 }
 
 /// The tasks with their ways in names.

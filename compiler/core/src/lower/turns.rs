@@ -48,9 +48,9 @@ fn in_window(
     // Module -> the number of the turn that passed it last.
     let (mut seen, mut turn) = (vec![0_u64; count], 0);
     let (mut idle, mut turns) = (vec![1.0; count], vec![Vec::<Turn>::new(); count]);
+    let mut own = vec![0_u64; count];
     for (lane, order) in orders.iter().enumerate() {
         note_parts(plan, lanes, (window, lane), &mut parts);
-        let mut own = vec![0_u64; count];
         let mut reached = 0;
         for &task in order {
             let start = reached;
@@ -72,15 +72,17 @@ fn in_window(
                         }
                     }
                     Coupling::Aligned => {
-                        if let Some(turns) = turns.get_mut(module) {
-                            turns.push([start, reached]);
+                        let Some(turns) = turns.get_mut(module) else { continue };
+                        match turns.last_mut() {
+                            Some([_, end]) if *end == start => *end = reached,
+                            _ => turns.push([start, reached]),
                         }
                     }
                 }
             }
         }
-        for (idle, own) in idle.iter_mut().zip(own) {
-            *idle *= 1.0 - own as f64 / f64::from(LANE_PARTS);
+        for (idle, own) in idle.iter_mut().zip(&mut own) {
+            *idle *= 1.0 - std::mem::take(own) as f64 / f64::from(LANE_PARTS);
         }
     }
     let part = |(idle, turns): (f64, Vec<Turn>)| match coupling {
@@ -92,16 +94,19 @@ fn in_window(
 
 /// Notes the parts of a lane's tasks in a window.
 fn note_parts(plan: &Plan, lanes: &Lanes<'_>, (window, lane): (usize, usize), parts: &mut [u32]) {
-    let is_plain = plan.curriculum.lanes.is_empty();
-    for &(task, drawn) in lanes.of(lane) {
-        let here = if is_plain {
-            drawn.parts
-        } else {
-            lanes.row(task).map_or(0, |row| plan.parts_in(window, lane, &row.name))
-        };
+    let mut note = |task: usize, here: u32| {
         if let Some(parts) = parts.get_mut(task) {
             *parts = here;
         }
+    };
+    match plan.curriculum.lanes.get(lane) {
+        // A course has the lane's tasks in their order.
+        Some(course) => {
+            for ((task, _), parts) in lanes.of(lane).iter().zip(course.tasks.values()) {
+                note(*task, parts.get(window).copied().unwrap_or(0));
+            }
+        }
+        None => lanes.of(lane).iter().for_each(|(task, drawn)| note(*task, drawn.parts)),
     }
 }
 

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{LaneCourse, LaneSpec};
 
+use super::apportion::Laid;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, TaskPath};
-use crate::ir::task::TaskTable;
 
 /// Tasks of a lane that is put in order by more than its modules.
 const MOST_TASKS: usize = 400;
@@ -44,12 +44,11 @@ struct Board {
 /// The order of every lane's tasks, by their places in the table. `lengths`: steps of the windows. At most so many looks
 /// at what other lanes cover are taken.
 pub(super) fn orders(
-    lanes: &[LaneSpec],
-    courses: &[LaneCourse],
-    (table, graph): (&TaskTable, &ModuleGraph),
+    laid: &Laid,
+    graph: &ModuleGraph,
     (lengths, most_work): (Vec<u64>, u64),
 ) -> Vec<Vec<usize>> {
-    let mut board = Board::new(lanes, courses, (table, graph), lengths);
+    let mut board = Board::new(laid, graph, lengths);
     board.most_work = most_work;
     if !board.parameters.is_empty() && most_work > 0 {
         board.improve();
@@ -58,29 +57,20 @@ pub(super) fn orders(
 }
 
 impl Board {
-    fn new(
-        lanes: &[LaneSpec],
-        courses: &[LaneCourse],
-        (table, graph): (&TaskTable, &ModuleGraph),
-        lengths: Vec<u64>,
-    ) -> Self {
-        let place: BTreeMap<&str, usize> =
-            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
-        let parts = |lane: usize, name: &str, mean: u32| match courses.get(lane) {
-            Some(course) => {
-                course.tasks.get(name).into_iter().flatten().map(|one| u64::from(*one)).collect()
+    fn new(laid: &Laid, graph: &ModuleGraph, lengths: Vec<u64>) -> Self {
+        let parts = |lane: usize, spec: &LaneSpec| -> Vec<Vec<u64>> {
+            let course = |parts: &Vec<u32>| parts.iter().map(|one| u64::from(*one)).collect();
+            match laid.courses.get(lane) {
+                Some(LaneCourse { tasks }) => tasks.values().map(course).collect(),
+                None => spec.tasks.values().map(|task| vec![u64::from(task.parts)]).collect(),
             }
-            None => vec![u64::from(mean)],
         };
-        let tasks: Vec<Vec<(usize, Vec<u64>)>> = lanes
+        let tasks: Vec<Vec<(usize, Vec<u64>)>> = laid
+            .lanes
             .iter()
+            .zip(&laid.tasks)
             .enumerate()
-            .map(|(at, lane)| {
-                let item = |(name, task): (&String, &mmc_plan::LaneTask)| {
-                    Some((*place.get(name.as_str())?, parts(at, name, task.parts)))
-                };
-                lane.tasks.iter().filter_map(item).collect()
-            })
+            .map(|(lane, (spec, tasks))| tasks.iter().copied().zip(parts(lane, spec)).collect())
             .collect();
         let (edges_of, parameters) = edges(&tasks, graph);
         let item = |(task, parts): &(usize, Vec<u64>)| Item {
@@ -92,7 +82,7 @@ impl Board {
             tasks.iter().map(|tasks| tasks.iter().map(item).collect()).collect();
         // What shares its largest modules lies together on every lane.
         for items in &mut lanes {
-            items.sort_by_key(|item| {
+            items.sort_by_cached_key(|item| {
                 let mut edges = item.edges.clone();
                 edges.sort_by_key(|&edge| (std::cmp::Reverse(parameters.get(edge).copied()), edge));
                 (edges, item.task)
@@ -103,6 +93,9 @@ impl Board {
 
     /// The cheaper of two ways: lane after lane in order by those before it, then by all; and by all from the start.
     fn improve(&mut self) {
+        if !self.lanes.iter().any(|items| (2..=MOST_TASKS).contains(&items.len())) {
+            return;
+        }
         let start = self.lanes.clone();
         self.rounds(true);
         let (first, cost) = (self.lanes.clone(), self.total());

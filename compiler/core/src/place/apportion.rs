@@ -17,12 +17,19 @@ const FEWEST_LINES: u64 = 16;
 /// Parts of a lane's tasks in one window.
 type Parts = BTreeMap<usize, u32>;
 
-/// The lanes, with their means over a run of so many steps, and their courses when there are several windows.
-pub(super) fn lanes(
-    windows: &[Amounts],
-    table: &TaskTable,
-    steps: u64,
-) -> (Vec<LaneSpec>, Vec<LaneCourse>) {
+/// Lanes in names, and their tasks by number.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Laid {
+    /// With means over the run.
+    pub(super) lanes: Vec<LaneSpec>,
+    /// When there are several windows.
+    pub(super) courses: Vec<LaneCourse>,
+    /// The tasks of every lane by their places in the table, which are in the same order as their names.
+    pub(super) tasks: Vec<Vec<usize>>,
+}
+
+/// The lanes of a run of so many steps.
+pub(super) fn lanes(windows: &[Amounts], table: &TaskTable, steps: u64) -> Laid {
     let parts: Vec<Vec<Parts>> =
         windows.iter().map(|amounts| window_parts(amounts, table.tasks.len())).collect();
     let count = windows.first().map_or(0, Vec::len);
@@ -45,8 +52,9 @@ pub(super) fn lanes(
             }
         }
     }
+    let tasks = means.iter().map(|parts| parts.keys().copied().collect()).collect();
     if windows.len() < 2 {
-        return (lanes, Vec::new());
+        return Laid { lanes, courses: Vec::new(), tasks };
     }
     let course = |(lane, means): (usize, &Parts)| {
         let in_window =
@@ -56,7 +64,7 @@ pub(super) fn lanes(
         let tasks = means.keys().filter_map(|&task| Some((name(task)?, course(task)))).collect();
         LaneCourse { tasks }
     };
-    (lanes, means.iter().enumerate().map(course).collect())
+    Laid { lanes, courses: means.iter().enumerate().map(course).collect(), tasks }
 }
 
 /// The parts of all lanes in one window.

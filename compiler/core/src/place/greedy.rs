@@ -29,6 +29,11 @@ pub fn spread(problem: &Problem, places: &[Vec<usize>]) -> Spread {
     improve(problem, spread)
 }
 
+/// A balanced spread, of the tasks in their order.
+pub fn in_turn(problem: &Problem) -> Spread {
+    fill(problem, &(0..problem.demand.len()).collect::<Vec<usize>>())
+}
+
 /// Fills lane after lane: a task that reaches over the end of a lane by more than half of [`SLACK`] goes on in the next one.
 pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
     let mut lanes = vec![BTreeMap::new(); problem.lanes];
@@ -100,18 +105,17 @@ fn columns(places: &[Vec<usize>]) -> Vec<Vec<usize>> {
 /// The modules of a column numbered by what always goes with them (a language's group), then by name.
 fn ranked(column: &[usize], all: &[Vec<usize>]) -> Vec<usize> {
     let mut company: BTreeMap<usize, Vec<Option<usize>>> = BTreeMap::new();
-    for (task, &module) in column.iter().enumerate() {
-        let here: Vec<Option<usize>> = all.iter().map(|other| other.get(task).copied()).collect();
-        company
-            .entry(module)
-            .and_modify(|known| {
-                for (known, here) in known.iter_mut().zip(&here) {
-                    if known != here {
-                        *known = None;
-                    }
+    for (task, module) in column.iter().enumerate() {
+        let here = all.iter().map(|other| other.get(task).copied());
+        if let Some(known) = company.get_mut(module) {
+            for (known, here) in known.iter_mut().zip(here) {
+                if *known != here {
+                    *known = None;
                 }
-            })
-            .or_insert(here);
+            }
+        } else {
+            company.insert(*module, here.collect());
+        }
     }
     // Its own column tells every module apart; leave it to the end.
     let mut order: Vec<(Vec<Option<usize>>, usize)> = company

@@ -15,6 +15,7 @@ mod ranks;
 mod windows;
 mod wishes;
 
+use apportion::Laid;
 use mmc_place::Effort;
 use mmc_plan::{Coupling, FoundSpec, PlacementSpec};
 use problem::{Problem, Spread};
@@ -78,14 +79,19 @@ pub fn place(
     // Lanes of a team are alike: one of them is placed for all.
     let team = experiment.curriculum.value.team.max(1) as usize;
     let problem = Problem::new(table, graph, (lanes.value.max(1) as usize / team).max(1));
-    let (spread, found) = spread(&problem, graph, search);
-    let quality = (problem.lanes > 1).then_some(found);
+    let (spread, quality) = match search {
+        Some(effort) => {
+            let (spread, found) = spread(&problem, graph, effort);
+            (spread, (problem.lanes > 1).then_some(found))
+        }
+        None => (greedy::in_turn(&problem), None),
+    };
     let base = windows::teams(spread.lanes, team);
     let kept = Wished::of(experiment, table, &base, diagnostics)?;
     let (base, quality) = kept.follow(base, quality, (table, graph), team);
     let windows = windows::spreads(base, table, graph, kept.allowed());
     let steps = experiment.training.value.steps;
-    let (lanes, courses) = apportion::lanes(&windows, table, steps);
+    let laid = apportion::lanes(&windows, table, steps);
     let more = 5_u64.pow(u32::from(effort.level().min(ALIGN_LEVELS)));
     let aligning = match (care, experiment.curriculum.value.schedule) {
         (Care::Sketch, _) => 0,
@@ -93,8 +99,8 @@ pub fn place(
         (Care::Plan, Coupling::Aligned) => ALIGN_WORK * more,
     };
     let limits = (table.window_lengths(steps), aligning);
-    let orders = align::orders(&lanes, &courses, (table, graph), limits);
-    let judge = Judge::new(experiment, table, graph, &lanes);
+    let orders = align::orders(&laid, graph, limits);
+    let judge = Judge::new(experiment, graph, &laid);
     let (rank_of_lane, found) = match &wishes.lanes {
         // As many as lanes, and all in the cluster: the resolver checked them.
         Some(wish) => (wish.value.clone(), "given"),
@@ -108,20 +114,17 @@ pub fn place(
     if care == Care::Sketch && (experiment.freeze.is_some() || !is_roomy()) {
         return place(experiment, table, graph, Care::Plan, diagnostics);
     }
-    let is_free = devices > 1 && lanes.len() > 1;
+    let is_free = devices > 1 && laid.lanes.len() > 1;
     let quality =
         PlacementSpec { lanes: quality, ranks: is_free.then(|| judge.found(&rank_of_lane, found)) };
     check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
     diagnostics.checkpoint()?;
-    Ok(Placement { lanes, courses, orders, rank_of_lane, quality })
+    let Laid { lanes, courses, tasks } = laid;
+    Ok(Placement { lanes, courses, tasks, orders, rank_of_lane, quality })
 }
 
 /// Spreads tasks over lanes: the cheapest of what a program solves, orders of tasks fill, and the engine finds with an effort.
-pub fn spread(
-    problem: &Problem,
-    graph: &ModuleGraph,
-    effort: Option<Effort>,
-) -> (Spread, FoundSpec) {
+pub fn spread(problem: &Problem, graph: &ModuleGraph, effort: Effort) -> (Spread, FoundSpec) {
     let places: Vec<Vec<usize>> =
         graph.paths.iter().map(|path| path.steps().map(ModuleId::index).collect()).collect();
     let greedy = greedy::spread(problem, &places);
@@ -140,7 +143,7 @@ pub fn spread(
         return (spread, quality);
     }
     let enough = problem.lanes < 2 || problem.cost(&greedy).replicas <= problem.bound().into();
-    if !enough && let Some(searched) = effort.and_then(|effort| pieces::spread(problem, effort)) {
+    if !enough && let Some(searched) = pieces::spread(problem, effort) {
         let (spread, is_greedy) = exchange::cheaper(problem, greedy, searched);
         let quality = found(&spread, if is_greedy { "orders" } else { "search" }, false);
         return (spread, quality);

@@ -1,17 +1,17 @@
 //! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of communication.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use mmc_place::{Effort, Objective};
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec};
+use mmc_plan::{ClusterSpec, FoundSpec, LinkSpec};
 
+use super::apportion::Laid;
 use super::mapping;
 use super::wishes::Wish;
 use crate::cost::{all_reduce_seconds, node_count, summed_bytes};
 use crate::ir::experiment::{Experiment, MappingObjective};
 use crate::ir::module::ModuleGraph;
-use crate::ir::task::TaskTable;
 
 /// Mappings that are looked at when all are, at most.
 const MOST_MAPPINGS: usize = 4_000;
@@ -67,23 +67,17 @@ pub(super) type Contributors = Vec<(String, u64)>;
 impl<'a> Judge<'a> {
     pub(super) fn new(
         experiment: &'a Experiment,
-        table: &TaskTable,
         graph: &ModuleGraph,
-        lanes: &[LaneSpec],
+        Laid { lanes, tasks, .. }: &Laid,
     ) -> Self {
-        let place: HashMap<&str, usize> =
-            table.tasks.iter().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
         let (mut modules, mut activations) = (Vec::new(), Vec::new());
         // Module -> the chance that no lane trains it in a step.
         let mut idle = vec![1.0; graph.modules.len()];
-        for lane in lanes {
+        for (lane, tasks) in lanes.iter().zip(tasks) {
             let mut parts: Vec<Option<u32>> = vec![None; graph.modules.len()];
             let mut peak = 0;
-            for (name, task) in &lane.tasks {
-                let Some(path) = place.get(name.as_str()).and_then(|&at| graph.paths.get(at))
-                else {
-                    continue;
-                };
+            for (task, &at) in lane.tasks.values().zip(tasks) {
+                let Some(path) = graph.paths.get(at) else { continue };
                 peak = peak.max(path.activation_bytes);
                 for module in path.modules() {
                     if let Some(sum) = parts.get_mut(module.index()) {

@@ -10,6 +10,7 @@ use super::error::ResolveError;
 use super::program::{Declared, Program};
 use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head};
 use super::section::{Known, Section};
+use crate::directions::Directions;
 use crate::ir::experiment::{
     At, Corpus, TemplatePair, Tokenizer, TokenizerMethod, TokenizerTraining,
 };
@@ -146,8 +147,9 @@ fn checked(
     reader: &mut Reader<'_, '_>,
 ) -> bool {
     // Filters see one language at a time, so a direction from a language to itself meets all that can go wrong.
-    let try_one = |code: &str| match filled {
-        Filled::ByDirection => templates.direction(text, code, code),
+    let mut directions = Directions::new(templates, text);
+    let mut try_one = |code: &str| match filled {
+        Filled::ByDirection => directions.fill(code, code),
         Filled::ByLanguage => templates.language(text, code),
     };
     let placeholder = BTreeSet::from(["xx".to_owned()]);
