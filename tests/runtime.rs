@@ -12,6 +12,8 @@ mod choices;
 mod equivalence;
 #[path = "runtime/kill.rs"]
 mod kill;
+#[path = "runtime/precision.rs"]
+mod precision;
 #[path = "runtime/serve.rs"]
 mod serve;
 #[path = "runtime/tensorboard.rs"]

@@ -2,7 +2,8 @@
 //
 // Queries, keys and values are read where the linear maps left them, `[tokens, width]`, and results are written as the next
 // map wants them: nothing is transposed, split or joined. Padded keys and masked positions are not computed. The weights of
-// attention are not kept; the backward pass makes them again from the logarithms of their sums.
+// attention are not kept; the backward pass makes them again from the logarithms of their sums. What is kept in 16 bits is
+// computed in 32.
 #include "shim.h"
 
 #include <ATen/core/Tensor.h>
@@ -19,6 +20,7 @@
 #include "clones.h"
 #include "dropout.h"
 #include "guarded.h"
+#include "kinds.h"
 
 namespace {
 
@@ -95,16 +97,17 @@ struct Scratch {
   }
 };
 
-template <typename T>
-INLINE void gather(const T* from, int64_t stride, int64_t count, int64_t width, T* to, int64_t w) {
+// From the kind `S` that activations are kept in to the kind `T` that is computed in, and back.
+template <typename S, typename T>
+INLINE void gather(const S* from, int64_t stride, int64_t count, int64_t width, T* to, int64_t w) {
   for (int64_t i = 0; i < count; ++i)
-    for (int64_t x = 0; x < width; ++x) to[i * w + x] = from[i * stride + x];
+    for (int64_t x = 0; x < width; ++x) to[i * w + x] = static_cast<T>(from[i * stride + x]);
 }
 
-template <typename T>
-INLINE void scatter(const T* from, int64_t w, int64_t count, int64_t width, T* to, int64_t stride) {
+template <typename T, typename S>
+INLINE void scatter(const T* from, int64_t w, int64_t count, int64_t width, S* to, int64_t stride) {
   for (int64_t i = 0; i < count; ++i)
-    for (int64_t x = 0; x < width; ++x) to[i * stride + x] = from[i * w + x];
+    for (int64_t x = 0; x < width; ++x) to[i * stride + x] = static_cast<S>(from[i * w + x]);
 }
 
 template <typename T>
@@ -126,10 +129,11 @@ INLINE void turn(T* rows, int64_t count, int64_t half, int64_t w, const T* cosin
   }
 }
 
-// Where one head's numbers lie.
-template <typename T>
+// Where one head's numbers lie, kept in the kind `S`.
+template <typename S>
 struct Head {
-  const T *q, *k, *v;
+  using T = Computed<S>;
+  const S *q, *k, *v;
   int64_t q_stride, kv_stride;
   const MmcDropout* dropout;       // Of the weights; null without.
   int64_t first;                   // Where this head's weights begin in the mask of all heads.
@@ -139,14 +143,14 @@ struct Head {
   T* sums;                         // [queries]: logarithms of the sums of exponentials.
 };
 
-template <typename T>
-INLINE int64_t seen(const Shape& g, const Head<T>& h, int64_t query) {
+template <typename S>
+INLINE int64_t seen(const Shape& g, const Head<S>& h, int64_t query) {
   return g.causal ? std::min(h.length, query + 1) : h.length;
 }
 
 // The dropout of a head's weights, `[queries, keys]`; null without.
-template <typename T>
-INLINE const T* mask_of(const Shape& g, const Head<T>& h, Scratch<T>& t) {
+template <typename S, typename T>
+INLINE const T* mask_of(const Shape& g, const Head<S>& h, Scratch<T>& t) {
   if (!h.dropout) return nullptr;
   masked<T>(*h.dropout, h.first, h.first + g.queries * g.keys, [&](int64_t from, int64_t count, const T* mask) {
     std::copy_n(mask, count, t.mask.data() + (from - h.first));
@@ -154,8 +158,8 @@ INLINE const T* mask_of(const Shape& g, const Head<T>& h, Scratch<T>& t) {
   return t.mask.data();
 }
 
-template <typename T>
-INLINE void scores(const Shape& g, const Head<T>& h, Scratch<T>& t) {
+template <typename S, typename T>
+INLINE void scores(const Shape& g, const Head<S>& h, Scratch<T>& t) {
   gather(h.q, h.q_stride, g.queries, g.width, t.q.data(), t.w);
   gather(h.k, h.kv_stride, h.length, g.width, t.k.data(), t.w);
   if (h.cosines) {
@@ -167,8 +171,8 @@ INLINE void scores(const Shape& g, const Head<T>& h, Scratch<T>& t) {
   multiply(g.queries, n, g.width, t.q.data(), t.w, int64_t(1), t.kt.data(), t.n, t.s.data(), t.n);
 }
 
-template <typename T>
-INLINE void forward_head(const Shape& g, const Head<T>& h, T* out, int64_t out_stride, Scratch<T>& t) {
+template <typename S, typename T>
+INLINE void forward_head(const Shape& g, const Head<S>& h, S* out, int64_t out_stride, Scratch<T>& t) {
   const T scale = T(1) / std::sqrt(T(g.width));
   const T* mask = mask_of(g, h, t);
   scores(g, h, t);
@@ -189,15 +193,15 @@ INLINE void forward_head(const Shape& g, const Head<T>& h, T* out, int64_t out_s
 }
 
 // Where a head's gradients go.
-template <typename T>
+template <typename S>
 struct Gradients {
-  const T* out;  // Of the result.
+  const S* out;  // Of the result.
   int64_t out_stride;
-  T *q, *k, *v;
+  S *q, *k, *v;
 };
 
-template <typename T>
-INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& to, Scratch<T>& t) {
+template <typename S, typename T>
+INLINE void backward_head(const Shape& g, const Head<S>& h, const Gradients<S>& to, Scratch<T>& t) {
   const T scale = T(1) / std::sqrt(T(g.width));
   const int64_t n = up(h.length, Wide<T>::lanes);
   const T* mask = mask_of(g, h, t);
@@ -232,18 +236,17 @@ INLINE void backward_head(const Shape& g, const Head<T>& h, const Gradients<T>& 
   scatter(t.out.data(), t.w, g.queries, g.width, to.q, h.q_stride);
 }
 
-CLONES void forward_of(const Shape& g, const Head<float>& h, float* out, int64_t stride, Scratch<float>& t) {
-  forward_head(g, h, out, stride, t);
-}
-CLONES void forward_of(const Shape& g, const Head<double>& h, double* out, int64_t stride, Scratch<double>& t) {
-  forward_head(g, h, out, stride, t);
-}
-CLONES void backward_of(const Shape& g, const Head<float>& h, const Gradients<float>& to, Scratch<float>& t) {
-  backward_head(g, h, to, t);
-}
-CLONES void backward_of(const Shape& g, const Head<double>& h, const Gradients<double>& to, Scratch<double>& t) {
-  backward_head(g, h, to, t);
-}
+#define HEADS(S)                                                                                                      \
+  CLONES void forward_of(const Shape& g, const Head<S>& h, S* out, int64_t stride, Scratch<Computed<S>>& t) {         \
+    forward_head(g, h, out, stride, t);                                                                               \
+  }                                                                                                                   \
+  CLONES void backward_of(const Shape& g, const Head<S>& h, const Gradients<S>& to, Scratch<Computed<S>>& t) {        \
+    backward_head(g, h, to, t);                                                                                       \
+  }
+HEADS(float)
+HEADS(double)
+HEADS(c10::BFloat16)
+HEADS(c10::Half)
 
 // The tensors of one call. `kv` is undefined for self-attention: then `q` holds queries, keys and values side by side.
 struct Call {
@@ -257,16 +260,17 @@ const T* pointer(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
 }
 
-template <typename T>
-Head<T> head_of(const Call& c, const at::Tensor& sums, int64_t at) {
+template <typename S>
+Head<S> head_of(const Call& c, const at::Tensor& sums, int64_t at) {
+  using T = Computed<S>;
   const Shape& g = c.shape;
   const int64_t row = at / g.heads, head = at % g.heads, dim = g.heads * g.width;
   const bool self = !c.kv.defined();
-  Head<T> h;
+  Head<S> h;
   h.q_stride = self ? 3 * dim : dim;
   h.kv_stride = self ? 3 * dim : 2 * dim;
-  h.q = pointer<T>(c.q) + row * g.queries * h.q_stride + head * g.width;
-  const T* keys = self ? pointer<T>(c.q) + dim : pointer<T>(c.kv);
+  h.q = pointer<S>(c.q) + row * g.queries * h.q_stride + head * g.width;
+  const S* keys = self ? pointer<S>(c.q) + dim : pointer<S>(c.kv);
   h.k = keys + row * g.keys * h.kv_stride + head * g.width;
   h.v = h.k + dim;
   h.dropout = c.dropout.dropped ? &c.dropout : nullptr;
@@ -279,35 +283,35 @@ Head<T> head_of(const Call& c, const at::Tensor& sums, int64_t at) {
   return h;
 }
 
-template <typename T>
+template <typename S>
 void forward_all(const Call& c, at::Tensor& out, at::Tensor& sums) {
   const Shape& g = c.shape;
-  T* to = out.mutable_data_ptr<T>();
+  S* to = out.mutable_data_ptr<S>();
   const int64_t dim = g.heads * g.width;
   at::parallel_for(0, g.rows * g.heads, 16, [&](int64_t from, int64_t until) {
-    Scratch<T> scratch(g, false, c.dropout.dropped);
+    Scratch<Computed<S>> scratch(g, false, c.dropout.dropped);
     for (int64_t at = from; at < until; ++at)
-      forward_of(g, head_of<T>(c, sums, at), to + at / g.heads * g.queries * dim + at % g.heads * g.width, dim, scratch);
+      forward_of(g, head_of<S>(c, sums, at), to + at / g.heads * g.queries * dim + at % g.heads * g.width, dim, scratch);
   });
 }
 
-template <typename T>
+template <typename S>
 void backward_all(const Call& c, const at::Tensor& sums, const at::Tensor& by_out, at::Tensor& by_q, at::Tensor& by_kv) {
   const Shape& g = c.shape;
   const int64_t dim = g.heads * g.width;
-  const T *q = pointer<T>(c.q), *kv = c.kv.defined() ? pointer<T>(c.kv) : q;
-  T *to_q = by_q.mutable_data_ptr<T>(), *to_kv = c.kv.defined() ? by_kv.mutable_data_ptr<T>() : to_q;
+  const S *q = pointer<S>(c.q), *kv = c.kv.defined() ? pointer<S>(c.kv) : q;
+  S *to_q = by_q.mutable_data_ptr<S>(), *to_kv = c.kv.defined() ? by_kv.mutable_data_ptr<S>() : to_q;
   at::parallel_for(0, g.rows * g.heads, 16, [&](int64_t from, int64_t until) {
-    Scratch<T> scratch(g, true, c.dropout.dropped);
+    Scratch<Computed<S>> scratch(g, true, c.dropout.dropped);
     for (int64_t at = from; at < until; ++at) {
-      const Head<T> h = head_of<T>(c, sums, at);
+      const Head<S> h = head_of<S>(c, sums, at);
       // Gradients lie as the tensors that they are of.
-      Gradients<T> to{pointer<T>(by_out) + at / g.heads * g.queries * dim + at % g.heads * g.width, dim,
+      Gradients<S> to{pointer<S>(by_out) + at / g.heads * g.queries * dim + at % g.heads * g.width, dim,
                       to_q + (h.q - q), to_kv + (h.k - kv), to_kv + (h.v - kv)};
       backward_of(g, h, to, scratch);
       for (int64_t j = h.length; j < g.keys; ++j) {
-        std::fill_n(to.k + j * h.kv_stride, g.width, T(0));
-        std::fill_n(to.v + j * h.kv_stride, g.width, T(0));
+        std::fill_n(to.k + j * h.kv_stride, g.width, S(0));
+        std::fill_n(to.v + j * h.kv_stride, g.width, S(0));
       }
     }
   });
@@ -320,11 +324,9 @@ struct Attention : torch::autograd::Function<Attention> {
     if (c.kv.defined()) c.kv = kv.contiguous();
     const Shape& g = c.shape;
     auto out = at::empty({g.rows * g.queries, g.heads * g.width}, q.options());
-    auto sums = at::empty({g.rows, g.heads, g.queries}, q.options());
-    if (q.scalar_type() == at::kDouble)
-      forward_all<double>(c, out, sums);
-    else
-      forward_all<float>(c, out, sums);
+    const auto computed = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    auto sums = at::empty({g.rows, g.heads, g.queries}, q.options().dtype(computed));
+    with_kind(q.scalar_type(), [&](auto number) { forward_all<decltype(number)>(c, out, sums); });
     context->save_for_backward({c.q, c.kv, c.lengths, c.cosines, c.sines, sums});
     save(context->saved_data, c.dropout);
     context->saved_data["shape"] = std::vector<int64_t>{g.rows, g.queries, g.keys, g.heads, g.width};
@@ -341,10 +343,9 @@ struct Attention : torch::autograd::Function<Attention> {
     auto by_out = gradients[0].contiguous();
     auto by_q = at::empty_like(c.q);
     at::Tensor by_kv = c.kv.defined() ? at::empty_like(c.kv) : at::Tensor();
-    if (by_q.scalar_type() == at::kDouble)
-      backward_all<double>(c, saved[5], by_out, by_q, by_kv);
-    else
-      backward_all<float>(c, saved[5], by_out, by_q, by_kv);
+    with_kind(by_q.scalar_type(), [&](auto number) {
+      backward_all<decltype(number)>(c, saved[5], by_out, by_q, by_kv);
+    });
     return {by_q, by_kv, at::Tensor()};
   }
 };

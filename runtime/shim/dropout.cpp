@@ -8,41 +8,41 @@
 
 #include "clones.h"
 #include "guarded.h"
+#include "kinds.h"
 
 namespace {
 
 constexpr int64_t GRAIN = 1 << 14;
 
-template <typename T>
-INLINE void drop_of(const MmcDropout& d, int64_t first, int64_t last, const T* x, const T* residual, T* out) {
+template <typename S>
+INLINE void drop_of(const MmcDropout& d, int64_t first, int64_t last, const S* x, const S* residual, S* out) {
+  using T = Computed<S>;
   masked<T>(d, first, last, [&](int64_t from, int64_t count, const T* mask) {
     if (residual)
-      for (int64_t i = 0; i < count; ++i) out[from + i] = residual[from + i] + x[from + i] * mask[i];
+      for (int64_t i = 0; i < count; ++i)
+        out[from + i] = static_cast<S>(static_cast<T>(residual[from + i]) + static_cast<T>(x[from + i]) * mask[i]);
     else
-      for (int64_t i = 0; i < count; ++i) out[from + i] = x[from + i] * mask[i];
+      for (int64_t i = 0; i < count; ++i) out[from + i] = static_cast<S>(static_cast<T>(x[from + i]) * mask[i]);
   });
 }
 
-CLONES void drop(const MmcDropout& d, int64_t first, int64_t last, const float* x, const float* residual, float* out) {
-  drop_of(d, first, last, x, residual, out);
-}
-CLONES void drop(const MmcDropout& d, int64_t first, int64_t last, const double* x, const double* residual, double* out) {
-  drop_of(d, first, last, x, residual, out);
-}
-
-template <typename T>
-void drop_all(const MmcDropout& d, const at::Tensor& x, const at::Tensor& residual, at::Tensor& out) {
-  const T *from = x.const_data_ptr<T>(), *add = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
-  T* to = out.mutable_data_ptr<T>();
-  at::parallel_for(0, x.numel(), GRAIN, [&](int64_t first, int64_t last) { drop(d, first, last, from, add, to); });
-}
+#define DROP(S)                                                                                                      \
+  CLONES void drop(const MmcDropout& d, int64_t first, int64_t last, const S* x, const S* residual, S* out) {       \
+    drop_of(d, first, last, x, residual, out);                                                                      \
+  }
+DROP(float)
+DROP(double)
+DROP(c10::BFloat16)
+DROP(c10::Half)
 
 at::Tensor dropped(const MmcDropout& d, const at::Tensor& x, const at::Tensor& residual) {
   auto out = at::empty_like(x);
-  if (x.scalar_type() == at::kDouble)
-    drop_all<double>(d, x, residual, out);
-  else
-    drop_all<float>(d, x, residual, out);
+  with_kind(x.scalar_type(), [&](auto number) {
+    using S = decltype(number);
+    const S *from = x.const_data_ptr<S>(), *add = residual.defined() ? residual.const_data_ptr<S>() : nullptr;
+    S* to = out.mutable_data_ptr<S>();
+    at::parallel_for(0, x.numel(), GRAIN, [&](int64_t first, int64_t last) { drop(d, first, last, from, add, to); });
+  });
   return out;
 }
 

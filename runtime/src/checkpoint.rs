@@ -4,7 +4,7 @@
 //! step_000200/modules/<module>.safetensors    parameters by name
 //!             optimizer/<module>.safetensors  flat moments `mean`, `square`, and `updates`
 //!             streams/<lane>.json             where every task's stream stands
-//!             manifest.json                   format, digest, step, what early stopping goes by, sha256 of every file above
+//!             manifest.json                   format, digest, step, what early stopping goes by, the scale of the loss, sha256 of every file above
 //!             plan.yaml                       the plan, for translation
 //! latest                                      name of the newest
 //! best                                        with `stop_early`: name of the one behind the best validation, which is kept
@@ -26,6 +26,7 @@ use tch::{Kind, Tensor};
 use crate::dist::World;
 use crate::error::{While as _, WorkerError};
 use crate::feed::LaneStreams;
+use crate::scaler::Scaler;
 use crate::store::{ModuleStore, Store};
 use crate::watch::Watch;
 
@@ -51,6 +52,9 @@ pub struct Manifest {
     /// What early stopping goes by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
+    /// The scale of the loss, in half precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaler: Option<Scaler>,
     /// File below the checkpoint's folder -> sha256 in hexadecimal.
     pub files: BTreeMap<String, String>,
 }
@@ -64,6 +68,8 @@ pub struct Contents<'a> {
     pub streams: &'a BTreeMap<u32, LaneStreams>,
     /// What early stopping goes by: the same on all ranks.
     pub watch: Option<&'a Watch>,
+    /// The scale of the loss: the same on all ranks.
+    pub scaler: Option<Scaler>,
 }
 
 /// What a rank finds again beside its modules.
@@ -73,6 +79,8 @@ pub struct Resumed {
     pub streams: BTreeMap<u32, LaneStreams>,
     /// What early stopping went by.
     pub watch: Option<Watch>,
+    /// The scale of the loss.
+    pub scaler: Option<Scaler>,
 }
 
 /// The folder of an experiment's checkpoints.
@@ -149,7 +157,7 @@ impl Checkpoints {
         write_part(&part, plan, world.seat().rank, contents)?;
         world.barrier()?;
         if world.leads() {
-            complete(&part, &folder, step, plan, contents.watch)?;
+            complete(&part, &folder, step, plan, contents)?;
             let best = contents.watch.and_then(Watch::best);
             for (name, step) in [("latest", Some(step)), ("best", best)] {
                 if let Some(step) = step {
@@ -187,7 +195,7 @@ impl Checkpoints {
         }
         let manifest = read_manifest(&folder)
             .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", folder.display())))?;
-        Ok(Resumed { streams, watch: manifest.watch })
+        Ok(Resumed { streams, watch: manifest.watch, scaler: manifest.scaler })
     }
 }
 
@@ -198,7 +206,7 @@ fn write_part(
     rank: u32,
     contents: &Contents<'_>,
 ) -> Result<(), WorkerError> {
-    let Contents { store, streams, watch: _ } = contents;
+    let Contents { store, streams, watch: _, scaler: _ } = contents;
     let mut files = BTreeMap::new();
     let owned = plan.ranks.get(rank as usize).map(|spec| spec.owns.as_slice());
     for name in owned.unwrap_or_default() {
@@ -222,7 +230,7 @@ fn complete(
     folder: &Path,
     step: u64,
     plan: &Plan,
-    watch: Option<&Watch>,
+    contents: &Contents<'_>,
 ) -> Result<(), WorkerError> {
     let mut files = BTreeMap::new();
     for rank in 0..plan.ranks.len() {
@@ -234,8 +242,8 @@ fn complete(
     }
     remove(&part.join(LISTS))?;
     write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
-    let (digest, watch) = (plan.digest.clone(), watch.copied());
-    let manifest = Manifest { format: FORMAT, digest, step, watch, files };
+    let (digest, watch, scaler) = (plan.digest.clone(), contents.watch.copied(), contents.scaler);
+    let manifest = Manifest { format: FORMAT, digest, step, watch, scaler, files };
     write_file(part, "manifest.json", &json(&manifest)?, &mut BTreeMap::new())?;
     for sub in ["modules", "optimizer", "streams", "."] {
         sync(&part.join(sub))?;

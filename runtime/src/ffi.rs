@@ -136,9 +136,15 @@ impl Default for Dropout {
     }
 }
 
-/// Whether the shim's loops serve a tensor: on the CPU, 32 or 64 bits.
+/// The kind that sums, norms and exponentials of a kind are computed in: that of 32 bits for those of 16.
+pub fn computed(kind: Kind) -> Kind {
+    if matches!(kind, Kind::BFloat16 | Kind::Half) { Kind::Float } else { kind }
+}
+
+/// Whether the shim's loops serve a tensor: floats on the CPU.
 pub fn serves(tensor: &Tensor) -> bool {
-    tensor.device() == Device::Cpu && matches!(tensor.kind(), Kind::Float | Kind::Double)
+    let floats = [Kind::Float, Kind::Double, Kind::BFloat16, Kind::Half];
+    tensor.device() == Device::Cpu && floats.contains(&tensor.kind())
 }
 
 /// `x`, or `residual + x`, with elements of `x` dropped: a new tensor, with its gradients.
@@ -170,7 +176,8 @@ pub struct Attention<'a> {
     pub lengths: Option<&'a Tensor>,
     /// Dropout of the weights, `[rows, heads, queries, keys]`.
     pub dropout: Dropout,
-    /// Cosines and sines of rotary positions, `[positions, half]`: the first `half` pairs of neighbours in a head are turned.
+    /// Cosines and sines of rotary positions, `[positions, half]`, in the kind that is [`computed`] in: the first `half` pairs of
+    /// neighbours in a head are turned.
     pub rotary: Option<[&'a Tensor; 2]>,
     /// Rows, queries, keys, heads, width of a head.
     pub shape: [i64; 5],
@@ -178,7 +185,7 @@ pub struct Attention<'a> {
     pub causal: bool,
 }
 
-/// Attention on the CPU, 32 or 64 bits: `[rows * queries, dim]`, with its gradients.
+/// Attention on the CPU: `[rows * queries, dim]`, with its gradients.
 pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
     let [rows, queries, keys, heads, width] = call.shape;
     let dim = heads * width;
@@ -193,7 +200,7 @@ pub fn attention(call: &Attention<'_>) -> Result<Tensor, ShimError> {
         positions >= queries.max(keys)
             && 2 * half <= width
             && table.is_contiguous()
-            && table.kind() == call.q.kind()
+            && table.kind() == computed(call.q.kind())
     });
     if !(fits && kinds && lengths && turned && serves(call.q)) {
         return Err(ShimError(format!("attention of other shapes than {:?}", call.shape)));

@@ -12,6 +12,7 @@ pub mod ffi;
 pub mod memory;
 pub mod model;
 pub mod optim;
+pub mod scaler;
 pub mod serve;
 pub mod step;
 pub mod store;

@@ -16,6 +16,7 @@ use crate::error::WorkerError;
 use crate::ffi;
 use crate::model::{Batch, Direction, Masks, Mode};
 use crate::optim;
+use crate::scaler::Scaler;
 use crate::store::{ModuleStore, Store, Sum};
 
 /// What the lanes of all ranks did in a step.
@@ -27,8 +28,10 @@ pub struct StepRecord {
     pub source_tokens: u64,
     /// Target tokens without padding.
     pub target_tokens: u64,
-    /// Norm of the whole gradient before clipping.
-    pub norm: f64,
+    /// Norm of the whole gradient before clipping; none when it overflowed, and nothing was updated.
+    pub norm: Option<f64>,
+    /// What the loss was multiplied by, where it is scaled.
+    pub scale: Option<f64>,
     /// Learning rate.
     pub lr: f64,
     /// Whether some rank was asked to stop.
@@ -56,6 +59,8 @@ pub struct Stepper<'a> {
     owned: BTreeSet<&'a str>,
     buckets: BTreeMap<&'a str, Bucket>,
     directions: BTreeMap<String, Direction>,
+    /// In half precision.
+    pub scaler: Option<Scaler>,
 }
 
 impl<'a> Stepper<'a> {
@@ -78,7 +83,8 @@ impl<'a> Stepper<'a> {
             }
         }
         let owned = spec.owns.iter().map(String::as_str).collect();
-        Ok(Self { plan, world, lanes: &spec.lanes, owned, buckets, directions })
+        let scaler = Scaler::of(plan.training.precision);
+        Ok(Self { plan, world, lanes: &spec.lanes, owned, buckets, directions, scaler })
     }
 
     /// A task's way through the network.
@@ -98,7 +104,8 @@ impl<'a> Stepper<'a> {
         let mut calls = plan.collectives(self.world.seat().rank, step);
         calls.retain(|call| call.purpose == CollectivePurpose::Gradients);
         self.open_sums(step, store, &calls)?;
-        let mut sums = Sums::new(plan, step);
+        let scale = self.scaler.map(Scaler::scale);
+        let mut sums = Sums::new(plan, step, scale);
         for &lane in self.lanes {
             self.run_lane(step, lane, store, &supply(lane, self.task(step, lane)?)?, &mut sums)?;
         }
@@ -110,7 +117,13 @@ impl<'a> Stepper<'a> {
         sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
         let record = sums.record(plan)?;
-        self.update(step, store, &sums, record.norm)?;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.see(record.norm.is_some());
+        }
+        match record.norm {
+            Some(norm) => self.update(step, store, &sums, norm)?,
+            None => clear(store, &sums)?,
+        }
         Ok(record)
     }
 
@@ -186,7 +199,7 @@ impl<'a> Stepper<'a> {
             let masks = Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
             losses.push(sum.loss.detach().f_to_kind(Kind::Double)?);
-            (sum.loss * scale).f_backward()?;
+            (sum.loss * (scale * sums.scale())).f_backward()?;
             source += batch.ids().first().map_or(0.0, |&ids| count(ids));
         }
         // Read when all batches have run: a loss may still be in the making on a device.
@@ -263,12 +276,15 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    /// The sum of squares of the divided gradients that this rank owns.
+    /// The sum of squares of the divided gradients that this rank owns; infinite when the scale of the loss was too large.
     fn squares(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
         let mut sum = 0.0;
         for name in sums.trained.iter().filter(|name| self.owned.contains(*name)) {
             let of_module = squares(store.module(name)?, sums.divisor(name))?;
             if !of_module.is_finite() {
+                if self.scaler.is_some_and(Scaler::may_be_too_large) {
+                    return Ok(f64::INFINITY);
+                }
                 return Err(self.no_gradient(sums.step, name, of_module.sqrt()));
             }
             sum += of_module;
@@ -310,6 +326,11 @@ impl<'a> Stepper<'a> {
     }
 }
 
+/// Leaves the trained modules as they were before the step.
+fn clear(store: &mut Store, sums: &Sums<'_>) -> Result<(), WorkerError> {
+    sums.trained.iter().try_for_each(|name| Ok(store.module(name)?.clear()?))
+}
+
 /// The sum of squares of a module's divided gradient.
 fn squares(module: &ModuleStore, divisor: f64) -> Result<f64, WorkerError> {
     let (gradient, rest) = module.summed();
@@ -334,6 +355,8 @@ struct Sums<'a> {
     divisors: BTreeMap<&'a str, f64>,
     /// By lane; zeros for those of other ranks.
     lanes: Vec<LaneSum>,
+    /// What losses, and so gradients, were multiplied by, where they are scaled.
+    scaled: Option<f64>,
     /// Sum of squares of the divided gradients.
     squares: f64,
     /// Ranks that were asked to end.
@@ -341,20 +364,26 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn new(plan: &'a Plan, step: u64) -> Self {
+    fn new(plan: &'a Plan, step: u64, scaled: Option<f64>) -> Self {
         Self {
             step,
             trained: plan.trained_in(step),
             divisors: BTreeMap::new(),
             lanes: vec![LaneSum::default(); plan.lanes.len()],
+            scaled,
             squares: 0.0,
             stops: 0.0,
         }
     }
 
+    fn scale(&self) -> f64 {
+        self.scaled.unwrap_or(1.0)
+    }
+
     /// What a module's gradient is divided by. Zero would mean that no lane had a token to learn from: its gradient is zero.
     fn divisor(&self, module: &str) -> f64 {
-        self.divisors.get(module).copied().filter(|divisor| *divisor > 0.0).unwrap_or(1.0)
+        let divisor = self.divisors.get(module).copied().filter(|divisor| *divisor > 0.0);
+        divisor.unwrap_or(1.0) * self.scale()
     }
 
     /// The scalars' all-reduce, in the order of `mmc_plan::collective`.
@@ -382,8 +411,9 @@ impl<'a> Sums<'a> {
             let of_task = tasks.entry(task).or_default();
             *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
         }
-        let norm = rounded(self.squares.sqrt());
-        if !norm.is_finite() {
+        let norm = Some(rounded(self.squares.sqrt())).filter(|norm| norm.is_finite());
+        if norm.is_none() && self.scaled.is_none_or(|scale| scale <= 1.0) {
+            let norm = self.squares.sqrt();
             let tasks = tasks.into_keys().map(str::to_owned).collect();
             return Err(WorkerError::NormNotFinite { step, norm, tasks });
         }
@@ -394,6 +424,7 @@ impl<'a> Sums<'a> {
             source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
             target_tokens: whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm,
+            scale: self.scaled,
             lr: optim::learning_rate(plan, step),
             stop: self.stops > 0.0,
         })
@@ -430,25 +461,81 @@ mod tests {
     use crate::dist::Seat;
     use crate::model::Network;
 
-    /// What the first step of a direction says after `spoil` had its way with the rank's modules.
-    fn fault(spoil: impl FnOnce(&mut Store)) -> String {
-        let plan = Sample::new(&["de", "en"], 1, &[&[0]]).plan();
+    /// A first step, and what it left.
+    struct First {
+        said: Result<StepRecord, WorkerError>,
+        /// The scale behind it.
+        scale: Option<f64>,
+        /// Whether some parameter changed.
+        learnt: bool,
+    }
+
+    /// The first step of a direction after `spoil` had its way with it.
+    fn first(precision: Precision, spoil: impl FnOnce(&mut Stepper<'_>, &mut Store)) -> First {
+        let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
+        sample.training.precision = precision;
+        let plan = sample.plan();
         let (host, port) = (String::new(), 0);
         let seat = Seat { rank: 0, world: 1, local_rank: 0, local_world: None, host, port };
         let world = World::join(&plan, seat, std::time::Duration::from_secs(1)).unwrap();
         let mut store = Store::new(&plan, 0).unwrap();
-        let network = Network::build(&plan, &store.weights()).unwrap();
+        let network = Network::build(&plan, &store.weights()).unwrap().computing_in(precision);
         let direction =
             |(name, task): (&String, &TaskSpec)| (name.clone(), network.direction(task).unwrap());
         let directions = plan.tasks.iter().map(direction).collect();
         let mut stepper = Stepper::new(&plan, &world, directions).unwrap();
-        spoil(&mut store);
+        spoil(&mut stepper, &mut store);
         let batch = || {
             let row = std::slice::from_ref::<Range<usize>>;
             Batch::new(&[vec![5, 6, 2]], &[vec![1, 7, 2]], row(&(0..2)), Device::Cpu)
         };
         let supply: &mut Supply<'_> = &mut |_, _| Ok(vec![batch(), batch()]);
-        stepper.run(1, &mut store, supply, false).unwrap_err().to_string()
+        let flat = |store: &Store| store.modules.values().map(|m| m.flat.copy()).collect();
+        let before: Vec<Tensor> = flat(&store);
+        let said = stepper.run(1, &mut store, supply, false);
+        let after: Vec<Tensor> = flat(&store);
+        let left = store.modules.values().map(|module| module.gradient.abs().sum(Kind::Double));
+        assert!(said.is_err() || left.into_iter().all(|sum| sum.double_value(&[]) < 1e-300));
+        let learnt = !before.iter().zip(&after).all(|(one, other)| one.equal(other));
+        First { said, scale: stepper.scaler.map(Scaler::scale), learnt }
+    }
+
+    /// What the first step says after `spoil` had its way with the rank's modules.
+    fn fault(spoil: impl FnOnce(&mut Store)) -> String {
+        let first = first(Precision::Fp32, |_, store| spoil(store));
+        first.said.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_gradient_that_overflows_half_precision_changes_nothing_but_the_scale() {
+        let with = |scale: f64| {
+            first(Precision::Fp16, |stepper, _| stepper.scaler = Some(Scaler::at(scale)))
+        };
+        let huge = 2.0_f64.powi(40);
+        let skipped = with(huge);
+        let record = skipped.said.unwrap();
+        assert_eq!((record.norm, record.scale), (None, Some(huge)));
+        assert_eq!((skipped.scale, skipped.learnt), (Some(huge / 2.0), false));
+        // Powers of two are divided out again.
+        let [one, other] = [256.0, 1024.0].map(with);
+        assert!(one.learnt && other.learnt);
+        assert_eq!((one.scale, other.scale), (Some(256.0), Some(1024.0)));
+        let [one, other] = [one, other].map(|first| first.said.unwrap().norm.unwrap());
+        assert!((one / other - 1.0).abs() < 1e-3, "{one} is not {other}");
+    }
+
+    #[test]
+    fn a_gradient_that_overflows_unscaled_is_a_fault_in_half_precision_too() {
+        let spoilt = |scale: f64| {
+            first(Precision::Fp16, |stepper, store| {
+                stepper.scaler = Some(Scaler::at(scale));
+                let gradient = &mut store.module("encoder.1.full").unwrap().gradient;
+                let _ = gradient.f_fill_(f64::INFINITY).unwrap();
+            })
+        };
+        assert_eq!(spoilt(2.0).said.unwrap().norm, None);
+        let said = spoilt(1.0).said.unwrap_err().to_string();
+        assert!(said.contains("gradient of module `encoder.1.full`"), "{said}");
     }
 
     #[test]

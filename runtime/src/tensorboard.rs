@@ -117,13 +117,16 @@ fn points(event: &Event) -> Option<(u64, Points)> {
             target_tokens,
             lr,
             norm,
+            scale,
             seconds,
             sync_seconds,
             memory,
         } => {
             let rate = |count: u64| number(count) / seconds.max(f64::MIN_POSITIVE);
             points.add_tasks("training_loss", losses);
-            points.add("training", [("learning_rate", *lr), ("gradient_norm", *norm)]);
+            points.add("training", [("learning_rate", *lr)]);
+            points.add("training", norm.map(|norm| ("gradient_norm", norm)));
+            points.add("training", scale.map(|scale| ("loss_scale", scale)));
             let speed = [
                 ("source_tokens_per_second", rate(*source_tokens)),
                 ("target_tokens_per_second", rate(*target_tokens)),
@@ -176,7 +179,7 @@ mod tests {
     fn step(step: u64) -> Event {
         let losses = [("t.de-en".to_owned(), 2.5)].into();
         let (source_tokens, target_tokens, memory) = (10, 20, 1 << 20);
-        let (lr, norm, seconds, sync_seconds) = (1e-3, 1.0, 0.5, 0.0);
+        let (lr, norm, scale, seconds, sync_seconds) = (1e-3, Some(1.0), None, 0.5, 0.0);
         Event::Step {
             step,
             losses,
@@ -184,6 +187,7 @@ mod tests {
             target_tokens,
             lr,
             norm,
+            scale,
             seconds,
             sync_seconds,
             memory,

@@ -128,7 +128,7 @@ impl<'a> Trainer<'a> {
         let number = world.seat().rank;
         let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
         let store = Store::new(plan, number as usize)?;
-        let network = Network::build(plan, &store.weights())?;
+        let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
         let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
         let mut directions = BTreeMap::new();
         for name in lanes.flat_map(|lane| lane.tasks.keys()).chain(&rank.validates) {
@@ -168,7 +168,8 @@ impl<'a> Trainer<'a> {
             }
             if saves || self.over().is_some() {
                 let (states, watch) = (self.feed.states(), self.watch.as_ref());
-                let contents = Contents { store: &self.store, streams: states, watch };
+                let scaler = self.stepper.scaler;
+                let contents = Contents { store: &self.store, streams: states, watch, scaler };
                 let folder = self.checkpoints.save(step, plan, self.world, &contents)?;
                 events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
             }
@@ -190,7 +191,7 @@ impl<'a> Trainer<'a> {
         let asked = self.stop.load(Ordering::Relaxed);
         let Self { stepper, store, feed, .. } = self;
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
-        let StepRecord { losses, source_tokens, target_tokens, norm, lr, stop } = record;
+        let StepRecord { losses, source_tokens, target_tokens, norm, scale, lr, stop } = record;
         let seconds = began.elapsed().as_secs_f64();
         let (sync_seconds, memory) = (self.world.take_waited().as_secs_f64(), memory::peak());
         events.tell(&Event::Step {
@@ -200,6 +201,7 @@ impl<'a> Trainer<'a> {
             target_tokens,
             lr,
             norm,
+            scale,
             seconds,
             sync_seconds,
             memory,
@@ -219,6 +221,7 @@ impl<'a> Trainer<'a> {
         if step > 0 {
             let saved = self.checkpoints.load(step, &mut self.store, &self.rank.lanes)?;
             self.feed.resume(saved.streams);
+            self.stepper.scaler = saved.scaler.or(self.stepper.scaler);
             if let Some(watch) = &mut self.watch {
                 *watch = saved.watch.unwrap_or_default();
             }

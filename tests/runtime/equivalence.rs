@@ -46,7 +46,8 @@ fn assert_same_under_all_mappings(schedule: impl Fn(&mut Plan)) -> String {
         digests.push(plan.digest.clone());
         let path = place.write(&format!("plan{at}.yaml"), &plan);
         let told = train(&path, u32::try_from(mapping.len()).unwrap(), &[]);
-        let clipped = |event: &&Event| matches!(event, Event::Step { norm, .. } if *norm > 0.5);
+        let clipped =
+            |event: &&Event| matches!(event, Event::Step { norm: Some(norm), .. } if *norm > 0.5);
         let clipped = told.iter().filter(clipped).count();
         assert!(clipped >= 10, "clipping was at work in {clipped} steps");
         runs.push(parameters(&place.path(&output), 20));
@@ -174,7 +175,7 @@ fn compress_and_sample(place: &Workplace, sample: &mut Sample) {
     sample.vocabularies.insert("joint".to_owned(), vocabulary);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         let to: PathBuf = to.join(entry.file_name());

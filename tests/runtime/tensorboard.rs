@@ -99,7 +99,7 @@ fn told(events: &[Event], points: &mut Points) {
                 add(format!("training_loss/{task}"), *step, *loss);
             }
             add("training/learning_rate".to_owned(), *step, *lr);
-            add("training/gradient_norm".to_owned(), *step, *norm);
+            add("training/gradient_norm".to_owned(), *step, norm.expect("a norm"));
         }
         if let Event::Validated { step, losses, accuracies, loss, macro_accuracy, .. } = event {
             for (task, loss) in losses {

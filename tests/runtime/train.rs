@@ -59,7 +59,8 @@ fn assert_invariant(precision: Precision, normalise: Normalise, bound: f64) {
         digests.push(sample.plan().digest);
         let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
         let told = train(&plan, u32::try_from(mapping.len()).unwrap(), &[]);
-        let clipped = told.iter().any(|e| matches!(e, Event::Step { norm, .. } if *norm > 0.5));
+        let clipped =
+            told.iter().any(|e| matches!(e, Event::Step { norm: Some(norm), .. } if *norm > 0.5));
         assert!(clipped, "clipping was not at work");
         runs.push(parameters(&place.path(&output), 20));
     }
@@ -80,6 +81,16 @@ fn mapping_does_not_change_parameters_in_32_bits() {
 #[test]
 fn mapping_does_not_change_parameters_in_64_bits() {
     assert_invariant(Precision::Fp64, Normalise::Tokens, 1e-10);
+}
+
+#[test]
+fn mapping_does_not_change_parameters_with_products_in_bfloat16() {
+    assert_invariant(Precision::Bf16, Normalise::Tokens, 1e-5);
+}
+
+#[test]
+fn mapping_does_not_change_parameters_with_products_in_half_precision() {
+    assert_invariant(Precision::Fp16, Normalise::Lanes, 1e-5);
 }
 
 #[test]

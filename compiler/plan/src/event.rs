@@ -57,8 +57,11 @@ pub enum Event {
         target_tokens: u64,
         /// Learning rate.
         lr: f64,
-        /// Gradient norm before clipping.
-        norm: f64,
+        /// Gradient norm before clipping; none when the gradient overflowed, and the step changed nothing but the scale.
+        norm: Option<f64>,
+        /// What the loss was multiplied by, with `precision: fp16`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f64>,
         /// Wall seconds of the step.
         seconds: f64,
         /// Of them, seconds in which rank 0 exchanged with others or waited for them.

@@ -7,8 +7,8 @@ use tch::{Kind, Tensor};
 use super::decoder::Memory;
 use super::dropout::Mode;
 use super::embedding::Rotary;
-use super::linear::Linear;
-use crate::ffi;
+use super::linear::{Linear, as_kind_of};
+use crate::ffi::{self, computed};
 
 /// Rows (sentences) and columns (positions) of activations that lie as `[rows * columns, dim]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,9 @@ impl Heads {
             Mask::Added(_) => return None,
         };
         let shape = [queries.rows, queries.columns, keys.columns, self.count, width];
-        let tables = rotary.map(|rotary| rotary.range(0, keys.columns, q).map(|x| x.contiguous()));
+        let options = (computed(q.kind()), q.device());
+        let tables = rotary.map(|rotary| rotary.range(0, keys.columns, options));
+        let tables = tables.map(|tables| tables.map(|table| table.contiguous()));
         let rotary = tables.as_ref().map(|[cosines, sines]| [cosines, sines]);
         let dropout = mode.key(&weights, self.dropout).unwrap_or_default();
         let call = ffi::Attention { q, kv, lengths, dropout, rotary, shape, causal };
@@ -100,9 +102,13 @@ impl Heads {
             }
             Mask::Padded(Padding { added, .. }) | Mask::Added(added) => scores + added,
         };
-        let kind = scores.kind();
-        mode.drop(scores.softmax(-1, kind), self.dropout).matmul(v)
+        mode.drop(softmax(&scores), self.dropout).matmul(v)
     }
+}
+
+/// The softmax over the last dimension, in the kind of its argument.
+pub(crate) fn softmax(scores: &Tensor) -> Tensor {
+    scores.softmax(-1, computed(scores.kind())).to_kind(scores.kind())
 }
 
 /// Which keys a query sees.
@@ -145,7 +151,8 @@ pub(crate) type Prefix = [Tensor; 2];
 fn prefixed(heads: Heads, prefix: &Prefix, [k, v]: [&Tensor; 2]) -> [Tensor; 2] {
     let rows = k.size().first().copied().unwrap_or(0);
     let with = |prefix: &Tensor, rest: &Tensor| {
-        let own = heads.cut(&prefix.unsqueeze(0)).expand([rows, -1, -1, -1], false);
+        let own =
+            heads.cut(&as_kind_of(rest, prefix).unsqueeze(0)).expand([rows, -1, -1, -1], false);
         Tensor::cat(&[&own, rest], 2)
     };
     [with(&prefix[0], k), with(&prefix[1], v)]
@@ -187,7 +194,8 @@ pub(crate) struct Inside<'a> {
 
 /// `scale * b a x`.
 pub(crate) fn low_rank([a, b]: &[Tensor; 2], x: &Tensor, scale: f64) -> Tensor {
-    x.linear::<&Tensor>(a, None).linear::<&Tensor>(b, None) * scale
+    let [a, b] = [a, b].map(|map| as_kind_of(x, map));
+    x.linear::<&Tensor>(&a, None).linear::<&Tensor>(&b, None) * scale
 }
 
 /// Attention of a sequence to itself: queries, keys and values from one matrix.
@@ -357,7 +365,7 @@ impl CrossAttention {
         if let Some(padding) = padding {
             let _ = scores.narrow(-1, before, columns).g_add_(&padding.added);
         }
-        scores.softmax(-1, scores.kind()).narrow(-1, before, columns)
+        softmax(&scores).narrow(-1, before, columns)
     }
 }
 
@@ -368,6 +376,33 @@ mod tests {
     use super::super::batch::Ids;
     use super::super::dropout::Masks;
     use super::*;
+
+    /// Of numbers that 16 bits hold, results and gradients are those in 32 bits, rounded.
+    #[test]
+    fn attention_kept_in_16_bits_is_computed_in_32() {
+        let (heads, grid) = (Heads { count: 2, dropout: 0.2 }, Grid { rows: 2, columns: 9 });
+        let rotary = Rotary::new(2, 10_000);
+        for (kind, rounding) in
+            [(Kind::BFloat16, 2.0_f64.powi(-8)), (Kind::Half, 2.0_f64.powi(-11))]
+        {
+            let options = (Kind::Float, Device::Cpu);
+            let numbers = |columns| Tensor::randn([18, columns], options).to_kind(kind);
+            let (all, by_out) = (numbers(18), numbers(6));
+            let [narrow, wide] = [kind, Kind::Float].map(|kind| {
+                let all = all.to_kind(kind).set_requires_grad(true);
+                let masks = Masks::new(8, &[1]);
+                let (mask, mode) = ((Mask::Causal, Some(&rotary)), Mode::Train(&masks));
+                let out = heads.fused((&all, None), [grid, grid], mask, mode).expect("a float");
+                (&out * by_out.to_kind(kind)).to_kind(Kind::Float).sum(None).backward();
+                assert_eq!(out.kind(), kind);
+                [out.detach(), all.grad()].map(|x| x.to_kind(Kind::Float))
+            });
+            for (narrow, wide) in narrow.iter().zip(&wide) {
+                assert!(narrow.allclose(wide, rounding, 1e-6, false), "{kind:?}");
+                assert!(!narrow.equal(wide));
+            }
+        }
+    }
 
     /// The kernel's dropout against libtorch's operations with the mask written out, with padding, a causal mask, or neither.
     #[test]

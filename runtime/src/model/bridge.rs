@@ -4,12 +4,12 @@
 use tch::Tensor;
 
 use super::adapter::Adapters;
-use super::attention::{CrossAttention, Grid, Inside, Mask, Padding, SelfAttention};
+use super::attention::{CrossAttention, Grid, Inside, Mask, Padding, SelfAttention, softmax};
 use super::decoder::Memory;
 use super::dropout::Mode;
 use super::encoder::EncoderLayer;
 use super::feed_forward::FeedForward;
-use super::linear::{Linear, Normaliser};
+use super::linear::{Linear, Normaliser, as_kind_of};
 use super::sublayer::Residual;
 
 /// One layer of a bridge, with the norm behind it.
@@ -72,7 +72,8 @@ impl Layer {
             }
             Self::Simple { queries, key, value, norm } => {
                 let keys = key.forward(&states).view([grid.rows, grid.columns, -1]);
-                let scores = queries.matmul(&keys.transpose(1, 2)) * root(queries).recip();
+                let queries = as_kind_of(&keys, queries);
+                let scores = queries.matmul(&keys.transpose(1, 2)) * root(&queries).recip();
                 let values = value.forward(&states);
                 gathered(&scores, &values, (grid, padding.as_ref()), norm.as_ref())
             }
@@ -93,7 +94,7 @@ impl Perceiver {
     fn forward(&self, memory: &Memory, mode: Mode<'_>) -> Memory {
         let (rows, columns) = (memory.grid.rows, self.latents.size().first().copied().unwrap_or(0));
         let grid = Grid { rows, columns };
-        let x = self.latents.repeat([rows, 1]);
+        let x = as_kind_of(&memory.states, &self.latents).repeat([rows, 1]);
         let (residual, attention) = &self.cross_attention;
         let inside = Inside::default();
         let x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
@@ -118,7 +119,7 @@ fn gathered(
         Some(padding) => scores + padding.added.view([grid.rows, 1, grid.columns]),
         None => scores.shallow_clone(),
     };
-    let weights = scores.softmax(-1, scores.kind());
+    let weights = softmax(&scores);
     let columns = weights.size().get(1).copied().unwrap_or(0);
     let states = weights.matmul(&values.view([grid.rows, grid.columns, -1]));
     let states = states.view([grid.rows * columns, -1]);

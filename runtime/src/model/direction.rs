@@ -10,6 +10,7 @@ use super::decoder::{DecoderStack, Memory};
 use super::dropout::Mode;
 use super::embedding::{Embedding, Positions};
 use super::encoder::{EncoderStack, StackAdapters};
+use super::linear::as_kind_of;
 use super::loss::{LossSum, Scored, cross_entropy};
 
 /// The layers of one direction, looked up once.
@@ -23,6 +24,8 @@ pub struct Direction {
     pub(crate) output: Rc<Embedding>,
     pub(crate) positions: Option<Rc<Positions>>,
     pub(crate) dropout: f64,
+    /// What activations are kept and multiplied in; none: the kind of the parameters.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Direction {
@@ -64,7 +67,7 @@ impl Direction {
 
     /// Decoder states `[.., dim]` to logits `[.., vocabulary]`.
     pub(crate) fn logits(&self, states: &Tensor) -> Tensor {
-        states.matmul(&self.output.weight.tr())
+        states.matmul(&as_kind_of(states, &self.output.weight).tr())
     }
 
     /// Ids to embeddings with positions, `[rows * columns, dim]`.
@@ -78,7 +81,9 @@ impl Direction {
         let embedded = embedding.forward(&ids.flat);
         let (rows, columns) = (ids.grid.rows, ids.grid.columns);
         let table = match (&self.positions, &embedding.positions) {
-            (Some(positions), _) => positions.range(from, columns, &embedded),
+            (Some(positions), _) => {
+                positions.range(from, columns, (embedded.kind(), embedded.device()))
+            }
             (None, Some(learned)) => {
                 // Positions beyond the table are its last.
                 let last = learned.size().first().map_or(0, |rows| rows - 1);
@@ -86,8 +91,16 @@ impl Direction {
                     Tensor::arange_start(from, from + columns, (Kind::Int64, learned.device()));
                 learned.index_select(0, &places.clamp_max(last))
             }
-            (None, None) => return embedded,
+            (None, None) => return self.kept(embedded),
         };
-        (embedded.view([rows, columns, -1]) + table).view([rows * columns, -1])
+        self.kept((embedded.view([rows, columns, -1]) + table).view([rows * columns, -1]))
+    }
+
+    /// Activations in the kind that they are kept in.
+    fn kept(&self, x: Tensor) -> Tensor {
+        match self.kind {
+            Some(kind) => x.to_kind(kind),
+            None => x,
+        }
     }
 }

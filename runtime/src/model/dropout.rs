@@ -115,13 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn both_precisions_drop_the_same_elements() {
+    fn all_kinds_drop_the_same_elements() {
         let zeros_of = |kind| {
             let masks = Masks::new(3, &[9]);
             let ones = Tensor::ones([7, 13], (kind, Device::Cpu));
             Mode::Train(&masks).add(&ones, &ones, 0.5).eq(1.0)
         };
-        assert!(zeros_of(Kind::Float).equal(&zeros_of(Kind::Double)));
+        for kind in [Kind::Float, Kind::BFloat16, Kind::Half] {
+            assert!(zeros_of(kind).equal(&zeros_of(Kind::Double)), "{kind:?}");
+        }
     }
 
     #[test]

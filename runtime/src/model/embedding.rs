@@ -4,6 +4,8 @@ use std::cell::RefCell;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::ffi::computed;
+
 /// A matrix `[vocabulary size, dim]`: token embedding, output projection, or both.
 #[derive(Debug)]
 pub(crate) struct Embedding {
@@ -35,18 +37,24 @@ const AT_A_TIME: i64 = 256;
 struct Table(RefCell<Option<Tensor>>);
 
 impl Table {
-    /// Rows `from..from + count`, like `like` in kind and device; `first` makes the first so many in 64 bits.
-    fn range(&self, from: i64, count: i64, like: &Tensor, first: impl Fn(i64) -> Tensor) -> Tensor {
+    /// Rows `from..from + count` in a kind, on a device; `first` makes the first so many in 64 bits.
+    fn range(
+        &self,
+        from: i64,
+        count: i64,
+        (kind, device): (Kind, Device),
+        first: impl Fn(i64) -> Tensor,
+    ) -> Tensor {
         let mut table = self.0.borrow_mut();
         let enough = table.as_ref().filter(|table| {
             let rows = table.size().first().copied().unwrap_or(0);
-            rows >= from + count && table.kind() == like.kind() && table.device() == like.device()
+            rows >= from + count && table.kind() == kind && table.device() == device
         });
         if let Some(enough) = enough {
             return enough.narrow(0, from, count);
         }
         let rows = (from + count + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME;
-        let made = first(rows).to_kind(like.kind()).to_device(like.device());
+        let made = first(rows).to_kind(kind).to_device(device);
         table.insert(made).narrow(0, from, count)
     }
 }
@@ -64,9 +72,9 @@ impl Positions {
         Self { dim: i64::from(dim), table: Table(RefCell::new(None)) }
     }
 
-    /// Positions `from..from + count` as `[count, dim]`, like `like` in kind and device.
-    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> Tensor {
-        self.table.range(from, count, like, |rows| sinusoids(rows, self.dim))
+    /// Positions `from..from + count` as `[count, dim]`, in a kind and on a device.
+    pub(crate) fn range(&self, from: i64, count: i64, options: (Kind, Device)) -> Tensor {
+        self.table.range(from, count, options, |rows| sinusoids(rows, self.dim))
     }
 }
 
@@ -87,7 +95,7 @@ impl Rotary {
     }
 
     /// Cosines and sines of positions `from..from + count`, `[count, dims / 2]` each.
-    pub(crate) fn range(&self, from: i64, count: i64, like: &Tensor) -> [Tensor; 2] {
+    pub(crate) fn range(&self, from: i64, count: i64, options: (Kind, Device)) -> [Tensor; 2] {
         let angles = |rows| {
             let options = (Kind::Double, Device::Cpu);
             let half = self.dims / 2;
@@ -96,20 +104,22 @@ impl Rotary {
             Tensor::arange(rows, options).unsqueeze(1) * steps.exp().unsqueeze(0)
         };
         [
-            self.cosines.range(from, count, like, |rows| angles(rows).cos()),
-            self.sines.range(from, count, like, |rows| angles(rows).sin()),
+            self.cosines.range(from, count, options, |rows| angles(rows).cos()),
+            self.sines.range(from, count, options, |rows| angles(rows).sin()),
         ]
     }
 
     /// Turns `[rows, heads, columns, width]` at positions from `from` on.
     pub(crate) fn turn(&self, x: &Tensor, from: i64) -> Tensor {
         let (rows, heads, columns, width) = x.size4().unwrap_or_default();
-        let [cosines, sines] = self.range(from, columns, x);
+        let kind = x.kind();
+        let x = x.to_kind(computed(kind));
+        let [cosines, sines] = self.range(from, columns, (x.kind(), x.device()));
         let pairs = x.narrow(-1, 0, self.dims).reshape([rows, heads, columns, self.dims / 2, 2]);
         let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1));
         let turned = [&a * &cosines - &b * &sines, b * &cosines + a * &sines];
         let turned = Tensor::stack(&turned, -1).view([rows, heads, columns, self.dims]);
-        Tensor::cat(&[turned, x.narrow(-1, self.dims, width - self.dims)], -1)
+        Tensor::cat(&[turned, x.narrow(-1, self.dims, width - self.dims)], -1).to_kind(kind)
     }
 }
 
@@ -135,9 +145,9 @@ mod tests {
 
     #[test]
     fn positions_are_sines_then_cosines() {
-        let like = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+        let like = (Kind::Double, Device::Cpu);
         let positions = Positions::new(7);
-        let table = positions.range(2, 3, &like);
+        let table = positions.range(2, 3, like);
         assert_eq!(table.size(), [3, 7]);
         for p in 0..3 {
             for i in 0..3 {
@@ -148,6 +158,6 @@ mod tests {
             }
             assert!(table.double_value(&[i64::from(p), 6]).abs() < 1e-15);
         }
-        assert_eq!(positions.range(700, 2, &like).size(), [2, 7]);
+        assert_eq!(positions.range(700, 2, like).size(), [2, 7]);
     }
 }

@@ -28,9 +28,6 @@ pub enum ModelError {
         /// Parameters in the plan.
         declared: u64,
     },
-    /// The plan holds something that this worker can't run.
-    #[error("the plan needs what this worker can't run yet: {0}")]
-    NotBuilt(String),
     /// The heads do not divide the width.
     #[error("a width of {dim} cannot be divided among {heads} attention heads")]
     Heads {

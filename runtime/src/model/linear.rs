@@ -2,6 +2,13 @@
 
 use tch::Tensor;
 
+use crate::ffi::computed;
+
+/// A parameter in the kind of the activations that it meets; its gradient comes back in its own.
+pub(crate) fn as_kind_of(x: &Tensor, parameter: &Tensor) -> Tensor {
+    parameter.to_kind(x.kind())
+}
+
 /// `x W^T + b` with `W: [outputs, inputs]`; `b` may be absent.
 #[derive(Debug)]
 pub(crate) struct Linear {
@@ -12,7 +19,8 @@ pub(crate) struct Linear {
 impl Linear {
     /// `[.., inputs]` to `[.., outputs]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        let bias = self.bias.as_ref().map(|bias| as_kind_of(x, bias));
+        x.linear(&as_kind_of(x, &self.weight), bias.as_ref())
     }
 }
 
@@ -43,15 +51,18 @@ impl Normaliser {
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Layer { weight, bias } => {
-                x.layer_norm(weight.size(), Some(weight), Some(bias), LAYER_EPSILON, true)
+                let [weight, bias] = [weight, bias].map(|own| as_kind_of(x, own));
+                x.layer_norm(weight.size(), Some(&weight), Some(&bias), LAYER_EPSILON, true)
             }
-            Self::Rms { weight } => rms(x) * weight,
+            Self::Rms { weight } => rms(x) * as_kind_of(x, weight),
             Self::RmsPlain => rms(x),
         }
     }
 }
 
 fn rms(x: &Tensor) -> Tensor {
+    let kind = x.kind();
+    let x = x.to_kind(computed(kind));
     let mean = x.square().mean_dim(Some([-1_i64].as_slice()), true, x.kind());
-    x * (mean + RMS_EPSILON).rsqrt()
+    (x * (mean + RMS_EPSILON).rsqrt()).to_kind(kind)
 }

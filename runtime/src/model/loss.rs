@@ -2,6 +2,8 @@
 
 use tch::{Kind, Tensor};
 
+use super::linear::as_kind_of;
+
 /// Summed loss of a batch and how many target tokens it is over.
 #[derive(Debug)]
 pub struct LossSum {
@@ -31,6 +33,8 @@ const LOGITS_AT_A_TIME: i64 = 1 << 20;
 /// With `l = logsumexp(logits)` the loss of a token is `l - (1 - s) logits[gold] - s mean(logits)`, and its gradient by the
 /// logits is `softmax - (1 - s) onehot(gold) - s / v`. Both are computed chunk by chunk without recording; the gradients
 /// by `states` and `output` are then handed to autograd as those of a linear form with the loss's value.
+///
+/// Products are made in the kind of `states`, everything else in that of `output`.
 pub(crate) fn cross_entropy(
     states: &Tensor,
     output: &Tensor,
@@ -43,7 +47,7 @@ pub(crate) fn cross_entropy(
     let Some([by_states, by_output]) = parts.gradients else {
         return Scored { loss: parts.loss, hits: parts.hits };
     };
-    let form = states.reshape([-1]).dot(&by_states.reshape([-1]))
+    let form = as_kind_of(output, states).reshape([-1]).dot(&by_states.reshape([-1]))
         + output.reshape([-1]).dot(&by_output.reshape([-1]));
     let value = form.detach();
     Scored { loss: parts.loss + (form - value), hits: None }
@@ -65,6 +69,7 @@ impl Parts {
         recorded: bool,
     ) -> Self {
         let (states, output) = (states.detach(), output.detach());
+        let (kind, matrix) = (output.kind(), as_kind_of(&states, &output));
         let vocabulary = output.size().first().copied().unwrap_or(1).max(1);
         let tokens = states.size().first().copied().unwrap_or(0);
         let chunk = (LOGITS_AT_A_TIME / vocabulary).clamp(64, tokens.max(64));
@@ -77,32 +82,40 @@ impl Parts {
             let count = chunk.min(tokens - from);
             let states = states.narrow(0, from, count);
             let gold = gold.narrow(0, from, count).unsqueeze(1);
-            let logits = states.mm(&output.tr());
+            let logits = states.mm(&matrix.tr()).to_kind(kind);
             let (top, at) = logits.max_dim(1, true);
             let at_gold = logits.gather(1, &gold, false);
             if let Some(hits) = hits.as_mut() {
                 *hits += at.eq_tensor(&gold).sum(Kind::Int64);
             }
-            let mut p = logits.softmax(-1, logits.kind());
+            let mut p = logits.softmax(-1, kind);
             // The largest probability is at least 1 / v, so its logarithm loses nothing.
             let logsumexp = top - p.gather(1, &at, false).log();
             loss += logsumexp.sum(Kind::Double) - at_gold.sum(Kind::Double) * (1.0 - smoothing);
             if smoothing > 0.0 {
-                loss -= states.mv(&mean).sum(Kind::Double) * smoothing;
+                loss -= states.to_kind(kind).mv(&mean).sum(Kind::Double) * smoothing;
             }
             if let Some(by_output) = by_output.as_mut() {
                 let taken = at_gold.full_like(smoothing - 1.0);
                 let _ = p.scatter_add_(1, &gold, &taken);
-                by_states.push(p.mm(&output) - &mean * smoothing);
-                let _ = by_output.addmm_(&p.tr(), &states);
+                let p = as_kind_of(&states, &p);
+                by_states.push(p.mm(&matrix).to_kind(kind) - &mean * smoothing);
+                if states.kind() == kind {
+                    let _ = by_output.addmm_(&p.tr(), &states);
+                } else {
+                    *by_output += p.tr().mm(&states);
+                }
             }
         }
-        let loss = loss.to_kind(output.kind());
+        let loss = loss.to_kind(kind);
         let gradients = by_output.map(|by_output| {
-            let spread = states.sum_dim_intlist(Some([0_i64].as_slice()), true, states.kind());
+            let spread = states.sum_dim_intlist(Some([0_i64].as_slice()), true, kind);
             let by_output = by_output - spread * (smoothing / as_f64(vocabulary));
-            let by_states =
-                if by_states.is_empty() { states.zeros_like() } else { Tensor::cat(&by_states, 0) };
+            let by_states = if by_states.is_empty() {
+                states.to_kind(kind).zeros_like()
+            } else {
+                Tensor::cat(&by_states, 0)
+            };
             [by_states, by_output]
         });
         Self { loss, hits, gradients }

@@ -26,7 +26,6 @@ mod parts;
 #[cfg(test)]
 mod reference;
 mod sublayer;
-mod unbuilt;
 #[cfg(test)]
 mod variants;
 pub mod weights;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mmc_plan::path::ModulePath;
-use mmc_plan::{ModuleKind, Plan, Positions as PositionKind, TaskSpec};
+use mmc_plan::{ModuleKind, Plan, Positions as PositionKind, Precision, TaskSpec};
+use tch::Kind;
 
 use super::adapter::Adapter;
 use super::bridge::Bridge;
@@ -22,6 +23,7 @@ pub struct Network {
     modules: BTreeMap<String, Module>,
     positions: Option<Rc<Positions>>,
     dropout: f64,
+    kind: Option<Kind>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +79,19 @@ impl Network {
             PositionKind::Sinusoidal => Some(Rc::new(Positions::new(plan.model.dim))),
             PositionKind::Learned { .. } | PositionKind::Rotary { .. } | PositionKind::None => None,
         };
-        Ok(Self { modules, positions, dropout: plan.model.dropout })
+        Ok(Self { modules, positions, dropout: plan.model.dropout, kind: None })
+    }
+
+    /// The same network with activations, and so products, in a precision. Otherwise they are of the parameters' kind.
+    #[must_use]
+    pub fn computing_in(self, precision: Precision) -> Self {
+        let kind = match precision {
+            Precision::Fp32 => Kind::Float,
+            Precision::Fp64 => Kind::Double,
+            Precision::Bf16 => Kind::BFloat16,
+            Precision::Fp16 => Kind::Half,
+        };
+        Self { kind: Some(kind), ..self }
     }
 
     /// A direction's way. Names are looked up here, once.
@@ -112,6 +126,7 @@ impl Network {
             output,
             positions: self.positions.clone(),
             dropout: self.dropout,
+            kind: self.kind,
         })
     }
 
