@@ -12,7 +12,13 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .warnings(false)
-        .files(["shim/shim.cpp", "shim/attention.cpp", "shim/dropout.cpp", "shim/update.cpp"])
+        .files([
+            "shim/shim.cpp",
+            "shim/attention.cpp",
+            "shim/dropout.cpp",
+            "shim/update.cpp",
+            "shim/gpu.cpp",
+        ])
         .include("shim")
         .include(torch.join("include"))
         .include(torch.join("include/torch/csrc/api/include"))

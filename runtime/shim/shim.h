@@ -1,4 +1,4 @@
-// What libtorch offers and tch does not: gradients as views, the fused optimiser, c10d process groups.
+// What libtorch offers and tch does not: gradients as views, the fused optimiser, c10d process groups, GPUs and NCCL.
 //
 // Every function returns null on success, else a message that the caller frees with mmc_free. No exception leaves.
 #pragma once
@@ -60,4 +60,19 @@ char* mmc_group_new(void* store, const char* name, int rank, int size, const cha
 void mmc_group_delete(void* group);
 char* mmc_group_sum(void* group, void* tensor);
 char* mmc_group_barrier(void* group);
+
+// How many GPUs libtorch sees; a message when it can serve none. Before anything else is asked of libtorch.
+char* mmc_gpu_count(int* count);
+// Makes a GPU the one that this thread works on.
+char* mmc_gpu_use(int number);
+// Most memory, in bytes, that libtorch has held on a GPU.
+char* mmc_gpu_peak(int number, int64_t* bytes);
+
+// An NCCL communicator of `size` ranks, this one on GPU `number`: its members bring the 128 bytes that one of them made.
+char* mmc_nccl_id(uint8_t* id);
+char* mmc_nccl_new(const uint8_t* id, int rank, int size, int number, void** group);
+void mmc_nccl_delete(void* group);
+// Begins to sum a flat 64-bit tensor on the GPU over the group, in place; `done` when that is over.
+char* mmc_nccl_sum(void* group, void* tensor);
+char* mmc_nccl_done(void* group, bool* done);
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use mmc_plan::Plan;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::{While as _, WorkerError};
@@ -333,6 +333,8 @@ fn write_tensors(
     files: &mut BTreeMap<String, String>,
 ) -> Result<(), WorkerError> {
     let path = part.join(file);
+    let here = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.to_device(Device::Cpu));
+    let named: Vec<(String, Tensor)> = named.iter().map(here).collect();
     let tensors: Vec<(&str, &Tensor)> =
         named.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     Tensor::write_safetensors(&tensors, &path)
@@ -387,7 +389,8 @@ fn sum(path: &Path) -> std::io::Result<String> {
     Ok(hexadecimal(&hasher.finalize()))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as pairs of digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

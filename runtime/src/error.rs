@@ -63,9 +63,9 @@ pub enum WorkerError {
     Record(String),
     /// The plan is for a device that this worker does not serve.
     #[error(
-        "the plan is for GPUs, which this worker does not serve yet; plan for a cluster with `device = cpu`"
+        "the plan is for GPUs: {0}; put the folder `lib` of a libtorch of the worker's version that is built for GPUs (PyTorch's, say) first into LD_LIBRARY_PATH, or build the worker with LIBTORCH or LIBTORCH_USE_PYTORCH=1 for it; or plan for a cluster with `device = cpu`"
     )]
-    Device,
+    Device(String),
     /// A loss that is no number, told by the rank that ran the batch.
     #[error(
         "step {step}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",

@@ -38,6 +38,8 @@ pub struct Feed<'a> {
     plan: &'a Plan,
     rank: &'a RankSpec,
     tokenizers: Tokenizers,
+    /// Where batches are computed.
+    device: Device,
     portions: Option<Receiver<Result<Portion, StreamError>>>,
     /// Where every stream stands behind what was drawn.
     states: BTreeMap<u32, LaneStreams>,
@@ -45,7 +47,7 @@ pub struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// Loads the vocabularies of the rank's tasks.
-    pub fn new(plan: &'a Plan, rank: &'a RankSpec) -> Result<Self, WorkerError> {
+    pub fn new(plan: &'a Plan, rank: &'a RankSpec, device: Device) -> Result<Self, WorkerError> {
         let specs = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
         let tasks: Vec<&str> = specs
             .flat_map(|lane| lane.tasks.keys())
@@ -54,7 +56,7 @@ impl<'a> Feed<'a> {
             .collect();
         let tokenizers = Tokenizers::load(plan, &tasks)?;
         let states = rank.lanes.iter().map(|lane| (*lane, LaneStreams::new())).collect();
-        Ok(Self { plan, rank, tokenizers, portions: None, states })
+        Ok(Self { plan, rank, tokenizers, device, portions: None, states })
     }
 
     /// Goes on where a former run stood; before anything is read.
@@ -81,7 +83,7 @@ impl<'a> Feed<'a> {
         let received = self.portions.as_ref().and_then(|portions| portions.recv().ok());
         let Portion { texts, state } = received.ok_or_else(ended)??;
         self.states.entry(lane).or_default().insert(task.to_owned(), state);
-        Ok(texts.iter().map(tensors).collect())
+        Ok(texts.iter().map(|text| tensors(text, self.device)).collect())
     }
 
     /// Where every stream stands that was ever drawn from, before a resumption too, by lane.
@@ -97,14 +99,14 @@ impl<'a> Feed<'a> {
     ) -> Result<(), WorkerError> {
         let mut stream = ValidationStream::open(self.plan, task, &self.tokenizers)?;
         while let Some(text) = stream.next_batch()? {
-            take(&tensors(&text))?;
+            take(&tensors(&text, self.device))?;
         }
         Ok(())
     }
 }
 
-fn tensors(text: &Text) -> Batch {
-    Batch::new(&text.source, &text.target, &text.scored, Device::Cpu)
+fn tensors(text: &Text, device: Device) -> Batch {
+    Batch::new(&text.source, &text.target, &text.scored, device)
 }
 
 /// What the reading thread holds: the streams, each opened when it is first drawn from.

@@ -74,6 +74,20 @@ unsafe extern "C" {
     fn mmc_group_delete(group: *mut c_void);
     fn mmc_group_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
     fn mmc_group_barrier(group: *mut c_void) -> *mut c_char;
+    fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
+    fn mmc_gpu_use(number: c_int) -> *mut c_char;
+    fn mmc_gpu_peak(number: c_int, bytes: *mut i64) -> *mut c_char;
+    fn mmc_nccl_id(id: *mut u8) -> *mut c_char;
+    fn mmc_nccl_new(
+        id: *const u8,
+        rank: c_int,
+        size: c_int,
+        number: c_int,
+        group: *mut *mut c_void,
+    ) -> *mut c_char;
+    fn mmc_nccl_delete(group: *mut c_void);
+    fn mmc_nccl_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
+    fn mmc_nccl_done(group: *mut c_void, done: *mut bool) -> *mut c_char;
 }
 
 fn checked(message: *mut c_char) -> Result<(), ShimError> {
@@ -99,6 +113,10 @@ fn pointer(tensor: &Tensor) -> *mut c_void {
 
 fn text(value: &str) -> Result<CString, ShimError> {
     CString::new(value).map_err(|_| ShimError(format!("`{value}` holds a zero byte")))
+}
+
+fn small(number: usize) -> Result<c_int, ShimError> {
+    c_int::try_from(number).map_err(|_| ShimError(format!("{number} ranks are too many")))
 }
 
 fn milliseconds(time: Duration) -> i64 {
@@ -376,9 +394,6 @@ impl Group {
         timeout: Duration,
     ) -> Result<Self, ShimError> {
         let (name, host) = (text(name)?, text(host)?);
-        let small = |number: usize| {
-            c_int::try_from(number).map_err(|_| ShimError(format!("{number} ranks are too many")))
-        };
         let (rank, size) = (small(rank)?, small(size)?);
         let mut group = std::ptr::null_mut();
         // SAFETY: the store, the strings and the place for the result live through the call.
@@ -413,5 +428,81 @@ impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: made by `mmc_group_new`, deleted once.
         unsafe { mmc_group_delete(self.0) }
+    }
+}
+
+/// How many GPUs libtorch sees, or why it can serve none. To be asked before anything else of libtorch.
+pub fn gpus() -> Result<usize, ShimError> {
+    let mut count = 0;
+    // SAFETY: the place for the result lives through the call.
+    checked(unsafe { mmc_gpu_count(&raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Makes a GPU the one that this thread works on.
+pub fn use_gpu(number: usize) -> Result<(), ShimError> {
+    // SAFETY: sets a number of libtorch's, which says when there is no such GPU.
+    checked(unsafe { mmc_gpu_use(small(number)?) })
+}
+
+/// Most memory, in bytes, that libtorch has held on a GPU.
+pub fn gpu_peak(number: usize) -> Result<u64, ShimError> {
+    let mut bytes = 0;
+    // SAFETY: the place for the result lives through the call.
+    checked(unsafe { mmc_gpu_peak(small(number)?, &raw mut bytes) })?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// What the members of an NCCL communicator must have in common: one of them makes it.
+pub type NcclId = [u8; 128];
+
+/// Makes such a number.
+pub fn nccl_id() -> Result<NcclId, ShimError> {
+    let mut id = [0; 128];
+    // SAFETY: the shim writes 128 bytes.
+    checked(unsafe { mmc_nccl_id(id.as_mut_ptr()) })?;
+    Ok(id)
+}
+
+/// An NCCL communicator, of one GPU of each of its ranks.
+#[derive(Debug)]
+pub struct Nccl(*mut c_void);
+
+// SAFETY: made on one thread and used on another; the shim names the GPU in every call.
+unsafe impl Send for Nccl {}
+
+impl Nccl {
+    /// Rank `rank` of `size`, on GPU `number`; waits for the others.
+    pub fn new(
+        id: &NcclId,
+        (rank, size): (usize, usize),
+        number: usize,
+    ) -> Result<Self, ShimError> {
+        let mut group = std::ptr::null_mut();
+        let (rank, size, number) = (small(rank)?, small(size)?, small(number)?);
+        // SAFETY: 128 bytes, and the place for the result, live through the call.
+        checked(unsafe { mmc_nccl_new(id.as_ptr(), rank, size, number, &raw mut group) })?;
+        Ok(Self(group))
+    }
+
+    /// Begins to sum a flat 64-bit tensor on the GPU over the group, in place.
+    pub fn begin_sum(&self, tensor: &Tensor) -> Result<(), ShimError> {
+        // SAFETY: group and tensor are alive; the caller keeps the tensor until the sum is done.
+        checked(unsafe { mmc_nccl_sum(self.0, pointer(tensor)) })
+    }
+
+    /// Whether the last sum is done.
+    pub fn is_done(&self) -> Result<bool, ShimError> {
+        let mut done = false;
+        // SAFETY: the group and the place for the result live through the call.
+        checked(unsafe { mmc_nccl_done(self.0, &raw mut done) })?;
+        Ok(done)
+    }
+}
+
+impl Drop for Nccl {
+    fn drop(&mut self) {
+        // SAFETY: made by `mmc_nccl_new`, deleted once.
+        unsafe { mmc_nccl_delete(self.0) }
     }
 }

@@ -9,6 +9,8 @@ pub mod error;
 pub mod events;
 pub mod feed;
 pub mod ffi;
+pub mod flat;
+pub mod gpu;
 pub mod memory;
 pub mod model;
 pub mod optim;

@@ -7,7 +7,8 @@ use mmc_plan::{Clock, Optimizer, Plan, Schedule};
 use tch::{Kind, Tensor};
 
 use crate::error::WorkerError;
-use crate::ffi::{self, AdamW, AdamWState};
+use crate::ffi::{AdamW, AdamWState};
+use crate::flat;
 use crate::store::ModuleStore;
 
 /// The learning rate at `count` of the schedule's clock (from 1).
@@ -129,7 +130,7 @@ fn adamw(
         mean: &module.mean,
         square: &module.square,
     };
-    Ok(ffi::adamw(&state, scale, constants)?)
+    flat::adamw(&state, scale, constants)
 }
 
 /// Weight decay as a part of the gradient.

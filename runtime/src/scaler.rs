@@ -58,32 +58,32 @@ impl Scaler {
 mod tests {
     use super::*;
 
-    /// The scale behind so many steps, good or bad.
-    fn behind(scaler: &mut Scaler, finite: bool, steps: u32) -> Option<f64> {
+    /// What so many steps, good or bad, make of it.
+    fn behind(scaler: &mut Scaler, finite: bool, steps: u32) -> Scaler {
         (0..steps).for_each(|_| scaler.see(finite));
-        Some(scaler.scale())
+        *scaler
     }
 
     #[test]
     fn the_scale_is_halved_at_once_and_doubled_with_patience() {
         let mut scaler = Scaler::of(Precision::Fp16).unwrap();
         assert_eq!(Scaler::of(Precision::Bf16), None);
-        assert_eq!(behind(&mut scaler, false, 1), Some(512.0));
-        assert_eq!(behind(&mut scaler, true, 1999), Some(512.0));
-        assert_eq!(behind(&mut scaler, true, 1), Some(1024.0));
-        assert_eq!(behind(&mut scaler, true, 2000), Some(2048.0));
-        assert_eq!(behind(&mut scaler, false, 10), Some(2.0));
+        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 512.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 512.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 1024.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 2000), Scaler { scale: 2048.0, good: 0 });
+        assert_eq!(behind(&mut scaler, false, 10), Scaler { scale: 2.0, good: 0 });
         assert!(scaler.may_be_too_large());
-        assert_eq!(behind(&mut scaler, false, 1), Some(1.0));
+        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 1.0, good: 0 });
         assert!(!scaler.may_be_too_large());
     }
 
     #[test]
     fn patience_begins_anew_behind_an_overflow() {
         let mut scaler = Scaler::of(Precision::Fp16).unwrap();
-        assert_eq!(behind(&mut scaler, true, 1999), Some(1024.0));
-        assert_eq!(behind(&mut scaler, false, 1), Some(512.0));
-        assert_eq!(behind(&mut scaler, true, 1999), Some(512.0));
-        assert_eq!(behind(&mut scaler, true, 1), Some(1024.0));
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 1024.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 512.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 512.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 1024.0, good: 0 });
     }
 }

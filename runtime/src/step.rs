@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::WorkerError;
-use crate::ffi;
+use crate::flat;
 use crate::model::{Batch, Direction, Masks, Mode};
 use crate::optim;
 use crate::scaler::Scaler;
@@ -76,7 +76,7 @@ impl<'a> Stepper<'a> {
         for communicator in &plan.communicators {
             if communicator.ranks.contains(&rank) && !communicator.modules.is_empty() {
                 let elements = i64::try_from(communicator.elements).unwrap_or(i64::MAX);
-                let room = || Tensor::f_zeros([elements], (Kind::Double, Device::Cpu));
+                let room = || Tensor::f_zeros([elements], (Kind::Double, world.device()));
                 let wide = plan.training.precision == Precision::Fp64;
                 let bucket = Bucket { head: room()?, rest: wide.then(room).transpose()? };
                 buckets.insert(communicator.name.as_str(), bucket);
@@ -196,14 +196,16 @@ impl<'a> Stepper<'a> {
         let mut source = 0.0;
         for (micro, batch) in (0_u64..).zip(batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
-            let masks = Masks::new(self.plan.experiment.seed, &[step, u64::from(lane), micro]);
+            let counters = [step, u64::from(lane), micro];
+            let masks = Masks::on(self.plan.experiment.seed, &counters, self.world.device());
             let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
             losses.push(sum.loss.detach().f_to_kind(Kind::Double)?);
             (sum.loss * (scale * sums.scale())).f_backward()?;
             source += batch.ids().first().map_or(0.0, |&ids| count(ids));
         }
         // Read when all batches have run: a loss may still be in the making on a device.
-        let losses: Vec<f64> = Vec::try_from(&Tensor::f_stack(&losses, 0)?)?;
+        let losses = Tensor::f_stack(&losses, 0)?.f_to_device(Device::Cpu)?;
+        let losses: Vec<f64> = Vec::try_from(&losses)?;
         if let Some(at) = losses.iter().position(|loss| !loss.is_finite()) {
             return Err(self.no_loss(step, lane, store, (at, &losses)));
         }
@@ -269,7 +271,12 @@ impl<'a> Stepper<'a> {
         let own = call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0));
         tail.f_copy_(&Tensor::from_slice(&own.collect::<Vec<f64>>()))?;
         self.world.sum(call.communicator, &used)?;
-        divisors.extend(call.modules.iter().copied().zip(Vec::<f64>::try_from(&tail)?));
+        divisors.extend(
+            call.modules
+                .iter()
+                .copied()
+                .zip(Vec::<f64>::try_from(&tail.f_to_device(Device::Cpu)?)?),
+        );
         if let Some(rest) = &bucket.rest {
             self.world.sum(call.communicator, &rest.f_narrow(0, 0, elements)?)?;
         }
@@ -334,7 +341,7 @@ fn clear(store: &mut Store, sums: &Sums<'_>) -> Result<(), WorkerError> {
 /// The sum of squares of a module's divided gradient.
 fn squares(module: &ModuleStore, divisor: f64) -> Result<f64, WorkerError> {
     let (gradient, rest) = module.summed();
-    Ok(ffi::squares(gradient, rest)? / (divisor * divisor))
+    Ok(flat::squares(gradient, rest)? / (divisor * divisor))
 }
 
 /// What a lane did in a step.
@@ -477,8 +484,9 @@ mod tests {
         let plan = sample.plan();
         let (host, port) = (String::new(), 0);
         let seat = Seat { rank: 0, world: 1, local_rank: 0, local_world: None, host, port };
-        let world = World::join(&plan, seat, std::time::Duration::from_secs(1)).unwrap();
-        let mut store = Store::new(&plan, 0).unwrap();
+        let world =
+            World::join(&plan, seat, Device::Cpu, std::time::Duration::from_secs(1)).unwrap();
+        let mut store = Store::new(&plan, 0, Device::Cpu).unwrap();
         let network = Network::build(&plan, &store.weights()).unwrap().computing_in(precision);
         let direction =
             |(name, task): (&String, &TaskSpec)| (name.clone(), network.direction(task).unwrap());

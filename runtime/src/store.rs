@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::WorkerError;
 use crate::ffi::{self, ShimError};
+use crate::flat;
 use crate::model::{ModelError, ParameterSpec, Weights, init, layout};
 
 /// Why parameters can't be made.
@@ -69,14 +70,15 @@ pub struct ModuleStore {
 }
 
 impl ModuleStore {
-    fn new(plan: &Plan, module: &str, kind: Kind) -> Result<Self, StoreError> {
+    fn new(plan: &Plan, module: &str, (kind, device): (Kind, Device)) -> Result<Self, StoreError> {
         let layout = layout(plan, module)?;
         let frozen = plan.modules.get(module).is_some_and(|spec| spec.frozen);
         let initial: Vec<Tensor> = layout
             .iter()
             .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
             .collect();
-        Self::with(layout, Tensor::f_cat(&initial, 0)?.to_kind(kind), frozen)
+        let flat = Tensor::f_cat(&initial, 0)?.f_to_kind(kind)?.f_to_device(device)?;
+        Self::with(layout, flat, frozen)
     }
 
     /// A module of these parameters, in their layout. Nothing else is kept of a frozen one.
@@ -86,7 +88,7 @@ impl ModuleStore {
         frozen: bool,
     ) -> Result<Self, StoreError> {
         let elements = i64::try_from(flat.numel()).unwrap_or(i64::MAX);
-        let options = (flat.kind(), Device::Cpu);
+        let options = (flat.kind(), flat.device());
         let zeros = || Tensor::f_zeros([if frozen { 0 } else { elements }], options);
         let (gradient, mean, square) = (zeros()?, zeros()?, zeros()?);
         let (sum, spare, updates, leaves) = (None, None, 0, Vec::new());
@@ -134,7 +136,8 @@ impl ModuleStore {
         let mut sum = if let Some(spare) = self.spare.take() {
             spare
         } else {
-            let room = || Tensor::f_empty([self.elements()], (Kind::Double, Device::Cpu));
+            let options = (Kind::Double, self.flat.device());
+            let room = || Tensor::f_empty([self.elements()], options);
             let wide = self.gradient.kind() == Kind::Double;
             Sum::new(room()?, wide.then(room).transpose()?)
         };
@@ -144,9 +147,9 @@ impl ModuleStore {
     }
 
     /// Adds a lane's gradient to the sum and clears it for the next lane.
-    pub fn add_to_sum(&mut self) -> Result<(), StoreError> {
+    pub fn add_to_sum(&mut self) -> Result<(), WorkerError> {
         if let Some(sum) = &mut self.sum {
-            ffi::gather(&self.gradient, &sum.head, sum.rest.as_ref(), sum.fresh)?;
+            flat::gather(&self.gradient, &sum.head, sum.rest.as_ref(), sum.fresh)?;
             sum.fresh = false;
         }
         Ok(())
@@ -209,8 +212,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a rank's modules with their initial values, which depend on seed and names alone.
-    pub fn new(plan: &Plan, rank: usize) -> Result<Self, StoreError> {
+    /// Makes a rank's modules on a device, with their initial values, which depend on seed and names alone.
+    pub fn new(plan: &Plan, rank: usize, device: Device) -> Result<Self, StoreError> {
         let kind = match plan.training.precision {
             Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => Kind::Float,
             Precision::Fp64 => Kind::Double,
@@ -218,7 +221,7 @@ impl Store {
         let names = plan.ranks.get(rank).map(|spec| spec.modules.as_slice()).unwrap_or_default();
         let mut modules = BTreeMap::new();
         for name in names {
-            modules.insert(name.clone(), ModuleStore::new(plan, name, kind)?);
+            modules.insert(name.clone(), ModuleStore::new(plan, name, (kind, device))?);
         }
         Ok(Self { modules, kind })
     }

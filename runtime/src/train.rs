@@ -15,6 +15,7 @@ use crate::error::{While as _, WorkerError};
 use crate::events::Events;
 use crate::feed::Feed;
 use crate::ffi;
+use crate::gpu;
 use crate::memory;
 use crate::model::Network;
 use crate::step::{StepRecord, Stepper};
@@ -61,23 +62,24 @@ impl<F: Into<WorkerError>> From<F> for Failure {
 
 /// Trains to the plan's last step, or until a signal. A failure is told to the other ranks and, by rank 0, as an event.
 pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Ending, Failure> {
-    if plan.cluster.device == Device::Gpu {
-        return Err(WorkerError::Device.into());
-    }
+    let device = match plan.cluster.device {
+        Device::Cpu => tch::Device::Cpu,
+        Device::Gpu => gpu::of_rank(seat.local_rank)?,
+    };
     ffi::keep_memory();
     tch::set_num_threads(threads(plan, &seat, arguments.threads));
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
     let stop = listen()?;
     let rank = seat.rank;
-    let world = World::join(plan, seat, arguments.timeout)?;
+    let world = World::join(plan, seat, device, arguments.timeout)?;
     let held = memory::without_model()?;
     let mut events = Events::of_rank(rank);
     // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.
     let ending = std::thread::scope(|scope| {
         events.record(&output)?;
         let mut trainer = Trainer::new(plan, &world, &output, stop)?;
-        trainer.held = held;
+        trainer.held = if device == tch::Device::Cpu { held } else { 0 };
         trainer.run(arguments.resume, &mut events, scope)
     });
     ending.map_err(|fault| {
@@ -127,7 +129,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, WorkerError> {
         let number = world.seat().rank;
         let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
-        let store = Store::new(plan, number as usize)?;
+        let store = Store::new(plan, number as usize, world.device())?;
         let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
         let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
         let mut directions = BTreeMap::new();
@@ -137,7 +139,7 @@ impl<'a> Trainer<'a> {
         }
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
-        let feed = Feed::new(plan, rank)?;
+        let feed = Feed::new(plan, rank, world.device())?;
         let watch = plan.training.stop_early.map(|_| Watch::default());
         Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop, held: 0 })
     }
@@ -193,7 +195,8 @@ impl<'a> Trainer<'a> {
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
         let StepRecord { losses, source_tokens, target_tokens, norm, scale, lr, stop } = record;
         let seconds = began.elapsed().as_secs_f64();
-        let (sync_seconds, memory) = (self.world.take_waited().as_secs_f64(), memory::peak());
+        let sync_seconds = self.world.take_waited().as_secs_f64();
+        let memory = gpu::peak(self.world.device())?.unwrap_or_else(memory::peak);
         events.tell(&Event::Step {
             step,
             losses,

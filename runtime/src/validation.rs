@@ -57,16 +57,19 @@ pub fn validate<'d>(
 }
 
 fn of_task(task: &str, feed: &Feed<'_>, direction: &Direction) -> Result<Sums, WorkerError> {
-    let mut loss = Tensor::f_zeros([], (Kind::Double, tch::Device::Cpu))?;
-    let (mut hits, mut tokens) = (0, 0);
+    let (mut losses, mut hits, mut tokens) = (Vec::new(), 0, 0);
     feed.validation(task, &mut |batch| {
         let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, 0.0));
-        let _ = loss.f_add_(&sum.loss)?;
+        losses.push(sum.loss.f_to_kind(Kind::Double)?);
         hits += sum.hits.map_or(Ok(0), |hits| hits.f_int64_value(&[]))?;
         tokens += sum.tokens;
         Ok(())
     })?;
-    Ok([loss.f_double_value(&[])?, number(hits), number(tokens)])
+    let loss = match losses.as_slice() {
+        [] => 0.0,
+        all => Tensor::f_stack(all, 0)?.f_sum(Kind::Double)?.f_double_value(&[])?,
+    };
+    Ok([loss, number(hits), number(tokens)])
 }
 
 fn summary(found: &BTreeMap<&str, Sums>) -> Validation {

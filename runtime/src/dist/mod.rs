@@ -1,5 +1,6 @@
 //! The ranks of a run: how they meet and what they do together.
 
+mod gpus;
 pub mod hostlist;
 mod peers;
 pub mod rendezvous;

@@ -7,14 +7,15 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use mmc_plan::{CommunicatorSpec, Plan};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Seat;
+use super::gpus::Gpus;
 use super::peers::{Culprit, LOOK, Peers, Unmet};
 use crate::ffi::{Group, ShimError, Store};
 
 /// How long ranks wait for each other before they give up.
-const MEETING: Duration = Duration::from_mins(5);
+pub(super) const MEETING: Duration = Duration::from_mins(5);
 
 /// How long a collective may take unless the worker is told otherwise. Ranks compute between collectives, validation included.
 pub const COLLECTIVE: Duration = Duration::from_mins(30);
@@ -129,7 +130,10 @@ pub enum WorldError {
 
 #[derive(Debug)]
 struct Member {
+    /// For what lies in memory.
     group: Group,
+    /// For what lies on GPUs.
+    gpus: Option<Gpus>,
     ranks: Vec<u32>,
 }
 
@@ -137,6 +141,7 @@ struct Member {
 #[derive(Debug)]
 pub struct World {
     seat: Seat,
+    device: Device,
     members: BTreeMap<String, Member>,
     /// Time in collectives since it was last asked for.
     waited: Cell<Duration>,
@@ -145,12 +150,18 @@ pub struct World {
 }
 
 impl World {
-    /// Meets the other ranks and creates the plan's communicators in its order. A collective fails after `timeout`.
-    pub fn join(plan: &Plan, seat: Seat, timeout: Duration) -> Result<Self, WorldError> {
+    /// Meets the other ranks and creates the plan's communicators in its order, for tensors in memory and, if it is a GPU, on
+    /// `device`. A collective fails after `timeout`.
+    pub fn join(
+        plan: &Plan,
+        seat: Seat,
+        device: Device,
+        timeout: Duration,
+    ) -> Result<Self, WorldError> {
         if plan.ranks.len() != seat.world as usize {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
-        Self::meet(seat, &plan.communicators, timeout)
+        Self::meet(seat, &plan.communicators, device, timeout)
     }
 
     /// Meets the other ranks and creates communicators, in their order; `world`, all ranks, must be among them.
@@ -159,11 +170,12 @@ impl World {
     pub fn meet(
         seat: Seat,
         communicators: &[CommunicatorSpec],
+        device: Device,
         timeout: Duration,
     ) -> Result<Self, WorldError> {
         if seat.world == 1 {
             let (members, waited) = (BTreeMap::new(), Cell::default());
-            return Ok(Self { seat, members, waited, peers: None });
+            return Ok(Self { seat, device, members, waited, peers: None });
         }
         let store = Store::new(&seat.host, seat.port, seat.rank == 0, MEETING)
             .map_err(|cause| meeting(&seat, cause))?;
@@ -178,7 +190,7 @@ impl World {
         let (sender, made) = channel();
         let (store, specs, own) = (Arc::clone(&peers.store), communicators.to_vec(), seat.clone());
         // It can wait for a rank that is no more: then this rank ends without it.
-        std::thread::spawn(move || sender.send(connect(&store, &specs, &own, timeout)));
+        std::thread::spawn(move || sender.send(connect(&store, &specs, (&own, device), timeout)));
         let members = loop {
             match made.recv_timeout(LOOK) {
                 Ok(members) => break members?,
@@ -193,7 +205,7 @@ impl World {
                 }
             }
         };
-        Ok(Self { seat, members, waited: Cell::default(), peers: Some(peers) })
+        Ok(Self { seat, device, members, waited: Cell::default(), peers: Some(peers) })
     }
 
     /// Tells the other ranks why this one can't go on, as far as they can still be told; `own` is false when another rank is
@@ -218,9 +230,17 @@ impl World {
         self.seat.rank == 0
     }
 
+    /// Where this rank computes.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
     /// Sums a tensor over a communicator that this rank is in, in place.
     pub fn sum(&self, communicator: &str, tensor: &Tensor) -> Result<(), WorldError> {
-        self.with(communicator, |group| group.sum(tensor))
+        self.with(communicator, |member| match &member.gpus {
+            Some(gpus) if tensor.device() != Device::Cpu => gpus.sum(tensor, self.peers.as_ref()),
+            _ => member.group.sum(tensor),
+        })
     }
 
     /// Sums numbers over all ranks.
@@ -244,20 +264,20 @@ impl World {
         if self.seat.world == 1 {
             return Ok(());
         }
-        self.with("world", Group::barrier)
+        self.with("world", |member| member.group.barrier())
     }
 
     fn with(
         &self,
         communicator: &str,
-        act: impl FnOnce(&Group) -> Result<(), ShimError>,
+        act: impl FnOnce(&Member) -> Result<(), ShimError>,
     ) -> Result<(), WorldError> {
         let member = self
             .members
             .get(communicator)
             .ok_or_else(|| WorldError::Unknown(communicator.to_owned()))?;
         let began = Instant::now();
-        let done = act(&member.group);
+        let done = act(member);
         self.waited.set(self.waited.get() + began.elapsed());
         done.map_err(|cause| {
             let (name, ranks) = (communicator.to_owned(), member.ranks.clone());
@@ -285,7 +305,7 @@ impl World {
 fn connect(
     store: &Store,
     communicators: &[CommunicatorSpec],
-    seat: &Seat,
+    (seat, device): (&Seat, Device),
     timeout: Duration,
 ) -> Result<BTreeMap<String, Member>, WorldError> {
     // Ranks that meet on this machine bind to loopback: its name need not resolve.
@@ -297,13 +317,16 @@ fn connect(
         let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
             continue;
         };
-        let group = Group::new(store, &spec.name, (place, spec.ranks.len()), bind, timeout)
-            .map_err(|cause| WorldError::SetUp {
-                name: spec.name.clone(),
-                ranks: spec.ranks.clone(),
-                cause,
-            })?;
-        members.insert(spec.name.clone(), Member { group, ranks: spec.ranks.clone() });
+        let (name, ranks, seat) = (&spec.name, spec.ranks.clone(), (place, spec.ranks.len()));
+        let failed = |cause| WorldError::SetUp { name: name.clone(), ranks: ranks.clone(), cause };
+        let group = Group::new(store, name, seat, bind, timeout).map_err(failed)?;
+        let gpus = match device {
+            Device::Cuda(number) if !spec.modules.is_empty() => {
+                Some(Gpus::connect(store, name, seat, number, timeout).map_err(failed)?)
+            }
+            Device::Cuda(_) | Device::Cpu | Device::Mps | Device::Vulkan => None,
+        };
+        members.insert(name.clone(), Member { group, gpus, ranks });
     }
     Ok(members)
 }
@@ -343,7 +366,7 @@ mod tests {
         let (name, modules) = ("world".to_owned(), Vec::new());
         let everyone = [CommunicatorSpec { name, ranks, modules, elements: 0 }];
         let began = Instant::now();
-        let fault = World::meet(seat, &everyone, COLLECTIVE).unwrap_err();
+        let fault = World::meet(seat, &everyone, Device::Cpu, COLLECTIVE).unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         rank_1.join().unwrap();
         let said = fault.to_string();

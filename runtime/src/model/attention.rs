@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::decoder::Memory;
 use super::dropout::Mode;
@@ -84,14 +84,17 @@ impl Heads {
     /// `softmax(q k^T / sqrt(width) + mask) v` by head; `mask` is added, and broadcasts to `[rows, heads, queries, keys]`.
     pub(crate) fn attend(self, qkv: [&Tensor; 3], mask: Mask<'_>, mode: Mode<'_>) -> Tensor {
         let [q, k, v] = qkv;
-        let train = matches!(mode, Mode::Train(_));
-        if !train || self.dropout <= 0.0 {
+        let dropout = if matches!(mode, Mode::Train(_)) { self.dropout } else { 0.0 };
+        // On the CPU weights are dropped by masks of our own, which that operation does not take.
+        if dropout <= 0.0 || q.device() != Device::Cpu {
             let (added, causal) = match mask {
                 Mask::None => (None, false),
                 Mask::Causal => (None, true),
                 Mask::Padded(Padding { added, .. }) | Mask::Added(added) => (Some(added), false),
             };
-            return Tensor::scaled_dot_product_attention(q, k, v, added, 0.0, causal, None, false);
+            return Tensor::scaled_dot_product_attention(
+                q, k, v, added, dropout, causal, None, false,
+            );
         }
         let scores = (q * scale(q)).matmul(&k.transpose(-2, -1));
         let scores = match mask {
@@ -371,8 +374,6 @@ impl CrossAttention {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::super::batch::Ids;
     use super::super::dropout::Masks;
     use super::*;
@@ -389,7 +390,7 @@ mod tests {
             let numbers = |columns| Tensor::randn([18, columns], options).to_kind(kind);
             let (all, by_out) = (numbers(18), numbers(6));
             let [narrow, wide] = [kind, Kind::Float].map(|kind| {
-                let all = all.to_kind(kind).set_requires_grad(true);
+                let all = all.to_kind(kind).copy().set_requires_grad(true);
                 let masks = Masks::new(8, &[1]);
                 let (mask, mode) = ((Mask::Causal, Some(&rotary)), Mode::Train(&masks));
                 let out = heads.fused((&all, None), [grid, grid], mask, mode).expect("a float");

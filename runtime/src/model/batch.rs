@@ -45,7 +45,7 @@ impl Ids {
             flat.resize(flat.len() + columns - row.len(), 0);
             lengths.push(as_i64(row.len()));
         }
-        let flat = Tensor::from_slice(&flat).to_device(device);
+        let flat = numbers(&flat, device);
         Self { flat, grid: Grid { rows: as_i64(count), columns: as_i64(columns) }, lengths }
     }
 
@@ -55,7 +55,7 @@ impl Ids {
         if self.lengths.iter().all(|&length| length == columns) {
             return None;
         }
-        let lengths = Tensor::from_slice(&self.lengths).to_device(like.device());
+        let lengths = numbers(&self.lengths, like.device());
         let places = Tensor::arange(columns, (Kind::Int64, like.device()));
         let hidden = places.ge_tensor(&lengths.unsqueeze(1));
         let open = Tensor::zeros([rows, columns], (like.kind(), like.device()));
@@ -87,8 +87,8 @@ impl Batch {
             }
         }
         let all = places.len() == target.len() * columns;
-        let scored = (!all).then(|| Tensor::from_slice(&places).to_device(device));
-        Self { source, target: inputs, scored, gold: Tensor::from_slice(&gold).to_device(device) }
+        let scored = (!all).then(|| numbers(&places, device));
+        Self { source, target: inputs, scored, gold: numbers(&gold, device) }
     }
 
     /// Scored target tokens.
@@ -100,6 +100,16 @@ impl Batch {
     pub fn ids(&self) -> [i64; 2] {
         [self.source.lengths.iter().sum(), self.target.lengths.iter().sum()]
     }
+}
+
+/// Whole numbers on a device. To others than the CPU they are copied from pages that the system does not move, while the
+/// processor goes on.
+fn numbers(list: &[i64], device: Device) -> Tensor {
+    let list = Tensor::from_slice(list);
+    if device == Device::Cpu {
+        return list;
+    }
+    list.pin_memory(device).to_device_(device, Kind::Int64, true, false)
 }
 
 fn as_i64(count: usize) -> i64 {

@@ -1,12 +1,12 @@
 //! Dropout by counter-based random numbers: alike on every machine, rank and thread count.
 //!
-//! On the CPU the shim makes masks where it uses them and again for the gradients, so that none is kept; on other devices
-//! libtorch draws them.
+//! On the CPU the shim makes masks where it uses them and again for the gradients, so that none is kept. On other devices
+//! libtorch draws them: others than the CPU's, but from a generator that each batch starts anew from its own stream.
 
 use std::cell::RefCell;
 
 use mmc_plan::random::{Purpose, Stream};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::ffi::{self, Dropout};
 
@@ -29,6 +29,15 @@ impl Masks {
     /// Masks of the batch that `counters` name, e.g. step, lane and number of the batch within the step.
     pub fn new(seed: u64, counters: &[u64]) -> Self {
         Self { stream: RefCell::new(Stream::new(seed, Purpose::Dropout, counters)) }
+    }
+
+    /// Masks for a batch on a device.
+    pub fn on(seed: u64, counters: &[u64], device: Device) -> Self {
+        let masks = Self::new(seed, counters);
+        if device != Device::Cpu {
+            tch::manual_seed(masks.stream.borrow_mut().next_word().cast_signed());
+        }
+        masks
     }
 
     /// Which of some elements are dropped; none when the rate is 0.
@@ -62,7 +71,7 @@ impl Mode<'_> {
     pub(crate) fn drop(self, x: Tensor, rate: f64) -> Tensor {
         match self.key(&x.size(), rate) {
             Some(key) if ffi::serves(&x) => dropped(&x, None, &key),
-            Some(key) => &x * drawn(&x, &key),
+            Some(key) => drawn(&x, &key),
             None => x,
         }
     }
@@ -71,7 +80,7 @@ impl Mode<'_> {
     pub(crate) fn add(self, residual: &Tensor, x: &Tensor, rate: f64) -> Tensor {
         match self.key(&x.size(), rate) {
             Some(key) if ffi::serves(x) => dropped(x, Some(residual), &key),
-            Some(key) => residual.addcmul(x, &drawn(x, &key)),
+            Some(key) => residual + drawn(x, &key),
             None => residual + x,
         }
     }
@@ -89,15 +98,14 @@ fn dropped(x: &Tensor, residual: Option<&Tensor>, key: &Dropout) -> Tensor {
     ffi::drop_elements(x, residual, key).expect("a residual has the shape of what is added to it")
 }
 
-/// A mask that libtorch draws on the device of `like`.
-fn drawn(like: &Tensor, key: &Dropout) -> Tensor {
-    let mut uniform = Tensor::empty(like.size(), (like.kind(), like.device()));
-    uniform.bernoulli_float_(key.scale.recip()).detach() * key.scale
+/// Dropout by libtorch, at the same rate.
+fn drawn(x: &Tensor, key: &Dropout) -> Tensor {
+    x.dropout(f64::from(key.dropped) / STEPS, true)
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Cross-entropy with label smoothing, fused with the output projection so that the logits of a batch are never kept.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::linear::as_kind_of;
 
@@ -22,8 +22,11 @@ pub(crate) struct Scored {
     pub(crate) hits: Option<Tensor>,
 }
 
-/// Logits made at a time: a few MiB, so that they stay in the processor's cache between the passes over them.
-const LOGITS_AT_A_TIME: i64 = 1 << 20;
+/// Logits made at a time: on the CPU a few MiB, so that they stay in its cache between the passes over them; on others so many
+/// that starting an operation costs little beside it.
+fn logits_at_a_time(device: Device) -> i64 {
+    if device == Device::Cpu { 1 << 20 } else { 1 << 25 }
+}
 
 /// The sum over tokens of `(1 - s) * -log p(gold) + s / v * sum over the vocabulary of -log p`, as
 /// `torch.nn.functional.cross_entropy(label_smoothing = s, reduction = "sum")` of the logits `states output^T`.
@@ -72,7 +75,7 @@ impl Parts {
         let (kind, matrix) = (output.kind(), as_kind_of(&states, &output));
         let vocabulary = output.size().first().copied().unwrap_or(1).max(1);
         let tokens = states.size().first().copied().unwrap_or(0);
-        let chunk = (LOGITS_AT_A_TIME / vocabulary).clamp(64, tokens.max(64));
+        let chunk = (logits_at_a_time(states.device()) / vocabulary).clamp(64, tokens.max(64));
         let mean = output.mean_dim(Some([0_i64].as_slice()), false, output.kind());
         let mut by_states = Vec::new();
         let mut by_output = recorded.then(|| output.zeros_like());

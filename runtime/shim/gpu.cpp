@@ -1,0 +1,166 @@
+// A GPU as libtorch sees it, and sums over ranks by NCCL (RCCL for AMD's GPUs, with the same names).
+//
+// Nothing here needs a vendor's headers: libtorch's library for GPUs is opened when a worker asks for one, and NCCL's functions
+// are looked up by name. So a worker built against libtorch for processors serves GPUs with a full libtorch in its path.
+#include "shim.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <dlfcn.h>
+
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "guarded.h"
+
+namespace {
+
+// libtorch calls AMD's so too.
+constexpr auto GPU = c10::DeviceType::CUDA;
+
+c10::Device device_of(int number) { return c10::Device(GPU, static_cast<c10::DeviceIndex>(number)); }
+
+// Opens the first of some libraries that is there; null, and the reasons, when none is.
+void* opened(std::initializer_list<const char*> names, std::string& reasons) {
+  for (const char* name : names) {
+    if (void* library = dlopen(name, RTLD_NOW | RTLD_GLOBAL)) return library;
+    reasons += (reasons.empty() ? "" : "; ") + std::string(dlerror());
+  }
+  return nullptr;
+}
+
+// From nccl.h, unchanged since version 2.0.
+struct UniqueId {
+  char bytes[128];
+};
+using Communicator = void*;
+constexpr int SUM = 0, FLOAT64 = 8, SUCCESS = 0, IN_PROGRESS = 7;
+
+struct Nccl {
+  int (*get_unique_id)(UniqueId*);
+  int (*init_rank)(Communicator*, int size, UniqueId, int rank);
+  int (*all_reduce)(const void* from, void* to, size_t count, int kind, int operation, Communicator, void* stream);
+  int (*async_error)(Communicator, int* fault);
+  int (*abort)(Communicator);
+  const char* (*words)(int result);
+
+  Nccl() {
+    // The copy that libtorch has loaded, else one of its own.
+    void* library = RTLD_DEFAULT;
+    std::string reasons;
+    if (!dlsym(library, "ncclAllReduce")) {
+      library = opened({"libnccl.so.2", "librccl.so.1"}, reasons);
+      if (!library) throw std::runtime_error("no NCCL: " + reasons);
+    }
+    find(library, "ncclGetUniqueId", get_unique_id);
+    find(library, "ncclCommInitRank", init_rank);
+    find(library, "ncclAllReduce", all_reduce);
+    find(library, "ncclCommGetAsyncError", async_error);
+    find(library, "ncclCommAbort", abort);
+    find(library, "ncclGetErrorString", words);
+  }
+
+  template <typename F>
+  static void find(void* library, const char* name, F& function) {
+    function = reinterpret_cast<F>(dlsym(library, name));
+    if (!function) throw std::runtime_error(std::string("NCCL has no ") + name);
+  }
+};
+
+const Nccl& nccl() {
+  static const Nccl functions;
+  return functions;
+}
+
+void checked(int result) {
+  if (result != SUCCESS && result != IN_PROGRESS) throw std::runtime_error(std::string("NCCL: ") + nccl().words(result));
+}
+
+struct Group {
+  Communicator communicator = nullptr;
+  c10::Device device;
+  std::unique_ptr<c10::Event> end;  // Of the last sum.
+};
+
+}  // namespace
+
+char* mmc_gpu_count(int* count) {
+  return guarded([&] {
+    std::string reasons;
+    if (!opened({"libtorch_cuda.so", "libtorch_hip.so"}, reasons))
+      throw std::runtime_error("this libtorch is for processors alone (" + reasons + ")");
+    *count = at::globalContext().hasCUDA() ? c10::impl::VirtualGuardImpl(GPU).deviceCount() : 0;
+    if (*count == 0) throw std::runtime_error("no GPU is seen on this machine");
+  });
+}
+
+char* mmc_gpu_use(int number) {
+  return guarded([&] {
+    at::globalContext().lazyInitDevice(GPU);
+    c10::impl::VirtualGuardImpl(GPU).setDevice(device_of(number));
+  });
+}
+
+char* mmc_gpu_peak(int number, int64_t* bytes) {
+  return guarded([&] {
+    // The first of several statistics is of all memory together.
+    *bytes = at::getDeviceAllocator(GPU)->getDeviceStats(device_of(number).index()).reserved_bytes[0].peak;
+  });
+}
+
+char* mmc_nccl_id(uint8_t* id) {
+  return guarded([&] {
+    UniqueId made;
+    checked(nccl().get_unique_id(&made));
+    std::memcpy(id, made.bytes, sizeof made.bytes);
+  });
+}
+
+char* mmc_nccl_new(const uint8_t* id, int rank, int size, int number, void** group) {
+  return guarded([&] {
+    c10::DeviceGuard guard(device_of(number));
+    UniqueId from;
+    std::memcpy(from.bytes, id, sizeof from.bytes);
+    auto made = std::make_unique<Group>(Group{nullptr, device_of(number), nullptr});
+    checked(nccl().init_rank(&made->communicator, size, from, rank));
+    *group = made.release();
+  });
+}
+
+void mmc_nccl_delete(void* group) {
+  auto* of = static_cast<Group*>(group);
+  // Does not wait for the other ranks, which may be gone.
+  if (of->communicator) nccl().abort(of->communicator);
+  delete of;
+}
+
+char* mmc_nccl_sum(void* group, void* tensor) {
+  return guarded([&] {
+    auto& of = *static_cast<Group*>(group);
+    auto& x = *static_cast<at::Tensor*>(tensor);
+    TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kDouble && x.device() == of.device,
+                "a sum of what is not flat, not of 64 bits, or not on ", of.device);
+    c10::DeviceGuard guard(of.device);
+    // Null: the default stream, on which libtorch works too as long as nobody asks for another.
+    checked(nccl().all_reduce(x.const_data_ptr(), x.mutable_data_ptr(), x.numel(), FLOAT64, SUM, of.communicator, nullptr));
+    of.end = std::make_unique<c10::Event>(GPU);
+    of.end->record(c10::impl::VirtualGuardImpl(GPU).getDefaultStream(of.device));
+  });
+}
+
+char* mmc_nccl_done(void* group, bool* done) {
+  return guarded([&] {
+    auto& of = *static_cast<Group*>(group);
+    int fault = SUCCESS;
+    checked(nccl().async_error(of.communicator, &fault));
+    checked(fault);
+    *done = !of.end || of.end->query();
+  });
+}

@@ -1,0 +1,89 @@
+//! Sums over ranks of what lies on GPUs, by NCCL.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tch::Tensor;
+
+use super::peers::{LOOK, Peers};
+use super::world::MEETING;
+use crate::checkpoint::hexadecimal;
+use crate::ffi::{self, Nccl, NcclId, ShimError, Store};
+
+/// Between two looks at a sum.
+const GLANCE: Duration = Duration::from_micros(20);
+
+/// A communicator of GPUs.
+#[derive(Debug)]
+pub(super) struct Gpus {
+    nccl: Nccl,
+    timeout: Duration,
+}
+
+impl Gpus {
+    /// Rank `rank` of `size` under `name`, on GPU `number`; waits for the others. A sum fails after `timeout`.
+    pub(super) fn connect(
+        store: &Store,
+        name: &str,
+        (rank, size): (usize, usize),
+        number: usize,
+        timeout: Duration,
+    ) -> Result<Self, ShimError> {
+        let key = format!("nccl/{name}");
+        if rank == 0 {
+            store.set(&key, &hexadecimal(&ffi::nccl_id()?))?;
+        }
+        let began = Instant::now();
+        let id = loop {
+            match store.get(&key)? {
+                Some(words) => break read(&words)?,
+                None if began.elapsed() > MEETING => {
+                    return Err(ShimError("the first of its ranks did not come".to_owned()));
+                }
+                None => sleep(LOOK),
+            }
+        };
+        Ok(Self { nccl: Nccl::new(&id, (rank, size), number)?, timeout })
+    }
+
+    /// Sums a tensor, in place. NCCL may wait for ever for a rank that is gone: so those of this machine are looked at.
+    pub(super) fn sum(&self, tensor: &Tensor, peers: Option<&Peers>) -> Result<(), ShimError> {
+        self.nccl.begin_sum(tensor)?;
+        let began = Instant::now();
+        let mut looked = began;
+        while !self.nccl.is_done()? {
+            sleep(GLANCE);
+            if looked.elapsed() > LOOK {
+                looked = Instant::now();
+                if peers.is_some_and(|peers| peers.gone().is_some()) {
+                    return Err(ShimError("a rank of this machine is gone".to_owned()));
+                }
+            }
+            if began.elapsed() > self.timeout {
+                let waited = self.timeout.as_secs();
+                return Err(ShimError(format!("NCCL was not done in {waited} s")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An identity from its text in the store.
+fn read(words: &str) -> Result<NcclId, ShimError> {
+    let digits = |at| words.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..words.len()).step_by(2).map(digits).collect();
+    let id = bytes.and_then(|bytes| NcclId::try_from(bytes).ok());
+    id.ok_or_else(|| ShimError(format!("`{words}` is no identity of NCCL's")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_survive_the_store() {
+        let id: NcclId = std::array::from_fn(|at| u8::try_from(2 * at).unwrap());
+        assert_eq!(read(&hexadecimal(&id)), Ok(id));
+        assert!(read("00").is_err() && read("é").is_err());
+    }
+}

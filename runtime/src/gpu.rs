@@ -1,0 +1,44 @@
+//! The GPU of a rank, and its memory.
+
+use tch::Device;
+
+use crate::error::WorkerError;
+use crate::ffi;
+
+/// The GPU of the rank that is number `local` on its machine: the one of that number, or the only one that a launcher lets it see.
+pub fn of_rank(local: u32) -> Result<Device, WorkerError> {
+    let seen = ffi::gpus().map_err(|cause| WorkerError::Device(cause.to_string()))?;
+    let number = if seen == 1 { 0 } else { local as usize };
+    if number >= seen {
+        let cause = format!("rank {local} of this machine has no GPU: {seen} are seen");
+        return Err(WorkerError::Device(cause));
+    }
+    ffi::use_gpu(number).map_err(|cause| WorkerError::Device(cause.to_string()))?;
+    Ok(Device::Cuda(number))
+}
+
+/// Most memory that libtorch has held on a device that is a GPU.
+pub fn peak(device: Device) -> Result<Option<u64>, WorkerError> {
+    match device {
+        Device::Cuda(number) => Ok(Some(ffi::gpu_peak(number)?)),
+        Device::Cpu | Device::Mps | Device::Vulkan => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_without_a_gpu_is_told_why() {
+        match of_rank(0) {
+            Ok(device) => assert_eq!(device, Device::Cuda(0)),
+            Err(fault) => {
+                let said = fault.to_string();
+                assert!(said.starts_with("the plan is for GPUs: "), "{said}");
+                assert!(said.contains("LIBTORCH"), "{said}");
+            }
+        }
+        assert_eq!(peak(Device::Cpu).unwrap(), None);
+    }
+}
