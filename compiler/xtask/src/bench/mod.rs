@@ -4,9 +4,11 @@
 
 mod compile;
 mod counting;
+mod field;
 mod measure;
 mod prediction;
 mod program;
+mod schedules;
 
 use crate::fault::Fault;
 
@@ -24,6 +26,11 @@ const BENCHMARKS: &[Benchmark] = &[
         "prediction",
         "step and memory of three models as planned after mmc calibrate, and as trained",
         prediction::run,
+    ),
+    (
+        "schedules",
+        "bytes synchronised and losses of independent and of aligned lanes",
+        schedules::run,
     ),
 ];
 

@@ -5,14 +5,10 @@
 //! model. Chunks of sentences are small, so that reading the first of every task is no large part of so few steps. Figures of a machine on which other programs run say little: its load is printed.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use super::measure::Scratch;
+use super::field::{Field, number};
 use super::median;
-use crate::fault::{Fault, While as _};
-use crate::tools::run as start;
-use crate::worker::{self, Programs};
+use crate::fault::Fault;
 
 /// A model and how long it trains.
 struct Size {
@@ -41,26 +37,15 @@ struct Figures {
 /// Calibrates, trains, prints; fails when a prediction is too far off.
 #[expect(clippy::print_stdout, reason = "prints a table")]
 pub(crate) fn run() -> Result<(), Fault> {
-    let programs = worker::build()?;
-    let scratch = Scratch::new("prediction")?;
-    let folder = scratch.path();
-    let mmc = |arguments: &[&str]| start(mmc(&programs, folder).args(arguments));
-    mmc(&["synth", "synth", "--families", "alpha=aa,ab", "beta=ba,bb"])?;
-    mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
-    print!("{}", read(&folder.join("here.mmc"))?);
+    let field = Field::new("prediction")?;
+    field.mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
+    print!("{}", field.read("here.mmc")?);
     println!("load of the machine (1, 5, 15 minutes): {}", load());
     println!("model   step    measured  ratio  memory   measured  ratio");
     let mut far = Vec::new();
     for size in &SIZES {
-        let [source, plan] = ["mmc", "yaml"].map(|end| format!("{}.{end}", size.name));
-        fs::write(folder.join(&source), experiment(size)).doing("writing an experiment")?;
-        if !folder.join("synth/aa.json").exists() {
-            mmc(&["tokenizer", "train", &source])?;
-        }
-        mmc(&["plan", &source, "-o", &plan])?;
-        mmc(&["run", &plan, "--output", size.name, "--threads", "1"])?;
-        let predicted = predicted(&read(&folder.join(&plan))?)?;
-        let measured = measured(&read(&folder.join(size.name).join("events.jsonl"))?)?;
+        let [plan, record] = field.train(size.name, &experiment(size))?;
+        let (predicted, measured) = (predicted(&plan)?, measured(&record)?);
         let ratios = [measured.seconds / predicted.seconds, measured.bytes / predicted.bytes];
         println!(
             "{:<7} {:>6.3} s {:>6.3} s  {:>5.2}  {:>4.0} MiB  {:>4.0} MiB  {:>5.2}",
@@ -80,13 +65,6 @@ pub(crate) fn run() -> Result<(), Fault> {
     }
     println!("load of the machine: {}", load());
     if far.is_empty() { Ok(()) } else { Err(Fault::new(far.join("; "))) }
-}
-
-fn mmc(programs: &Programs, folder: &Path) -> Command {
-    let mut command = Command::new(&programs.mmc);
-    command.current_dir(folder).env("MMC_WORKER", &programs.worker);
-    programs.torch.apply(&mut command);
-    command
 }
 
 fn experiment(size: &Size) -> String {
@@ -133,16 +111,6 @@ fn measured(record: &str) -> Result<Figures, Fault> {
     let seconds: Vec<f64> = warm.filter_map(|line| number(line, r#""seconds":"#)).collect();
     let peak = steps.last().and_then(|line| number(line, r#""memory":"#)).ok_or_else(missing)?;
     Ok(Figures { seconds: median(seconds), bytes: peak - held })
-}
-
-/// The number behind the first occurrence of a name.
-fn number(text: &str, name: &str) -> Option<f64> {
-    let (_, rest) = text.split_once(name)?;
-    rest.split([',', '\n', '}']).next()?.trim().parse().ok()
-}
-
-fn read(path: &Path) -> Result<String, Fault> {
-    fs::read_to_string(path).doing(format_args!("reading {}", path.display()))
 }
 
 fn load() -> String {
