@@ -58,9 +58,22 @@ pub enum WorkerError {
     /// A module that the rank does not hold.
     #[error("this rank does not hold module `{0}`")]
     NoModule(String),
+    /// A checkpoint without the state of loss scaling that the precision needs, or with one that it does not.
+    #[error(
+        "the checkpoint of step {step} was not written at this precision: only one of the two scales its losses"
+    )]
+    Scale {
+        /// Step.
+        step: u64,
+    },
     /// An event that can't be written.
     #[error("an event can't be written: {0}")]
     Record(String),
+    /// The plan is for GPUs, and this machine has none for a rank.
+    #[error(
+        "the plan is for GPUs: {0}; start one rank a GPU, or plan for fewer `gpus_per_node` or for a cluster with `device = cpu`"
+    )]
+    Gpu(String),
     /// The plan is for a device that this worker does not serve.
     #[error(
         "the plan is for GPUs: {0}; put the folder `lib` of a libtorch of the worker's version that is built for GPUs (PyTorch's, say) first into LD_LIBRARY_PATH, or build the worker with LIBTORCH or LIBTORCH_USE_PYTORCH=1 for it; or plan for a cluster with `device = cpu`"

@@ -5,7 +5,7 @@
 //! scale that was too large shows in gradients that are no numbers: such a step changes nothing and halves the scale. All ranks
 //! see the same sum of squares of all gradients, so all decide alike.
 
-use mmc_plan::Precision;
+use mmc_plan::{Normalise, Precision, TrainingSpec};
 use serde::{Deserialize, Serialize};
 
 /// The scale of the loss and how it came to it: part of a checkpoint. Scales are powers of two: nothing is rounded by them.
@@ -18,14 +18,22 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// Losses are summed over a batch's tokens, so that gradients are larger, and scales smaller, than with means.
-    const FIRST: f64 = 1024.0;
+    /// For losses that are means over tokens: as `torch.amp.GradScaler` begins.
+    const OF_MEANS: f64 = 65_536.0;
+    /// For losses that are sums, about a mean's times the tokens of a batch.
+    const OF_SUMS: f64 = 64.0;
+    /// The sum of a large batch may overflow at 1 where its mean is far below: at this scale no batch's does.
+    pub(crate) const LEAST: f64 = 1.0 / 65_536.0;
     /// Good steps after which the scale is doubled.
     const PATIENCE: u32 = 2000;
 
-    /// What a precision needs.
-    pub fn of(precision: Precision) -> Option<Self> {
-        (precision == Precision::Fp16).then_some(Self { scale: Self::FIRST, good: 0 })
+    /// What a training needs.
+    pub fn of(training: &TrainingSpec) -> Option<Self> {
+        let scale = match training.normalise {
+            Normalise::Tokens => Self::OF_SUMS,
+            Normalise::Lanes => Self::OF_MEANS,
+        };
+        (training.precision == Precision::Fp16).then_some(Self { scale, good: 0 })
     }
 
     /// One that a test begins with.
@@ -39,9 +47,9 @@ impl Scaler {
         self.scale
     }
 
-    /// Whether a gradient that is no number can be put down to the scale: not below 1, where nothing is scaled up.
+    /// Whether a gradient that is no number can be put down to the scale.
     pub fn may_be_too_large(self) -> bool {
-        self.scale > 1.0
+        self.scale > Self::LEAST
     }
 
     /// Takes into account whether a step's gradient was finite.
@@ -56,6 +64,8 @@ impl Scaler {
 
 #[cfg(test)]
 mod tests {
+    use mmc_plan::sample;
+
     use super::*;
 
     /// What so many steps, good or bad, make of it.
@@ -66,24 +76,30 @@ mod tests {
 
     #[test]
     fn the_scale_is_halved_at_once_and_doubled_with_patience() {
-        let mut scaler = Scaler::of(Precision::Fp16).unwrap();
-        assert_eq!(Scaler::of(Precision::Bf16), None);
-        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 512.0, good: 0 });
-        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 512.0, good: 1999 });
-        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 1024.0, good: 0 });
-        assert_eq!(behind(&mut scaler, true, 2000), Scaler { scale: 2048.0, good: 0 });
-        assert_eq!(behind(&mut scaler, false, 10), Scaler { scale: 2.0, good: 0 });
+        let mut training = sample::training();
+        let mut of = |precision, normalise| {
+            (training.precision, training.normalise) = (precision, normalise);
+            Scaler::of(&training)
+        };
+        assert_eq!(of(Precision::Bf16, Normalise::Lanes), None);
+        assert_eq!(of(Precision::Fp16, Normalise::Tokens), Some(Scaler::at(64.0)));
+        let mut scaler = of(Precision::Fp16, Normalise::Lanes).unwrap();
+        assert_eq!(behind(&mut scaler, false, 6), Scaler { scale: 1024.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 1024.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 2048.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 2000), Scaler { scale: 4096.0, good: 0 });
+        assert_eq!(behind(&mut scaler, false, 27), Scaler::at(2.0 * Scaler::LEAST));
         assert!(scaler.may_be_too_large());
-        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 1.0, good: 0 });
+        assert_eq!(behind(&mut scaler, false, 1), Scaler::at(Scaler::LEAST));
         assert!(!scaler.may_be_too_large());
     }
 
     #[test]
     fn patience_begins_anew_behind_an_overflow() {
-        let mut scaler = Scaler::of(Precision::Fp16).unwrap();
-        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 1024.0, good: 1999 });
-        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 512.0, good: 0 });
-        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 512.0, good: 1999 });
-        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 1024.0, good: 0 });
+        let mut scaler = Scaler::at(65_536.0);
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 65_536.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, false, 1), Scaler { scale: 32_768.0, good: 0 });
+        assert_eq!(behind(&mut scaler, true, 1999), Scaler { scale: 32_768.0, good: 1999 });
+        assert_eq!(behind(&mut scaler, true, 1), Scaler { scale: 65_536.0, good: 0 });
     }
 }

@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::flat;
-use crate::model::{Batch, Direction, Masks, Mode};
+use crate::model::{Batch, Direction, Masks, Mode, Objective};
 use crate::optim;
 use crate::scaler::Scaler;
 use crate::store::{ModuleStore, Store, Sum};
@@ -83,7 +83,7 @@ impl<'a> Stepper<'a> {
             }
         }
         let owned = spec.owns.iter().map(String::as_str).collect();
-        let scaler = Scaler::of(plan.training.precision);
+        let scaler = Scaler::of(&plan.training);
         Ok(Self { plan, world, lanes: &spec.lanes, owned, buckets, directions, scaler })
     }
 
@@ -104,8 +104,7 @@ impl<'a> Stepper<'a> {
         let mut calls = plan.collectives(self.world.seat().rank, step);
         calls.retain(|call| call.purpose == CollectivePurpose::Gradients);
         self.open_sums(step, store, &calls)?;
-        let scale = self.scaler.map(Scaler::scale);
-        let mut sums = Sums::new(plan, step, scale);
+        let mut sums = Sums::new(plan, step, self.scaler);
         for &lane in self.lanes {
             self.run_lane(step, lane, store, &supply(lane, self.task(step, lane)?)?, &mut sums)?;
         }
@@ -192,15 +191,17 @@ impl<'a> Stepper<'a> {
             Normalise::Tokens => (1.0, tokens),
             Normalise::Lanes => (1.0 / tokens.max(1.0), 1.0),
         };
+        let objective =
+            Objective { smoothing: training.label_smoothing, factor: scale * sums.scale() };
         let mut losses = Vec::with_capacity(batches.len());
         let mut source = 0.0;
         for (micro, batch) in (0_u64..).zip(batches) {
             // Keyed by lane, never by rank: the same masks wherever the lane runs.
             let counters = [step, u64::from(lane), micro];
             let masks = Masks::on(self.plan.experiment.seed, &counters, self.world.device());
-            let sum = direction.loss(batch, Mode::Train(&masks), training.label_smoothing);
-            losses.push(sum.loss.detach().f_to_kind(Kind::Double)?);
-            (sum.loss * (scale * sums.scale())).f_backward()?;
+            let sum = direction.loss(batch, Mode::Train(&masks), objective);
+            losses.push(sum.loss.f_to_kind(Kind::Double)?);
+            sum.root.f_backward()?;
             source += batch.ids().first().map_or(0.0, |&ids| count(ids));
         }
         // Read when all batches have run: a loss may still be in the making on a device.
@@ -362,8 +363,8 @@ struct Sums<'a> {
     divisors: BTreeMap<&'a str, f64>,
     /// By lane; zeros for those of other ranks.
     lanes: Vec<LaneSum>,
-    /// What losses, and so gradients, were multiplied by, where they are scaled.
-    scaled: Option<f64>,
+    /// Where losses, and so gradients, are scaled.
+    scaler: Option<Scaler>,
     /// Sum of squares of the divided gradients.
     squares: f64,
     /// Ranks that were asked to end.
@@ -371,20 +372,20 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
-    fn new(plan: &'a Plan, step: u64, scaled: Option<f64>) -> Self {
+    fn new(plan: &'a Plan, step: u64, scaler: Option<Scaler>) -> Self {
         Self {
             step,
             trained: plan.trained_in(step),
             divisors: BTreeMap::new(),
             lanes: vec![LaneSum::default(); plan.lanes.len()],
-            scaled,
+            scaler,
             squares: 0.0,
             stops: 0.0,
         }
     }
 
     fn scale(&self) -> f64 {
-        self.scaled.unwrap_or(1.0)
+        self.scaler.map_or(1.0, Scaler::scale)
     }
 
     /// What a module's gradient is divided by. Zero would mean that no lane had a token to learn from: its gradient is zero.
@@ -419,7 +420,7 @@ impl<'a> Sums<'a> {
             *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
         }
         let norm = Some(rounded(self.squares.sqrt())).filter(|norm| norm.is_finite());
-        if norm.is_none() && self.scaled.is_none_or(|scale| scale <= 1.0) {
+        if norm.is_none() && !self.scaler.is_some_and(Scaler::may_be_too_large) {
             let norm = self.squares.sqrt();
             let tasks = tasks.into_keys().map(str::to_owned).collect();
             return Err(WorkerError::NormNotFinite { step, norm, tasks });
@@ -431,7 +432,7 @@ impl<'a> Sums<'a> {
             source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
             target_tokens: whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm,
-            scale: self.scaled,
+            scale: self.scaler.map(Scaler::scale),
             lr: optim::learning_rate(plan, step),
             stop: self.stops > 0.0,
         })
@@ -542,7 +543,7 @@ mod tests {
             })
         };
         assert_eq!(spoilt(2.0).said.unwrap().norm, None);
-        let said = spoilt(1.0).said.unwrap_err().to_string();
+        let said = spoilt(Scaler::LEAST).said.unwrap_err().to_string();
         assert!(said.contains("gradient of module `encoder.1.full`"), "{said}");
     }
 

@@ -224,7 +224,10 @@ impl<'a> Trainer<'a> {
         if step > 0 {
             let saved = self.checkpoints.load(step, &mut self.store, &self.rank.lanes)?;
             self.feed.resume(saved.streams);
-            self.stepper.scaler = saved.scaler.or(self.stepper.scaler);
+            if saved.scaler.is_some() != self.stepper.scaler.is_some() {
+                return Err(WorkerError::Scale { step });
+            }
+            self.stepper.scaler = saved.scaler;
             if let Some(watch) = &mut self.watch {
                 *watch = saved.watch.unwrap_or_default();
             }

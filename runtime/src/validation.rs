@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::Plan;
-use tch::{Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::feed::Feed;
-use crate::model::{Direction, Mode};
+use crate::model::{Direction, Mode, Objective};
 
 /// What a validation found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,18 +56,14 @@ pub fn validate<'d>(
 }
 
 fn of_task(task: &str, feed: &Feed<'_>, direction: &Direction) -> Result<Sums, WorkerError> {
-    let (mut losses, mut hits, mut tokens) = (Vec::new(), 0, 0);
+    let (mut loss, mut hits, mut tokens) = (0.0, 0, 0);
     feed.validation(task, &mut |batch| {
-        let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, 0.0));
-        losses.push(sum.loss.f_to_kind(Kind::Double)?);
+        let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, Objective::smoothed(0.0)));
+        loss += sum.loss.f_double_value(&[])?;
         hits += sum.hits.map_or(Ok(0), |hits| hits.f_int64_value(&[]))?;
         tokens += sum.tokens;
         Ok(())
     })?;
-    let loss = match losses.as_slice() {
-        [] => 0.0,
-        all => Tensor::f_stack(all, 0)?.f_sum(Kind::Double)?.f_double_value(&[])?,
-    };
     Ok([loss, number(hits), number(tokens)])
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use mmc_plan::{CheckpointSpec, Event, Precision};
 
 use super::equivalence::copy;
-use super::train::assert_same_checkpoint;
+use super::train::{assert_same_checkpoint, difference, parameters};
 use super::workplace::{Workplace, train};
 
 const STEPS: u64 = 30;
@@ -64,4 +64,40 @@ fn a_resumed_run_goes_on_with_the_scale_to_the_bit() {
         let good = (precision == Precision::Fp16).then_some(20);
         assert_eq!(manifests[0]["good"].as_u64(), good);
     }
+}
+
+/// A scale that is far too large makes every rank leave out the same steps, and gradients of buckets are cleared as others.
+#[test]
+fn all_ranks_leave_out_the_same_steps() {
+    let place = Workplace::new();
+    let plan = |mapping: &[&[u32]], output: &str| {
+        let mut sample = place.sample(mapping, Precision::Fp16, output);
+        sample.training.steps = 24;
+        sample.training.checkpoint = CheckpointSpec { every: Some(3), keep: 9 };
+        place.write_plan(&format!("{output}.yaml"), &sample)
+    };
+    let checkpoint = "checkpoints/step_000003";
+    train(&plan(&[&[0, 1, 2, 3]], "first"), 1, &[]);
+    let mut scaled = None;
+    let mappings: [&[&[u32]]; 2] = [&[&[0, 1, 2, 3]], &[&[0, 2], &[1, 3]]];
+    for (ranks, mapping) in (1..).zip(mappings) {
+        let output = format!("of{ranks}");
+        copy(&place.path("first").join(checkpoint), &place.path(&output).join(checkpoint));
+        let path = place.path(&output).join(checkpoint).join("manifest.json");
+        let mut manifest: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        manifest["scaler"]["scale"] = 2.0_f64.powi(24).into();
+        fs::write(&path, manifest.to_string()).unwrap();
+        let told = train(&plan(mapping, &output), ranks, &["--resume"]);
+        let of_steps = told.iter().filter_map(|event| {
+            let Event::Step { norm, scale, .. } = event else { return None };
+            Some((norm.is_some(), scale.unwrap()))
+        });
+        let of_steps: Vec<(bool, f64)> = of_steps.collect();
+        assert!(!of_steps[0].0 && of_steps[20].0, "{of_steps:?}");
+        assert_eq!(*scaled.get_or_insert_with(|| of_steps.clone()), of_steps);
+    }
+    let [one, two] = ["of1", "of2"].map(|output| parameters(&place.path(output), 24));
+    let far = difference(&one, &two);
+    assert!(far < 1e-5, "{far:e}");
 }

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::curriculum::CurriculumSpec;
 use crate::model::{ModelSpec, ModuleSpec};
 use crate::plan::{
-    CorpusFiles, ExperimentSpec, LaneSpec, LanguageSpec, ParallelFiles, Plan, TaskKind, TaskSpec,
-    VocabularyKind, VocabularySpec,
+    CorpusFiles, Device, ExperimentSpec, LaneSpec, LanguageSpec, ParallelFiles, Plan, TaskKind,
+    TaskSpec, VocabularyKind, VocabularySpec,
 };
 use crate::training::{
     CheckpointSpec, ClipScope, Clock, Normalise, Optimizer, Precision, Schedule, TrainingSpec,
@@ -34,6 +34,9 @@ struct Mathematics<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     curriculum: Option<&'a CurriculumSpec>,
     lanes: &'a [LaneSpec],
+    /// Left out when they are the CPU's, or there is no dropout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropout_masks: Option<Device>,
 }
 
 /// A vocabulary by its content; the file may lie anywhere.
@@ -92,7 +95,7 @@ struct Training<'a> {
 
 impl Plan {
     /// `sha256:<hex>` of the plan's mathematics: seed, groups, vocabularies by content, model, modules, tasks, training and
-    /// lanes; not names, folders, cluster, ranks, communicators, estimates or when validation and checkpoints happen.
+    /// lanes, and whose masks dropout has; not names, folders, the rest of the cluster, ranks, communicators, estimates or when validation and checkpoints happen.
     ///
     /// # Panics
     /// Never: the mathematics holds nothing that JSON cannot write.
@@ -145,7 +148,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         training,
         curriculum,
         lanes,
-        cluster: _,
+        cluster,
         ranks: _,
         communicators: _,
         synchronised: _,
@@ -167,6 +170,7 @@ fn mathematics(plan: &Plan) -> Mathematics<'_> {
         training: training_mathematics(training),
         curriculum: (!curriculum.is_plain()).then_some(curriculum),
         lanes,
+        dropout_masks: (cluster.device == Device::Gpu && model.drops()).then_some(cluster.device),
     }
 }
 

@@ -65,6 +65,11 @@ impl ModelSpec {
         u64::from(self.heads) * u64::from(self.head_dim)
     }
 
+    /// Whether anything is dropped in training.
+    pub fn drops(&self) -> bool {
+        [self.dropout, self.ffn_dropout, self.attention_dropout].iter().any(|&rate| rate > 0.0)
+    }
+
     /// Whether the stack at a place of a side with so many stacks has a norm after its last layer.
     pub fn closes(&self, at: usize, stacks: usize) -> bool {
         match (self.norm, self.closing_norm) {

@@ -102,14 +102,9 @@ impl Batch {
     }
 }
 
-/// Whole numbers on a device. To others than the CPU they are copied from pages that the system does not move, while the
-/// processor goes on.
+/// Whole numbers on a device.
 fn numbers(list: &[i64], device: Device) -> Tensor {
-    let list = Tensor::from_slice(list);
-    if device == Device::Cpu {
-        return list;
-    }
-    list.pin_memory(device).to_device_(device, Kind::Int64, true, false)
+    Tensor::from_slice(list).to_device(device)
 }
 
 fn as_i64(count: usize) -> i64 {

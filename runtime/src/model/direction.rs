@@ -11,7 +11,7 @@ use super::dropout::Mode;
 use super::embedding::{Embedding, Positions};
 use super::encoder::{EncoderStack, StackAdapters};
 use super::linear::as_kind_of;
-use super::loss::{LossSum, Scored, cross_entropy};
+use super::loss::{LossSum, Objective, Scored, cross_entropy};
 
 /// The layers of one direction, looked up once.
 #[derive(Debug, Clone)]
@@ -30,16 +30,16 @@ pub struct Direction {
 
 impl Direction {
     /// The summed cross-entropy of a batch; gradients are recorded unless the caller forbids it.
-    pub fn loss(&self, batch: &Batch, mode: Mode<'_>, label_smoothing: f64) -> LossSum {
+    pub fn loss(&self, batch: &Batch, mode: Mode<'_>, objective: Objective) -> LossSum {
         let memory = self.encode(&batch.source, mode);
         let states = self.decode(&batch.target, &memory, mode);
         let states = match &batch.scored {
             Some(scored) => states.index_select(0, scored),
             None => states,
         };
-        let Scored { loss, hits } =
-            cross_entropy(&states, &self.output.weight, &batch.gold, label_smoothing);
-        LossSum { loss, tokens: batch.tokens(), hits }
+        let Scored { loss, root, hits } =
+            cross_entropy(&states, &self.output.weight, &batch.gold, objective);
+        LossSum { loss, root, tokens: batch.tokens(), hits }
     }
 
     /// Source ids to the encoder's states.

@@ -7,8 +7,10 @@ use super::linear::as_kind_of;
 /// Summed loss of a batch and how many target tokens it is over.
 #[derive(Debug)]
 pub struct LossSum {
-    /// Sum over the scored target tokens, in nats: a tensor without dimensions that carries gradients.
+    /// Sum over the scored target tokens, in nats, without dimensions and gradients.
     pub loss: Tensor,
+    /// The same, for the backward pass: its gradients are `factor` times the loss's.
+    pub root: Tensor,
     /// Scored target tokens.
     pub tokens: i64,
     /// How many of them are predicted first, without dimensions; not counted where gradients are recorded.
@@ -18,8 +20,26 @@ pub struct LossSum {
 /// The loss of some states, and how many of them predict their gold token first.
 pub(crate) struct Scored {
     pub(crate) loss: Tensor,
+    /// With the loss's value, and its gradients times a factor.
+    pub(crate) root: Tensor,
     /// Not counted where gradients are recorded.
     pub(crate) hits: Option<Tensor>,
+}
+
+/// What is asked of a loss and its gradients.
+#[derive(Debug, Clone, Copy)]
+pub struct Objective {
+    /// Of labels; 0 for none.
+    pub smoothing: f64,
+    /// What the gradients are multiplied by, while the loss is not.
+    pub factor: f64,
+}
+
+impl Objective {
+    /// Gradients as they are.
+    pub fn smoothed(smoothing: f64) -> Self {
+        Self { smoothing, factor: 1.0 }
+    }
 }
 
 /// Logits made at a time: on the CPU a few MiB, so that they stay in its cache between the passes over them; on others so many
@@ -37,23 +57,24 @@ fn logits_at_a_time(device: Device) -> i64 {
 /// logits is `softmax - (1 - s) onehot(gold) - s / v`. Both are computed chunk by chunk without recording; the gradients
 /// by `states` and `output` are then handed to autograd as those of a linear form with the loss's value.
 ///
-/// Products are made in the kind of `states`, everything else in that of `output`.
+/// Products are made in the kind of `states`, everything else in that of `output`. The gradients are multiplied by `factor` before
+/// they are: in 16 bits many would be nothing otherwise.
 pub(crate) fn cross_entropy(
     states: &Tensor,
     output: &Tensor,
     gold: &Tensor,
-    smoothing: f64,
+    objective: Objective,
 ) -> Scored {
     // What is computed tells whether recording is on: a parameter, and a view of it, wants gradients even where nothing is recorded.
     let recorded = [states, output].iter().any(|x| x.narrow(0, 0, 0).sum(x.kind()).requires_grad());
-    let parts = tch::no_grad(|| Parts::compute(states, output, gold, smoothing, recorded));
+    let parts = tch::no_grad(|| Parts::compute(states, output, gold, objective, recorded));
     let Some([by_states, by_output]) = parts.gradients else {
-        return Scored { loss: parts.loss, hits: parts.hits };
+        return Scored { root: parts.loss.shallow_clone(), loss: parts.loss, hits: parts.hits };
     };
     let form = as_kind_of(output, states).reshape([-1]).dot(&by_states.reshape([-1]))
         + output.reshape([-1]).dot(&by_output.reshape([-1]));
     let value = form.detach();
-    Scored { loss: parts.loss + (form - value), hits: None }
+    Scored { root: &parts.loss + (form - value), loss: parts.loss, hits: None }
 }
 
 /// The loss and, if wanted, its gradients by states and output.
@@ -68,7 +89,7 @@ impl Parts {
         states: &Tensor,
         output: &Tensor,
         gold: &Tensor,
-        smoothing: f64,
+        Objective { smoothing, factor }: Objective,
         recorded: bool,
     ) -> Self {
         let (states, output) = (states.detach(), output.detach());
@@ -101,8 +122,8 @@ impl Parts {
             if let Some(by_output) = by_output.as_mut() {
                 let taken = at_gold.full_like(smoothing - 1.0);
                 let _ = p.scatter_add_(1, &gold, &taken);
-                let p = as_kind_of(&states, &p);
-                by_states.push(p.mm(&matrix).to_kind(kind) - &mean * smoothing);
+                let p = as_kind_of(&states, &(p * factor));
+                by_states.push(p.mm(&matrix).to_kind(kind) - &mean * (smoothing * factor));
                 if states.kind() == kind {
                     let _ = by_output.addmm_(&p.tr(), &states);
                 } else {
@@ -113,7 +134,7 @@ impl Parts {
         let loss = loss.to_kind(kind);
         let gradients = by_output.map(|by_output| {
             let spread = states.sum_dim_intlist(Some([0_i64].as_slice()), true, kind);
-            let by_output = by_output - spread * (smoothing / as_f64(vocabulary));
+            let by_output = by_output - spread * (smoothing * factor / as_f64(vocabulary));
             let by_states = if by_states.is_empty() {
                 states.to_kind(kind).zeros_like()
             } else {

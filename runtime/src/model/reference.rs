@@ -9,7 +9,7 @@ use mmc_plan::{Activation, ModuleKind, ModuleSpec, Norm, Plan, Positions, StackP
 use serde::Deserialize;
 use tch::{Device, Kind, Reduction, Tensor};
 
-use super::loss::cross_entropy;
+use super::loss::{Objective, cross_entropy};
 use super::{Batch, Masks, Mode, Network, Way, Weights, layout};
 
 const TOLERANCE: f64 = 1e-10;
@@ -160,9 +160,9 @@ fn states_loss_and_gradients_equal_those_of_pytorch() {
         assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
         let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
         assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
-        let sum = direction.loss(&batch, Mode::Evaluate, case.smoothing);
+        let sum = direction.loss(&batch, Mode::Evaluate, Objective::smoothed(case.smoothing));
         assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
-        sum.loss.backward();
+        sum.root.backward();
         for (module, weights) in &weights {
             for (parameter, tensor) in weights.named() {
                 let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
@@ -180,7 +180,7 @@ fn the_fused_loss_equals_pytorchs_kernel() {
         tch::manual_seed(tokens);
         let (states, output) = (leaf([tokens, 6]), leaf([vocabulary, 6]));
         let gold = Tensor::randint(vocabulary, [tokens], (Kind::Int64, Device::Cpu));
-        let ours = cross_entropy(&states, &output, &gold, smoothing).loss;
+        let ours = cross_entropy(&states, &output, &gold, Objective::smoothed(smoothing)).root;
         let none: Option<Tensor> = None;
         let logits = states.mm(&output.tr());
         let theirs = logits.cross_entropy_loss(&gold, none, Reduction::Sum, -100, smoothing);
@@ -198,10 +198,11 @@ fn an_unrecorded_loss_is_the_same() {
     let states = Tensor::randn([9, 4], options);
     let output = Tensor::randn([7, 4], options).set_requires_grad(true);
     let gold = Tensor::randint(7, [9], (Kind::Int64, Device::Cpu));
-    let recorded = cross_entropy(&states, &output, &gold, 0.1);
-    let unrecorded = tch::no_grad(|| cross_entropy(&states, &output, &gold, 0.1));
-    assert!(recorded.loss.requires_grad() && !unrecorded.loss.requires_grad());
-    assert!(recorded.loss.detach().equal(&unrecorded.loss));
+    let recorded = cross_entropy(&states, &output, &gold, Objective::smoothed(0.1));
+    let unrecorded =
+        tch::no_grad(|| cross_entropy(&states, &output, &gold, Objective::smoothed(0.1)));
+    assert!(recorded.root.requires_grad() && !unrecorded.root.requires_grad());
+    assert!(recorded.loss.equal(&unrecorded.loss));
     let best = states.mm(&output.tr()).argmax(1, false);
     let right = best.eq_tensor(&gold).sum(Kind::Int64).int64_value(&[]);
     assert_eq!(unrecorded.hits.map(|hits| hits.int64_value(&[])), Some(right));
@@ -222,7 +223,7 @@ fn attention_with_dropout_takes_the_same_way() {
             .expect("a path");
         let batch = batch(case, case.unscored);
         let masks = Masks::new(1, &[0]);
-        direction.loss(&batch, Mode::Train(&masks), case.smoothing).loss
+        direction.loss(&batch, Mode::Train(&masks), Objective::smoothed(case.smoothing)).root
     };
     // So small a rate drops nothing, but takes the way that draws masks.
     assert_close(&loss_at(1e-9), &saved["stacks/loss"], "explicit attention");
@@ -243,7 +244,7 @@ fn dropout_depends_on_its_key_alone() {
     let batch = batch(case, 0);
     let masked = |step: u64| {
         let masks = Masks::new(1, &[step]);
-        direction.loss(&batch, Mode::Train(&masks), 0.0).loss.double_value(&[])
+        direction.loss(&batch, Mode::Train(&masks), Objective::smoothed(0.0)).loss.double_value(&[])
     };
     assert!((masked(1) - masked(1)).abs() < 1e-15, "one key, one mask");
     assert!((masked(1) - masked(2)).abs() > 1e-6, "other keys, other masks");

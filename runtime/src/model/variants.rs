@@ -9,7 +9,7 @@ use mmc_plan::{ModelSpec, ModuleKind, ModuleSpec, Plan};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
-use super::{Batch, Ids, Mode, Network, Way, Weights, layout};
+use super::{Batch, Ids, Mode, Network, Objective, Way, Weights, layout};
 
 const TOLERANCE: f64 = 1e-10;
 
@@ -109,9 +109,9 @@ fn states_loss_and_gradients_equal_their_equations() {
         assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
         let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
         assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
-        let sum = direction.loss(&batch, Mode::Evaluate, 0.0);
+        let sum = direction.loss(&batch, Mode::Evaluate, Objective::smoothed(0.0));
         assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
-        sum.loss.backward();
+        sum.root.backward();
         for (module, weights) in &weights {
             for (parameter, tensor) in weights.named() {
                 let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
@@ -169,7 +169,11 @@ fn adapters_begin_as_the_identity() {
             let direction = network.direction(&path).expect("a path");
             let scored: Vec<_> = reference.target.iter().map(|row| 0..row.len() - 1).collect();
             let batch = Batch::new(&reference.source, &reference.target, &scored, Device::Cpu);
-            direction.loss(&batch, Mode::Evaluate, 0.0).loss.to_kind(Kind::Double).double_value(&[])
+            direction
+                .loss(&batch, Mode::Evaluate, Objective::smoothed(0.0))
+                .loss
+                .to_kind(Kind::Double)
+                .double_value(&[])
         };
         let with = &reference.cases[name];
         let model = ModelSpec { adapters: Vec::new(), ..with.model.clone() };
