@@ -86,6 +86,8 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
         ["training", field, ..] => {
             !matches!(*field, "validate_every" | "stop_early" | "checkpoint")
         }
+        // The subject has dropout, whose masks are the device's.
+        ["cluster", field] => *field == "device",
         _ => false,
     }
 }

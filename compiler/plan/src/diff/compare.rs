@@ -130,7 +130,8 @@ pub(super) fn plans(before: &Plan, after: &Plan) -> Vec<Change> {
     compare_training(&mut found, training, &after.training);
     curriculum::compare(&mut found, before, after);
     compare_lanes(&mut found, (lanes.len(), after.lanes.len()), (ranks, &after.ranks));
-    compare_cluster(&mut found, cluster, &after.cluster);
+    let drops = model.drops() || after.model.drops();
+    compare_cluster(&mut found, (cluster, &after.cluster), drops);
     compare_placement(&mut found, placement, &after.placement);
     compare_ranks(&mut found, ranks, &after.ranks);
     compare_communicators(&mut found, communicators, &after.communicators);
@@ -226,7 +227,8 @@ fn lane_ranks(ranks: &[RankSpec]) -> BTreeMap<u32, Vec<u32>> {
     lanes
 }
 
-fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec) {
+/// Dropout has the masks of the kind of device.
+fn compare_cluster(found: &mut Found, (before, after): (&ClusterSpec, &ClusterSpec), drops: bool) {
     let ClusterSpec {
         name,
         nodes,
@@ -253,7 +255,8 @@ fn compare_cluster(found: &mut Found, before: &ClusterSpec, after: &ClusterSpec)
     found.field(owner, "links.inter", inter, after.links.inter);
     let latency = (Value::Seconds(latency), Value::Seconds(after.links.latency));
     found.field(owner, "links.latency", latency.0, latency.1);
-    found.field(owner, "device", parts::word(device), parts::word(&after.device));
+    let of_device = Owner { mathematics: drops, ..owner };
+    found.field(of_device, "device", parts::word(device), parts::word(&after.device));
     let keys: BTreeSet<&String> = slurm.keys().chain(after.slurm.keys()).collect();
     for key in keys {
         let name = format!("slurm {key}");

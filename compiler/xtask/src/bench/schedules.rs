@@ -81,9 +81,9 @@ model {{
 }}
 curriculum {{ split = into(4)  schedule = {schedule} }}
 training {{
-  steps = 400  batch = 512 tokens  lanes = 4
+  steps = 240  batch = 256 tokens  lanes = 4
   optimizer = adamw(lr = 2e-3)  schedule = inverse_sqrt(warmup = 100)
-  validate = every 400 steps
+  validate = every 240 steps
 }}
 cluster = laptop(ranks = 2)
 "#
