@@ -22,7 +22,7 @@ impl Scaler {
     const OF_MEANS: f64 = 65_536.0;
     /// For losses that are sums, about a mean's times the tokens of a batch.
     const OF_SUMS: f64 = 64.0;
-    /// The sum of a large batch may overflow at 1 where its mean is far below: at this scale no batch's does.
+    /// The sum of a large batch may overflow at 1 where its mean is far below: at this scale it is the mean of 65 536 tokens.
     pub(crate) const LEAST: f64 = 1.0 / 65_536.0;
     /// Good steps after which the scale is doubled.
     const PATIENCE: u32 = 2000;

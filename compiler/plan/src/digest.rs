@@ -95,7 +95,8 @@ struct Training<'a> {
 
 impl Plan {
     /// `sha256:<hex>` of the plan's mathematics: seed, groups, vocabularies by content, model, modules, tasks, training and
-    /// lanes, and whose masks dropout has; not names, folders, the rest of the cluster, ranks, communicators, estimates or when validation and checkpoints happen.
+    /// lanes, and whose masks dropout has; not names, folders, the rest of the cluster, ranks, communicators, estimates or when
+    /// validation and checkpoints happen.
     ///
     /// # Panics
     /// Never: the mathematics holds nothing that JSON cannot write.

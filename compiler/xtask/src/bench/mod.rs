@@ -4,11 +4,11 @@
 
 mod compile;
 mod counting;
-mod field;
 mod measure;
 mod prediction;
 mod program;
 mod schedules;
+mod workplace;
 
 use crate::fault::Fault;
 

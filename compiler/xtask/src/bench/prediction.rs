@@ -2,12 +2,13 @@
 //! step's seconds and of memory, beside what the worker's record says.
 //!
 //! The step is the median of those after the first quarter. Memory is the most that rank 0 held, less what it held without a
-//! model. Chunks of sentences are small, so that reading the first of every task is no large part of so few steps. Figures of a machine on which other programs run say little: its load is printed.
+//! model. Chunks of sentences are small, so that reading the first of every task is no large part of so few steps. Figures of a
+//! machine on which other programs run say little: its load is printed.
 
 use std::fs;
 
-use super::field::{Field, number};
 use super::median;
+use super::workplace::{Workplace, number};
 use crate::fault::Fault;
 
 /// A model and how long it trains.
@@ -37,14 +38,14 @@ struct Figures {
 /// Calibrates, trains, prints; fails when a prediction is too far off.
 #[expect(clippy::print_stdout, reason = "prints a table")]
 pub(crate) fn run() -> Result<(), Fault> {
-    let field = Field::new("prediction")?;
-    field.mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
-    print!("{}", field.read("here.mmc")?);
+    let place = Workplace::new("prediction")?;
+    place.mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
+    print!("{}", place.read("here.mmc")?);
     println!("load of the machine (1, 5, 15 minutes): {}", load());
     println!("model   step    measured  ratio  memory   measured  ratio");
     let mut far = Vec::new();
     for size in &SIZES {
-        let [plan, record] = field.train(size.name, &experiment(size))?;
+        let [plan, record] = place.train(size.name, &experiment(size))?;
         let (predicted, measured) = (predicted(&plan)?, measured(&record)?);
         let ratios = [measured.seconds / predicted.seconds, measured.bytes / predicted.bytes];
         println!(

@@ -5,7 +5,7 @@
 //! harms is seen in the losses of validation: the difference of the means must lie within twice its standard error, whose
 //! square is the sum of both variances over their numbers of runs (Welch 1947).
 
-use super::field::{Field, number};
+use super::workplace::{Workplace, number};
 use crate::fault::Fault;
 
 /// Runs of each schedule.
@@ -25,10 +25,10 @@ struct Outcome {
 /// Trains, prints; fails when a limit is not kept.
 #[expect(clippy::print_stdout, reason = "prints a table")]
 pub(crate) fn run() -> Result<(), Fault> {
-    let field = Field::new("schedules")?;
+    let place = Workplace::new("schedules")?;
     println!("schedule     synchronised a step   loss of validation, by seed          mean");
-    let independent = outcome(&field, "independent")?;
-    let aligned = outcome(&field, "aligned")?;
+    let independent = outcome(&place, "independent")?;
+    let aligned = outcome(&place, "aligned")?;
     let saved = 1.0 - aligned.bytes / independent.bytes;
     let difference = mean(&aligned.losses) - mean(&independent.losses);
     let most = 2.0 * (spread(&aligned.losses) + spread(&independent.losses)).sqrt();
@@ -45,11 +45,11 @@ pub(crate) fn run() -> Result<(), Fault> {
 
 /// Trains with a schedule from every seed.
 #[expect(clippy::print_stdout, reason = "prints a row")]
-fn outcome(field: &Field, schedule: &str) -> Result<Outcome, Fault> {
+fn outcome(place: &Workplace, schedule: &str) -> Result<Outcome, Fault> {
     let (mut bytes, mut losses) = (0.0, Vec::new());
     for seed in SEEDS {
         let [plan, record] =
-            field.train(&format!("{schedule}{seed}"), &experiment(schedule, seed))?;
+            place.train(&format!("{schedule}{seed}"), &experiment(schedule, seed))?;
         bytes = synchronised(&plan, schedule)?;
         losses.push(validated(&record)?);
     }

@@ -10,17 +10,17 @@ use crate::tools::run;
 use crate::worker::{self, Programs};
 
 /// A folder that goes when the benchmark ends, and the programs that work in it.
-pub(super) struct Field {
+pub(super) struct Workplace {
     programs: Programs,
     scratch: Scratch,
 }
 
-impl Field {
+impl Workplace {
     /// Builds the programs and writes text in four artificial languages to `synth/`.
     pub(super) fn new(name: &str) -> Result<Self, Fault> {
-        let field = Self { programs: worker::build()?, scratch: Scratch::new(name)? };
-        field.mmc(&["synth", "synth", "--families", "alpha=aa,ab", "beta=ba,bb"])?;
-        Ok(field)
+        let place = Self { programs: worker::build()?, scratch: Scratch::new(name)? };
+        place.mmc(&["synth", "synth", "--families", "alpha=aa,ab", "beta=ba,bb"])?;
+        Ok(place)
     }
 
     /// Runs `mmc` in the folder.
