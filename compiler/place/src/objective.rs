@@ -3,6 +3,8 @@
 //! Every objective is a sum over modules of a price that depends on the number of devices `k` and of nodes `n` that hold the
 //! module, and a few terms over the devices. Prices never fall when `k` or `n` grow.
 
+use crate::problem::Machine;
+
 /// What should be small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Objective {
@@ -90,6 +92,18 @@ impl Objective {
         match self {
             Self::Spread(spread) => spread.price(weight, n, k),
             Self::Time(time) => time.all_reduce(weight, n, k),
+        }
+    }
+
+    /// What a module of a weight costs at most, anywhere.
+    pub(crate) fn dearest(&self, weight: u64, machine: Machine) -> u64 {
+        let (nodes, devices) = (machine.nodes, machine.devices());
+        match self {
+            Self::Spread(spread) => spread.price(weight, nodes, devices),
+            // More nodes may be faster than few with many devices each.
+            Self::Time(Time { intra, inter }) => {
+                inter.all_reduce(weight, nodes as u64) + intra.all_reduce(weight, devices as u64)
+            }
         }
     }
 }

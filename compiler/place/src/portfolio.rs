@@ -7,6 +7,7 @@ use crate::cost::{broken, cost};
 use crate::exact;
 use crate::infeasible;
 use crate::instance::{Instance, narrow};
+use crate::objective::Objective;
 use crate::problem::Problem;
 use crate::random::{Patience, Random};
 use crate::repair::repair;
@@ -111,9 +112,12 @@ fn proved(instance: &Instance, effort: Effort, mut answer: Answer) -> Answer {
 
 /// What an assignment costs at most.
 fn dearest(instance: &Instance) -> u64 {
-    let (nodes, devices) = (instance.machine.nodes, instance.devices());
-    let all = (0..instance.modules()).map(|module| instance.price(module, nodes, devices));
-    instance.fixed + all.sum::<u64>()
+    let price = |&weight| instance.objective.dearest(weight, instance.machine);
+    let loads = match instance.objective {
+        Objective::Spread(_) => 0,
+        Objective::Time(_) => instance.load.iter().sum(),
+    };
+    instance.fixed + instance.weight.iter().map(price).sum::<u64>() + loads
 }
 
 /// Steps of search: those of the effort, but fewer for a problem so small that they would find nothing more.

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mmc_place::{
-    Balance, Effort, Limits, Machine, Module, Objective, Problem, Reason, Task, broken, cost, solve,
+    Balance, Effort, Limits, Link, Machine, Module, Objective, Problem, Reason, Task, Time, broken,
+    cost, solve,
 };
 use proptest::prelude::*;
 
@@ -33,6 +34,16 @@ fn least(problem: &Problem) -> Option<u64> {
     }
 }
 
+/// Counted copies, or predicted time.
+fn objectives() -> impl Strategy<Value = Objective> {
+    let link = (0..9_u64, 0..9000_u64)
+        .prop_map(|(latency, picoseconds_per_byte)| Link { latency, picoseconds_per_byte });
+    prop_oneof![
+        (0..7_u64, 1..3_u64).prop_map(|(inter, intra)| Objective::spread(inter, intra)),
+        (link.clone(), link).prop_map(|(intra, inter)| Objective::Time(Time { intra, inter })),
+    ]
+}
+
 prop_compose! {
     fn problems()(
         nodes in 1..3_usize, devices_per_node in 1..3_usize, tasks in 1..7_usize, modules in 1..6_usize,
@@ -52,10 +63,11 @@ prop_compose! {
         ready_everywhere in prop::bool::weighted(0.2),
         apart in prop::collection::vec(prop::collection::vec(0..tasks, 2..4), 0..2),
         pins in prop::collection::vec((0..tasks, 0..nodes * devices_per_node), 0..2),
+        objective in objectives(),
     ) -> Problem {
         let balance = if is_even { Balance::Even } else { Balance::Free };
         let limits = Limits { balance, slots: None, memory, load, ready_everywhere, pins, apart };
-        Problem { machine, tasks, modules, limits, objective: Objective::default() }
+        Problem { machine, tasks, modules, limits, objective }
     }
 }
 

@@ -57,6 +57,13 @@ impl Keys {
         }
     }
 
+    /// The same with weights in units of so many bits, rounded down.
+    pub(crate) fn in_units_of(self, bits: u32) -> Self {
+        let less = |weights: Vec<u64>| weights.into_iter().map(|weight| weight >> bits).collect();
+        let (weight, module_weight) = (less(self.weight), less(self.module_weight));
+        Self { weight, module_weight, ..self }
+    }
+
     /// Per number of tasks the least weight, by looking at every set of keys; none when there are too many.
     pub(super) fn by_subsets(&self, most: usize) -> Option<Vec<u64>> {
         let keys = self.weight.len();

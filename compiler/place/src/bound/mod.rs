@@ -101,11 +101,16 @@ fn by_module(instance: &Instance) -> u64 {
     (0..instance.modules()).map(price).sum()
 }
 
-/// The load that some device has at least: the largest of a task, and the mean.
+/// The load that some device has at least: the mean, and what `j + 1` tasks have of the `j K + 1` largest, which `K` devices can't
+/// share without that one of them takes as many.
 fn load(instance: &Instance) -> u64 {
-    let largest = instance.load.iter().copied().max().unwrap_or(0);
-    let sum: u64 = instance.load.iter().sum();
-    largest.max(sum.div_ceil(instance.devices() as u64))
+    let devices = instance.devices();
+    let mut loads = instance.load.clone();
+    loads.sort_unstable_by(|one, other| other.cmp(one));
+    let crowded = (0..loads.len().div_ceil(devices))
+        .map(|more| loads[more * devices - more..=more * devices].iter().sum());
+    let mean = loads.iter().sum::<u64>().div_ceil(devices as u64);
+    crowded.max().unwrap_or(0).max(mean)
 }
 
 /// What uneven numbers cost at least.

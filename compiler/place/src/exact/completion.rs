@@ -6,6 +6,8 @@ use crate::bound::Keys;
 const MOST_KEYS: usize = 16;
 const KEYS_ALWAYS: usize = 9;
 const TASKS_A_KEY: usize = 8;
+/// The most modules of which places are asked one by one: sets of them are words. What is left out is not counted.
+const MOST_OTHERS: usize = 128;
 
 /// Tables over sets of keys. Where there are too many keys, those with the most tasks are tabled; of others only what a place
 /// holds is counted, by the search.
@@ -13,10 +15,8 @@ const TASKS_A_KEY: usize = 8;
 pub(super) struct Completions {
     /// Per key of [`Keys`]: its bit in the sets.
     pub(super) bit: Vec<Option<u32>>,
-    /// Modules that no table counts, ascending: keys without a bit, and what they imply.
+    /// Modules that no table counts, ascending: keys without a bit, and what they imply; of very many the heaviest.
     pub(super) others: Vec<usize>,
-    /// Per set: the weight of its keys.
-    own: Vec<u32>,
     /// Per number of tasks: per set the least weight of a set around it that has room for as many.
     tables: Vec<Vec<u32>>,
 }
@@ -39,23 +39,14 @@ impl Completions {
         let mut others: Vec<usize> = untabled
             .flat_map(|key| keys.implied[key].iter().copied().chain([keys.module[key]]))
             .collect();
-        others.sort_unstable();
+        others.sort_by_key(|&module| (std::cmp::Reverse(keys.module_weight[module]), module));
         others.dedup();
+        others.truncate(MOST_OTHERS);
+        others.sort_unstable();
         let weight = weights(keys, &order, &others);
         let within = within(keys, &bit, weight.len());
         let tables = (0..=most).map(|tasks| least(&weight, &within, tasks)).collect();
-        Self {
-            bit,
-            others,
-            own: weights(keys, &order, &(0..keys.module_weight.len()).collect::<Vec<_>>()),
-            tables,
-        }
-    }
-
-    /// The weight of the keys of a set alone, without what they imply.
-    #[inline]
-    pub(super) fn own(&self, set: u32) -> u32 {
-        self.own[set as usize]
+        Self { bit, others, tables }
     }
 
     /// What making the tables took, in looks at a cell.

@@ -22,6 +22,12 @@ impl Domains {
         self.of[task]
     }
 
+    /// A task goes to none of some devices.
+    #[inline]
+    pub(super) fn remove(&mut self, task: usize, devices: u64) {
+        self.of[task] &= !devices;
+    }
+
     /// No task of a set apart goes where one of its members is.
     pub(super) fn part(
         &mut self,

@@ -27,8 +27,9 @@ pub(super) struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
-    /// None when one level is all there is, or limits tie tasks to devices.
-    pub(super) fn new(instance: &'a Instance, spread: Spread) -> Option<Self> {
+    /// None when one level is all there is, limits tie tasks to devices, or prices are not of copies.
+    pub(super) fn new(instance: &'a Instance) -> Option<Self> {
+        let Objective::Spread(spread) = instance.objective else { return None };
         let machine = instance.machine;
         let is_bound = instance.pinned.iter().any(Option::is_some) || instance.apart_sets > 0;
         if machine.nodes < 2 || machine.devices_per_node < 2 || is_bound {

@@ -1,16 +1,22 @@
 //! A search that leaves nothing out: the cheapest assignment of a small problem, proved.
 //!
-//! Branch and bound over tasks. The bound of a partial assignment is the cover bound under what is placed: a device that holds
-//! some keys and must reach so many tasks pays at least for the lightest set of keys that has room for as many
-//! ([`completion`]); nodes alike. A task whose every device but one would cost too much is placed at once, one with none ends
-//! the branch. Of devices, and nodes, that are alike and still empty only the first is tried; and a device that was tried for
-//! a task is not tried again for tasks of the same modules.
+//! Branch and bound over tasks. Two bounds of a partial assignment: the cover bound under what is placed ([`covering`]), and what
+//! tasks that are nowhere add at least, one by one ([`ascent`]); of predicted time the latter, and the largest load beside it. A
+//! device that would cost a task too much leaves its domain for good. A task with one device left is placed at once, one with
+//! none ends the branch, and so do devices that can't get as many tasks as they must. Of devices, and nodes, that are alike and
+//! still empty only the first is tried; and a device that was tried for a task is not tried again for tasks of the same modules.
 
+mod ascent;
 mod carried;
 mod completion;
+mod covering;
 mod domain;
+mod held;
 mod levels;
+mod loads;
+mod rates;
 mod search;
+mod seating;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +25,6 @@ use crate::objective::Objective;
 
 /// The most devices: sets of them are words.
 const MOST_DEVICES: usize = 64;
-
-/// The most weight of all modules: tables of sums have half as many bits as weights.
-const MOST_WEIGHT: u64 = u32::MAX as u64 / 2;
 
 /// How a search ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,27 +56,24 @@ impl Exact {
 
 /// Whether the search knows the objective of a problem, and can count it.
 pub fn is_solvable(instance: &Instance) -> bool {
-    let Objective::Spread(spread) = &instance.objective else { return false };
-    let has_few = instance.devices() <= MOST_DEVICES && instance.tasks() > 0;
-    let is_plain = spread.tasks.is_free() && spread.ready.is_free();
-    let weight = instance.weight.iter().fold(0_u64, |sum, &weight| sum.saturating_add(weight));
-    has_few && is_plain && weight <= MOST_WEIGHT
+    let is_known = match &instance.objective {
+        Objective::Spread(spread) => spread.tasks.is_free() && spread.ready.is_free(),
+        Objective::Time(_) => true,
+    };
+    is_known && instance.devices() <= MOST_DEVICES && instance.tasks() > 0
 }
 
 /// Searches for an assignment that costs less than `known`, through at most so many nodes.
 ///
 /// The problem is one that [`is_solvable`].
 pub fn search(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
-    let Objective::Spread(spread) = instance.objective else {
-        return Exact::NOTHING;
-    };
     if carried::has_limits(instance) {
         return match carried::seated(instance) {
             Some(seated) => search::run(&seated, known, most_nodes),
             None => Exact { is_proved: true, ..Exact::NOTHING },
         };
     }
-    let Some(levels) = levels::Levels::new(instance, spread) else {
+    let Some(levels) = levels::Levels::new(instance) else {
         return search::run(instance, known, most_nodes);
     };
     // Most small problems are soon done either way; of others, those whose nodes matter are done nodes first.

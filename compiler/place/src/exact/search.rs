@@ -1,55 +1,63 @@
 //! The tree: which task is placed next, and where.
 
+use std::cmp::Reverse;
+
 use super::Exact;
+use super::ascent::Ascent;
 use super::carried::Carried;
-use super::completion::Completions;
+use super::covering::{Covering, Place, Weights};
 use super::domain::Domains;
+use super::held::Held;
 use super::levels::Levels;
-use crate::bound::Keys;
+use super::loads::Loads;
+use super::rates::Rates;
+use super::seating;
 use crate::instance::{Instance, narrow};
-use crate::objective::{Objective, Spread};
 
 const NOWHERE: u32 = u32::MAX;
 /// Looks at a cell that take as long as a node of the tree.
 const WORK_A_STEP: u64 = 1000;
 
-/// What a place holds: tabled keys, other modules, and how many tasks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Place {
-    keys: u32,
-    others: u128,
-    tasks: usize,
-}
-
-/// What a task would add to a place.
-#[derive(Debug, Clone, Copy)]
-struct Need {
-    keys: u32,
-    others: u128,
-}
-
 /// Bounds and devices of a task.
 type Choices = Vec<(u64, usize)>;
 /// How many choices, and their sum.
-type Rank = (usize, std::cmp::Reverse<u64>);
-/// The weights of all devices and of all nodes.
-type Weights = (Vec<u64>, Vec<u64>);
+type Rank = (usize, Reverse<u64>);
+
+/// What any assignment below pays at least.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    /// For copies, by covers.
+    covered: u64,
+    /// For modules, by ascent.
+    shared: u64,
+    /// For the largest load.
+    load: u64,
+}
+
+impl Bound {
+    /// Exact when all tasks are placed.
+    fn least(&self) -> u64 {
+        self.covered.max(self.shared + self.load)
+    }
+}
 
 struct Tree<'a> {
     instance: &'a Instance,
-    spread: Spread,
-    completions: Completions,
-    need: Vec<Need>,
-    /// Per bit of `others`: its weight.
-    other_weight: Vec<u64>,
-    /// Per set apart: its tasks.
-    apart: Vec<Vec<u32>>,
-    devices: Vec<Place>,
-    nodes: Vec<Place>,
-    home: Vec<u32>,
-    placed: usize,
+    rates: Rates,
+    held: Held,
+    ascent: Ascent,
+    /// Where copies are counted.
+    covering: Option<Covering<'a>>,
+    /// Where the largest load counts.
+    loads: Option<Loads>,
     /// What devices carry, when that is limited.
     carried: Option<Carried<'a>>,
+    /// Per set apart: its tasks.
+    apart: Vec<Vec<u32>>,
+    /// Tasks of every device.
+    seated: Vec<usize>,
+    home: Vec<u32>,
+    placed: usize,
     /// The cost to be beaten, without what is fixed and with the first copy of every module.
     limit: u64,
     best: Option<Vec<u32>>,
@@ -70,9 +78,7 @@ pub(super) enum Found {
 /// Searches, nodes first, for an assignment that costs less than `known`.
 pub(super) fn run_levels(levels: Levels<'_>, known: u64, most_nodes: u64) -> Exact {
     let upper = levels.upper();
-    let Some(mut tree) = Tree::new(&upper, known, most_nodes) else {
-        return Exact::NOTHING;
-    };
+    let mut tree = Tree::new(&upper, known, most_nodes);
     tree.limit = levels.limit(known).saturating_sub(levels.devices());
     tree.levels = Some(levels);
     let start = tree.limit;
@@ -82,9 +88,7 @@ pub(super) fn run_levels(levels: Levels<'_>, known: u64, most_nodes: u64) -> Exa
 
 /// Searches for an assignment that costs less than `known`.
 pub(super) fn run(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
-    let Some(mut tree) = Tree::new(instance, known, most_nodes) else {
-        return Exact::NOTHING;
-    };
+    let mut tree = Tree::new(instance, known, most_nodes);
     let start = tree.limit;
     let is_proved = match tree.put_bound() {
         Some(domains) => tree.descend(domains),
@@ -94,39 +98,28 @@ pub(super) fn run(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
 }
 
 impl<'a> Tree<'a> {
-    fn new(instance: &'a Instance, known: u64, most_steps: u64) -> Option<Self> {
-        let Objective::Spread(spread) = instance.objective else { return None };
-        let keys = Keys::of(instance);
-        let per_node = instance.machine.devices_per_node;
-        let (devices, tasks) = (instance.devices(), instance.tasks());
-        let most = instance.seats.iter().map(|&(_, most)| most as usize).max().unwrap_or(0);
-        let completions = Completions::new(&keys, (most * per_node).min(tasks));
-        if completions.others.len() > 128 {
-            return None;
-        }
-        let steps = completions.work() / WORK_A_STEP;
-        let need = (0..tasks).map(|task| need(instance, &keys, &completions, task)).collect();
-        let held: u64 = instance.weight.iter().sum();
-        let first = held * (spread.inter + spread.intra);
+    fn new(instance: &'a Instance, known: u64, most_steps: u64) -> Self {
+        let rates = Rates::new(instance);
+        let covering = Covering::new(instance);
         let sets = instance.apart_of.inverse(instance.apart_sets);
-        Some(Self {
+        Self {
             instance,
-            spread,
-            other_weight: completions.others.iter().map(|&at| instance.weight[at]).collect(),
-            completions,
-            need,
-            apart: (0..instance.apart_sets).map(|set| sets.of(set).to_vec()).collect(),
-            devices: vec![Place::default(); devices],
-            nodes: vec![Place::default(); instance.machine.nodes],
-            home: vec![NOWHERE; tasks],
-            placed: 0,
+            held: Held::new(instance),
+            ascent: Ascent::new(instance),
+            steps: covering.as_ref().map_or(0, Covering::work) / WORK_A_STEP,
+            covering,
+            loads: Loads::new(instance),
             carried: Carried::new(instance),
-            limit: (known + first).saturating_sub(instance.fixed),
+            apart: (0..instance.apart_sets).map(|set| sets.of(set).to_vec()).collect(),
+            seated: vec![0; instance.devices()],
+            home: vec![NOWHERE; instance.tasks()],
+            placed: 0,
+            limit: (known + rates.first()).saturating_sub(instance.fixed),
+            rates,
             best: None,
             levels: None,
-            steps,
             most_steps,
-        })
+        }
     }
 
     /// Places the tasks that are bound to a device, so that devices are alike for all others; none when they can't be there.
@@ -135,8 +128,7 @@ impl<'a> Tree<'a> {
         for task in 0..self.home.len() {
             let Some(device) = self.instance.pinned[task] else { continue };
             let device = device as usize;
-            let has_seat = self.devices[device].tasks < self.instance.seats[device].1 as usize;
-            if !has_seat || domains.of(task) == 0 || !self.fits(task, device) {
+            if !self.has_seat(device) || domains.of(task) == 0 || !self.fits(task, device) {
                 return None;
             }
             self.put(task, device);
@@ -160,30 +152,22 @@ impl<'a> Tree<'a> {
         if self.carried.as_ref().is_some_and(|carried| !carried.may_end()) {
             return true;
         }
-        let Some(bound) = self.bound() else { return true };
-        if bound >= self.limit {
+        let Some(bound) = self.bound(&domains) else { return true };
+        if bound.least() >= self.limit {
             return true;
         }
         if self.placed == self.home.len() {
-            return self.leaf(bound);
+            return self.leaf(bound.least());
         }
-        let Some((task, mut choices)) = self.next_task(&domains) else { return true };
+        let Some((task, mut choices)) = self.next_task(&mut domains, &bound) else { return true };
         choices.sort_unstable();
         for (_, device) in choices {
-            let (before, node) = (self.devices[device], self.instance.machine.node(device));
-            let node_before = self.nodes[node];
             let alike = self.alike(device);
-            self.put(task, device);
+            let before = self.put(task, device);
             let mut below = domains.clone();
             below.part(self.instance, &self.apart, task, device);
             let is_whole = self.descend(below);
-            self.home[task] = NOWHERE;
-            self.placed -= 1;
-            if let Some(carried) = &mut self.carried {
-                carried.take(task, device);
-            }
-            self.devices[device] = before;
-            self.nodes[node] = node_before;
+            self.take(task, device, before);
             if !is_whole {
                 return false;
             }
@@ -194,39 +178,61 @@ impl<'a> Tree<'a> {
     }
 
     /// Every task is placed, for less than the limit.
-    fn leaf(&mut self, bound: u64) -> bool {
+    fn leaf(&mut self, cost: u64) -> bool {
         let Some(levels) = &mut self.levels else {
-            self.limit = bound;
+            self.limit = cost;
             self.best = Some(self.home.clone());
             return true;
         };
         let mut left = self.most_steps - self.steps;
-        let limit = self.limit + levels.devices() - bound;
+        let limit = self.limit + levels.devices() - cost;
         let found = levels.place(&self.home, limit, &mut left);
         self.steps = self.most_steps - left;
         match found {
             None => return false,
             Some(Found::Nothing) => {}
             Some(Found::Better(devices, homes)) => {
-                self.limit = (bound + devices).saturating_sub(levels.devices());
+                self.limit = (cost + devices).saturating_sub(levels.devices());
                 self.best = Some(homes);
             }
         }
         true
     }
 
-    fn put(&mut self, task: usize, device: usize) {
-        let need = self.need[task];
-        for place in
-            [&mut self.devices[device], &mut self.nodes[self.instance.machine.node(device)]]
-        {
-            *place = place.with(need);
-        }
+    /// A task goes to a device; what places held before.
+    fn put(&mut self, task: usize, device: usize) -> Option<(Place, Place)> {
+        self.held.put(self.instance.modules_of.of(task), device);
         self.home[task] = narrow(device);
         self.placed += 1;
+        self.seated[device] += 1;
+        if let Some(loads) = &mut self.loads {
+            loads.put(self.instance.load[task], device);
+        }
         if let Some(carried) = &mut self.carried {
             carried.put(task, device);
         }
+        self.covering.as_mut().map(|covering| covering.put(task, device))
+    }
+
+    /// The task that came last to a device leaves it.
+    fn take(&mut self, task: usize, device: usize, before: Option<(Place, Place)>) {
+        self.held.take(self.instance.modules_of.of(task), device);
+        self.home[task] = NOWHERE;
+        self.placed -= 1;
+        self.seated[device] -= 1;
+        if let Some(loads) = &mut self.loads {
+            loads.take(self.instance.load[task], device);
+        }
+        if let Some(carried) = &mut self.carried {
+            carried.take(task, device);
+        }
+        if let (Some(covering), Some(before)) = (&mut self.covering, before) {
+            covering.restore(device, before);
+        }
+    }
+
+    fn has_seat(&self, device: usize) -> bool {
+        self.seated[device] < self.instance.seats[device].1 as usize
     }
 
     /// Whether a device can carry a task beside what it has.
@@ -234,46 +240,109 @@ impl<'a> Tree<'a> {
         self.carried.as_ref().is_none_or(|carried| carried.fits(task, device))
     }
 
+    /// What any assignment below costs at least; none when there is none.
+    fn bound(&mut self, domains: &Domains) -> Option<Bound> {
+        let rows = self.instance.seats.iter().zip(&self.seated);
+        let due: usize = rows.map(|(seats, &here)| here.max(seats.0 as usize)).sum();
+        if due > self.home.len() {
+            return None;
+        }
+        let covered = match &self.covering {
+            Some(covering) => covering.bound()?,
+            None => 0,
+        };
+        let load = self.loads.as_ref().map_or(0, Loads::least);
+        if covered >= self.limit {
+            return Some(Bound { covered, shared: 0, load });
+        }
+        let open = self.open();
+        let tasks: Vec<(usize, u64)> =
+            self.free().map(|task| (task, domains.of(task) & open)).collect();
+        let shared = self.ascent.climb(&self.held, &self.rates, &tasks);
+        Some(Bound { covered, shared, load })
+    }
+
     /// The task with the fewest devices that are not too dear, of those the one that costs most; with its devices and their
-    /// bounds. None when some task has no device left.
-    fn next_task(&self, domains: &Domains) -> Option<(usize, Choices)> {
+    /// bounds. What is too dear leaves the domains. None when some task has no device left, or some devices too few seats or tasks.
+    fn next_task(&self, domains: &mut Domains, bound: &Bound) -> Option<(usize, Choices)> {
         let firsts = self.firsts();
-        let (weights, sum) = self.weights()?;
+        let weights = match &self.covering {
+            Some(covering) => Some(covering.weights()?),
+            None => None,
+        };
         let mut best: Option<(Rank, usize, Choices)> = None;
-        for task in (0..self.home.len()).filter(|&task| self.home[task] == NOWHERE) {
-            let mut choices = Vec::new();
-            let mut left = domains.of(task) & firsts;
-            while left > 0 {
-                let device = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let bound = self.with_task(&weights, sum, task, device);
+        for task in self.free() {
+            let mut choices = Choices::new();
+            for &(device, alike) in &firsts {
+                if domains.of(task) >> device & 1 == 0 {
+                    continue;
+                }
+                let bound = self.with_task(bound, weights.as_ref(), task, device);
                 if bound < self.limit && self.fits(task, device) {
                     choices.push((bound, device));
+                } else {
+                    domains.remove(task, alike);
                 }
             }
             if choices.is_empty() {
                 return None;
             }
-            let rank =
-                (choices.len(), std::cmp::Reverse(choices.iter().map(|choice| choice.0).sum()));
+            let rank = (choices.len(), Reverse(choices.iter().map(|choice| choice.0).sum()));
             if best.as_ref().is_none_or(|best| rank < best.0) {
                 best = Some((rank, task, choices));
             }
         }
-        best.map(|(_, task, choices)| (task, choices))
+        let (_, task, choices) = best?;
+        self.is_seatable(domains).then_some((task, choices))
     }
 
-    /// Devices that are tried: with room, and of those that are alike the first.
-    fn firsts(&self) -> u64 {
-        let mut firsts = 0;
-        let mut seen: Vec<u64> = Vec::new();
-        for device in 0..self.devices.len() {
+    /// The bound when a task goes to a device.
+    fn with_task(
+        &self,
+        bound: &Bound,
+        weights: Option<&Weights>,
+        task: usize,
+        device: usize,
+    ) -> u64 {
+        let load = self.loads.as_ref().map_or(0, |of| of.with(self.instance.load[task], device));
+        let shared = bound.shared + self.ascent.more(task, device) + bound.load.max(load);
+        let (Some(covering), Some(weights)) = (&self.covering, weights) else { return shared };
+        if shared >= self.limit {
+            return shared;
+        }
+        covering.with_task(weights, task, device).map_or(u64::MAX, |covered| covered.max(shared))
+    }
+
+    /// Tasks that are nowhere.
+    fn free(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.home.len()).filter(|&task| self.home[task] == NOWHERE)
+    }
+
+    /// Devices with room.
+    fn open(&self) -> u64 {
+        let open = (0..self.seated.len()).filter(|&device| self.has_seat(device));
+        open.fold(0, |set, device| set | 1 << device)
+    }
+
+    /// Whether all tasks may find seats.
+    fn is_seatable(&self, domains: &Domains) -> bool {
+        let open = self.open();
+        let domains: Vec<u64> = self.free().map(|task| domains.of(task) & open).collect();
+        let left = |(&(least, most), &here): (&(u32, u32), &usize)| {
+            ((least as usize).saturating_sub(here), most as usize - here)
+        };
+        let seats: Vec<(usize, usize)> =
+            self.instance.seats.iter().zip(&self.seated).map(left).collect();
+        seating::is_possible(&domains, &seats)
+    }
+
+    /// Devices that are tried, with those that each stands for: with room, and of those that are alike the first.
+    fn firsts(&self) -> Vec<(usize, u64)> {
+        let mut firsts: Vec<(usize, u64)> = Vec::new();
+        for device in (0..self.seated.len()).filter(|&device| self.has_seat(device)) {
             let alike = self.alike(device);
-            if self.devices[device].tasks < self.instance.seats[device].1 as usize
-                && !seen.contains(&alike)
-            {
-                firsts |= 1 << device;
-                seen.push(alike);
+            if firsts.iter().all(|&(_, known)| known != alike) {
+                firsts.push((device, alike));
             }
         }
         firsts
@@ -282,195 +351,28 @@ impl<'a> Tree<'a> {
     /// The devices that can stand for one: itself; if empty, those of its node that are empty with the same seats; if its node
     /// is empty, those of nodes that are empty with the same seats, too.
     fn alike(&self, device: usize) -> u64 {
-        if self.devices[device].tasks > 0 {
+        if self.seated[device] > 0 {
             return 1 << device;
         }
         let machine = self.instance.machine;
-        let seats = |node: usize| {
+        let on_node = |node: usize| {
             let first = node * machine.devices_per_node;
-            &self.instance.seats[first..first + machine.devices_per_node]
+            first..first + machine.devices_per_node
         };
+        let is_empty = |node: usize| self.seated[on_node(node)].iter().all(|&tasks| tasks == 0);
         let node = machine.node(device);
         let is_alike = |other: usize| {
             let there = machine.node(other);
             let is_near = there == node
-                || (self.nodes[node].tasks + self.nodes[there].tasks == 0
-                    && seats(there) == seats(node));
+                || (is_empty(node)
+                    && is_empty(there)
+                    && self.instance.seats[on_node(there)] == self.instance.seats[on_node(node)]);
             is_near
-                && self.devices[other].tasks == 0
+                && self.seated[other] == 0
                 && self.instance.seats[other] == self.instance.seats[device]
         };
-        (0..self.devices.len())
+        (0..self.seated.len())
             .filter(|&other| is_alike(other))
             .fold(0, |set, other| set | 1 << other)
-    }
-
-    /// The weight that every device and every node pays at least, and the sum of their prices; none when some place can't
-    /// have as many tasks as it must.
-    fn weights(&self) -> Option<(Weights, u64)> {
-        let devices: Option<Vec<u64>> = (0..self.devices.len())
-            .map(|device| self.weight(&self.devices[device], self.due(device)))
-            .collect();
-        let nodes: Option<Vec<u64>> = (0..self.nodes.len())
-            .map(|node| self.weight(&self.nodes[node], self.node_due(node)))
-            .collect();
-        let (devices, nodes) = (devices?, nodes?);
-        let sum = self.spread.intra * devices.iter().sum::<u64>()
-            + self.spread.inter * nodes.iter().sum::<u64>();
-        Some(((devices, nodes), sum))
-    }
-
-    /// The bound when a task goes to a device.
-    fn with_task(&self, weights: &Weights, sum: u64, task: usize, device: usize) -> u64 {
-        let node = self.instance.machine.node(device);
-        let (here, there) =
-            (self.devices[device].with(self.need[task]), self.nodes[node].with(self.need[task]));
-        let more =
-            usize::from(self.devices[device].tasks >= self.instance.seats[device].0 as usize);
-        let due = self.due(device) + more;
-        let (Some(near), Some(far)) =
-            (self.weight(&here, due), self.weight(&there, self.node_due(node) + more))
-        else {
-            return u64::MAX;
-        };
-        sum + self.spread.intra * near - self.spread.intra * weights.0[device]
-            + self.spread.inter * far
-            - self.spread.inter * weights.1[node]
-    }
-
-    /// The fewest tasks that a device ends with.
-    fn due(&self, device: usize) -> usize {
-        self.devices[device].tasks.max(self.instance.seats[device].0 as usize)
-    }
-
-    fn node_due(&self, node: usize) -> usize {
-        let first = node * self.instance.machine.devices_per_node;
-        (first..first + self.instance.machine.devices_per_node).map(|device| self.due(device)).sum()
-    }
-
-    /// The least weight of a place that ends with so many tasks at least.
-    fn weight(&self, place: &Place, tasks: usize) -> Option<u64> {
-        let tabled = self.completions.weight(place.keys, tasks);
-        (tabled < u32::MAX).then(|| u64::from(tabled) + self.weight_of(place.others))
-    }
-
-    /// What any assignment below costs at least; none when there is none.
-    fn bound(&self) -> Option<u64> {
-        let dues: usize = (0..self.devices.len()).map(|device| self.due(device)).sum();
-        let extra = self.home.len().checked_sub(dues)?;
-        let near = self.spread.intra * self.least_over_devices(extra)?;
-        let far = self.spread.inter * self.least_over_nodes(extra)?;
-        Some((near + far).max(self.packed()))
-    }
-
-    /// What is held, and what tasks without a module in common must add to it: each, on the device where it adds least.
-    fn packed(&self) -> u64 {
-        let held = |places: &[Place]| places.iter().map(|place| self.held(place)).sum::<u64>();
-        let mut sum =
-            self.spread.intra * held(&self.devices) + self.spread.inter * held(&self.nodes);
-        let mut taken = Need { keys: 0, others: 0 };
-        for task in (0..self.home.len()).filter(|&task| self.home[task] == NOWHERE) {
-            let need = self.need[task];
-            if need.keys & taken.keys > 0 || need.others & taken.others > 0 {
-                continue;
-            }
-            let adds = (0..self.devices.len())
-                .filter(|&device| {
-                    self.devices[device].tasks < self.instance.seats[device].1 as usize
-                })
-                .map(|device| {
-                    let node = self.instance.machine.node(device);
-                    self.spread.intra * self.added(&self.devices[device], need)
-                        + self.spread.inter * self.added(&self.nodes[node], need)
-                });
-            let least = adds.min().unwrap_or(0);
-            if least > 0 {
-                sum += least;
-                taken.keys |= need.keys;
-                taken.others |= need.others;
-            }
-        }
-        sum
-    }
-
-    /// The weight that a place holds.
-    fn held(&self, place: &Place) -> u64 {
-        u64::from(self.completions.weight(place.keys, 0)) + self.weight_of(place.others)
-    }
-
-    /// The weight of the tabled keys and the other modules that a place would hold in addition.
-    fn added(&self, place: &Place, need: Need) -> u64 {
-        let own = u64::from(self.completions.own(need.keys & !place.keys));
-        own + self.weight_of(need.others & !place.others)
-    }
-
-    fn weight_of(&self, mut others: u128) -> u64 {
-        let mut weight = 0;
-        while others > 0 {
-            weight += self.other_weight[others.trailing_zeros() as usize];
-            others &= others - 1;
-        }
-        weight
-    }
-
-    /// The least weight of all devices when so many tasks more than are due must be seated.
-    fn least_over_devices(&self, extra: usize) -> Option<u64> {
-        let rows = (0..self.devices.len()).map(|device| {
-            (self.devices[device], self.due(device), self.instance.seats[device].1 as usize)
-        });
-        self.least_over(rows, extra)
-    }
-
-    fn least_over_nodes(&self, extra: usize) -> Option<u64> {
-        let per_node = self.instance.machine.devices_per_node;
-        let rows = (0..self.nodes.len()).map(|node| {
-            let seats = &self.instance.seats[node * per_node..(node + 1) * per_node];
-            let most = seats.iter().map(|&(_, most)| most as usize).sum();
-            (self.nodes[node], self.node_due(node), most)
-        });
-        self.least_over(rows, extra)
-    }
-
-    fn least_over(
-        &self,
-        rows: impl Iterator<Item = (Place, usize, usize)>,
-        extra: usize,
-    ) -> Option<u64> {
-        let mut sums = vec![u64::MAX; extra + 1];
-        sums[0] = 0;
-        for (place, due, most) in rows {
-            let mut next = vec![u64::MAX; extra + 1];
-            for more in 0..=extra.min(most.checked_sub(due)?) {
-                let Some(weight) = self.weight(&place, due + more) else { break };
-                for (before, sum) in sums[..=extra - more].iter().enumerate() {
-                    let cell = &mut next[before + more];
-                    *cell = (*cell).min(sum.saturating_add(weight));
-                }
-            }
-            sums = next;
-        }
-        sums.pop().filter(|&sum| sum < u64::MAX)
-    }
-}
-
-impl Place {
-    fn with(self, need: Need) -> Self {
-        Self {
-            keys: self.keys | need.keys,
-            others: self.others | need.others,
-            tasks: self.tasks + 1,
-        }
-    }
-}
-
-/// What a task adds to a place.
-fn need(instance: &Instance, keys: &Keys, completions: &Completions, task: usize) -> Need {
-    let tabled = keys.of_task[task].iter().filter_map(|&key| completions.bit[key]);
-    let others = instance.modules_of.of(task).iter();
-    let others =
-        others.filter_map(|&module| completions.others.binary_search(&(module as usize)).ok());
-    Need {
-        keys: tabled.fold(0, |set, bit| set | 1 << bit),
-        others: others.fold(0, |set, bit| set | 1 << bit),
     }
 }

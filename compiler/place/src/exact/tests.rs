@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{is_solvable, search};
 use crate::cost::{broken, cost};
 use crate::instance::Instance;
-use crate::objective::Objective;
+use crate::objective::{Link, Objective, Time};
 use crate::problem::{Balance, Limits, Machine, Module, Problem, Task};
 
 fn cheapest(problem: &Problem) -> Option<u64> {
@@ -27,6 +27,16 @@ fn cheapest(problem: &Problem) -> Option<u64> {
         .min()
 }
 
+/// Counted copies, or predicted time.
+fn objectives() -> impl Strategy<Value = Objective> {
+    let link = (0..20_u64, 0..9000_u64)
+        .prop_map(|(latency, picoseconds_per_byte)| Link { latency, picoseconds_per_byte });
+    prop_oneof![
+        (0..7_u64, 0..3_u64).prop_map(|(inter, intra)| Objective::spread(inter, intra)),
+        (link.clone(), link).prop_map(|(intra, inter)| Objective::Time(Time { intra, inter })),
+    ]
+}
+
 prop_compose! {
     fn problems()(
         nodes in 1..4_usize, devices_per_node in 1..4_usize, modules in 1..9_usize,
@@ -35,9 +45,10 @@ prop_compose! {
             prop::collection::vec(0..modules, 0..4), 1..(if nodes * devices_per_node > 4 { 6 } else { 8 }),
         ),
         machine in Just(Machine { nodes, devices_per_node }),
-        modules in prop::collection::vec((0..4_u64).prop_map(|weight| Module { weight, memory: 0 }), modules),
+        modules in prop::collection::vec((0..40_u64).prop_map(|weight| Module { weight, memory: 0 }), modules),
         balance in prop_oneof![Just(Balance::Even), Just(Balance::Free)],
-        prices in (0..7_u64, 0..3_u64),
+        objective in objectives(),
+        loads in prop::collection::vec(0..40_u64, 8),
         pin in prop::option::of(0..nodes * devices_per_node),
         apart in prop::collection::vec(0..8_usize, 0..4),
     ) -> Problem {
@@ -45,10 +56,10 @@ prop_compose! {
         let pins = pin.map(|device| (0, device)).into_iter().collect();
         Problem {
             machine,
-            tasks: tasks.into_iter().map(Task::of).collect(),
+            tasks: tasks.into_iter().zip(loads).map(|(modules, load)| Task { load, ..Task::of(modules) }).collect(),
             modules,
             limits: Limits { balance, pins, apart: vec![apart], ..Limits::default() },
-            objective: Objective::spread(prices.0, prices.1),
+            objective,
         }
     }
 }
@@ -59,7 +70,7 @@ proptest! {
         let instance = Instance::new(&problem);
         prop_assert!(is_solvable(&instance));
         let least = cheapest(&problem);
-        let known = least.map_or(1000, |least| least + slack);
+        let known = least.map_or(1_000_000, |least| least + slack);
         let found = search(&instance, known, 1_000_000);
         prop_assert!(found.is_proved);
         let devices = found.homes.map(|homes| homes.iter().map(|&home| home as usize).collect::<Vec<_>>());
