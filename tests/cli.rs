@@ -3,6 +3,7 @@
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a stage that can't be set fails the test")]
 mod launch;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -108,4 +109,59 @@ fn nothing_of_torch_is_linked() {
     let Ok(listed) = listed else { return };
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(!text.contains("torch") && !text.contains("libc10"), "{text}");
+}
+
+/// An experiment of so many languages in all directions, and the index of its corpora.
+fn all_to_all(languages: usize) -> [String; 2] {
+    let codes: Vec<String> = (0..languages).map(|at| format!("l{at:03}")).collect();
+    let mut index = String::from("corpora:\n");
+    for (at, one) in codes.iter().enumerate() {
+        for other in codes.iter().skip(at + 1) {
+            for side in [one, other] {
+                let lines = 100 + at;
+                let facts = format!("    bytes: 1000\n    lines: {lines}\n");
+                let _ = write!(index, "  data/{one}-{other}.{side}:\n{facts}");
+            }
+        }
+    }
+    let hash = "0".repeat(64);
+    let _ = writeln!(
+        index,
+        "tokenizers:\n  joint.model:\n    pieces: 100\n    sha256: \"{hash}\"\n    unk: 0\n    bos: 1\n    eos: 2"
+    );
+    let experiment = format!(
+        "import std.clusters.laptop
+experiment cores {{ seed = 1 }}
+languages {}
+corpus text {{ train = \"data/{{sorted_pair}}.{{src_lang}}\" -> \"data/{{sorted_pair}}.{{tgt_lang}}\" }}
+tokenizer joint {{ kind = sentencepiece  model = \"joint.model\" }}
+tasks translation {{ pairs = all <-> all  corpus = text  transforms = [joint, prefix(target)] }}
+model {{ dim = 16  heads = 2  encoder = [SRC_LANGUAGE, FULL]  decoder = [TGT_LANGUAGE] }}
+training {{ steps = 1M  batch = 256 tokens  optimizer = adamw(lr = 1e-3)  schedule = constant }}
+cluster = laptop(ranks = 4)
+",
+        codes.join(", ")
+    );
+    [experiment, index]
+}
+
+/// More tasks than one core takes at once.
+#[test]
+fn a_long_plan_has_the_same_bytes_on_any_number_of_cores() {
+    let folder = tempfile::tempdir().unwrap();
+    let [experiment, index] = all_to_all(96);
+    std::fs::write(folder.path().join("a.mmc"), experiment).unwrap();
+    std::fs::write(folder.path().join("index.yaml"), index).unwrap();
+    let plan = |cores: &str| {
+        let mut command = mmc(folder.path());
+        command.args(["plan", "a.mmc", "--index", "index.yaml"]).env("RAYON_NUM_THREADS", cores);
+        let (status, out, err) = ended(&command.output().expect("mmc starts"));
+        assert_eq!(status, 0, "{err}");
+        out
+    };
+    let one = plan("1");
+    assert!(one.lines().count() > 9120 * 16, "{} lines", one.lines().count());
+    for cores in ["2", "8"] {
+        assert!(plan(cores) == one, "{cores} cores");
+    }
 }

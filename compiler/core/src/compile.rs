@@ -5,7 +5,7 @@ use std::fmt;
 
 use mmc_plan::Plan;
 use mmc_plan::replay::replay;
-use mmc_plan::verify::verify;
+use mmc_plan::verify::examine;
 use mmc_syntax::source::SourceMap;
 
 use crate::diagnostics::{Diagnostics, Finding, Halt};
@@ -38,7 +38,7 @@ pub static STAGES: &[Stage] = &[
     Stage { name: "tasks", why: "experiment to task table: files, vocabularies and shares" },
     Stage { name: "modules", why: "task table to module graph: one module per sharing id" },
     Stage { name: "place", why: "module graph to placement: tasks on lanes, lanes on ranks" },
-    Stage { name: "lower", why: "placement to plan: ranks, communicators, estimates, digest" },
+    Stage { name: "lower", why: "placement to plan: ranks, communicators, estimates" },
 ];
 
 /// What to keep besides the plan, what the command line says of lints, and who watches.
@@ -153,14 +153,17 @@ fn plan(
     })?;
     let placement = place::place(experiment, &table, &graph, trace.care, diagnostics)?;
     trace.stage("place", || print::placement(&placement));
-    let plan = match trace.care {
+    let mut plan = match trace.care {
         Care::Plan => lower::lower(experiment, &table, &graph, placement),
         Care::Sketch => lower::outline(experiment, &table, &graph, placement),
     };
+    if trace.on {
+        plan.digest = plan.mathematics_digest();
+    }
     trace.stage("lower", || plan.to_yaml());
     // A sketch is never run.
     if trace.care == Care::Plan {
-        check(&plan, diagnostics, trace.watch)?;
+        check(&mut plan, diagnostics, trace.watch)?;
     }
     lint::run(
         &lint::Subject { experiment, table: &table, graph: &graph, plan: &plan, world },
@@ -171,9 +174,12 @@ fn plan(
     Ok(plan)
 }
 
-/// The plan by the rules of code that shares nothing with the planner: a violation is our fault, and is told as such.
-fn check(plan: &Plan, diagnostics: &mut Diagnostics, watch: Watch<'_>) -> Result<(), Halt> {
-    for violation in verify(plan).err().unwrap_or_default() {
+/// The plan by the rules of code that shares nothing with the planner: a violation is our fault, and is told as such. The plan
+/// gets its digest.
+fn check(plan: &mut Plan, diagnostics: &mut Diagnostics, watch: Watch<'_>) -> Result<(), Halt> {
+    let (digest, violations) = examine(plan);
+    plan.digest = digest;
+    for violation in violations {
         diagnostics.report(violation);
     }
     watch.ended("verify");

@@ -1,7 +1,7 @@
 //! A saved index of corpora and tokenizers: what a plan needs to know of them, so that it can be made where they are not.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use mmc_plan::VocabularyKind;
@@ -73,12 +73,13 @@ impl CorpusIndex {
 /// The section `corpora` at the start of an index, when every path in it is plain, and what follows it.
 fn plain_corpora(text: &str) -> Option<(BTreeMap<String, CorpusFacts>, Option<&str>)> {
     let mut rest = text.strip_prefix("corpora:\n")?;
-    let mut corpora = BTreeMap::new();
+    let mut corpora = Vec::new();
     while let Some(line) = rest.strip_prefix("  ") {
-        let (path, after) = line.split_once(":\n")?;
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+        let (path, after) = line.split_once('\n')?;
+        let path = path.strip_suffix(':')?;
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-".contains(&b);
         // Words such as `no` and numbers are quoted, and have no slash.
-        if !path.chars().all(is_plain) || !path.contains('/') || path.starts_with('-') {
+        if !path.bytes().all(is_plain) || !path.contains('/') || path.starts_with('-') {
             return None;
         }
         let (bytes, after) = number(after, "    bytes: ")?;
@@ -87,10 +88,11 @@ fn plain_corpora(text: &str) -> Option<(BTreeMap<String, CorpusFacts>, Option<&s
             Some((line, after)) => (Some(line), after),
             None => (None, after),
         };
-        corpora.insert(path.to_owned(), CorpusFacts { bytes, lines, not_utf8 });
+        corpora.push((path.to_owned(), CorpusFacts { bytes, lines, not_utf8 }));
         rest = after;
     }
-    Some((corpora, Some(rest)))
+    // In order of name, a map is made at once.
+    Some((corpora.into_iter().collect(), Some(rest)))
 }
 
 /// The number of a line with this start, and the text behind the line.
@@ -131,12 +133,20 @@ impl World for Indexed<'_> {
     }
 
     fn corpora(&self, paths: &[String]) -> Vec<Result<CorpusFacts, WorldError>> {
-        let known: HashMap<&str, CorpusFacts> =
-            self.index.corpora.iter().map(|(path, facts)| (path.as_str(), *facts)).collect();
-        paths
-            .iter()
-            .map(|path| known.get(path.as_str()).copied().ok_or(WorldError::Missing))
-            .collect()
+        // Paths come in about the order of the index: what is asked for next is mostly what stands next.
+        let mut next = self.index.corpora.range::<String, _>(..);
+        let mut facts = |path: &String| {
+            let here = next.next().filter(|(known, _)| *known == path);
+            let (_, facts) = here.or_else(|| {
+                next = self
+                    .index
+                    .corpora
+                    .range::<String, _>((Bound::Included(path), Bound::Unbounded));
+                next.next().filter(|(known, _)| *known == path)
+            })?;
+            Some(*facts)
+        };
+        paths.iter().map(|path| facts(path).ok_or(WorldError::Missing)).collect()
     }
 
     fn matching(&self, patterns: &[String]) -> Vec<Vec<String>> {

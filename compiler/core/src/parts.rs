@@ -8,14 +8,21 @@ pub(crate) fn apportion(numbers: &[u128], whole: u64) -> Vec<u64> {
     let sum: u128 = numbers.iter().sum::<u128>().max(1);
     let positive = numbers.iter().filter(|number| **number > 0).count() as u128;
     let free = u128::from(whole).saturating_sub(positive);
-    let scaled: Vec<u128> = numbers.iter().map(|number| number * free).collect();
-    let mut parts: Vec<u128> =
-        scaled.iter().map(|number| number / sum + u128::from(*number > 0)).collect();
-    let mut order: Vec<usize> =
-        (0..parts.len()).filter(|&at| numbers.get(at).is_some_and(|number| *number > 0)).collect();
-    order.sort_by_cached_key(|&at| (Reverse(scaled.get(at).map_or(0, |number| number % sum)), at));
+    let mut parts: Vec<u128> = Vec::with_capacity(numbers.len());
+    let mut remainders: Vec<(Reverse<u128>, usize)> = Vec::new();
+    for (at, number) in numbers.iter().enumerate() {
+        let (scaled, least) = (number * free, u128::from(*number > 0));
+        parts.push(scaled / sum + least);
+        if least > 0 {
+            remainders.push((Reverse(scaled % sum), at));
+        }
+    }
     let missing = u128::from(whole).saturating_sub(parts.iter().sum::<u128>());
-    for at in order.into_iter().take(usize::try_from(missing).unwrap_or(0)) {
+    let missing = usize::try_from(missing).unwrap_or(0).min(remainders.len());
+    if missing < remainders.len() {
+        remainders.select_nth_unstable(missing);
+    }
+    for (_, at) in remainders.into_iter().take(missing) {
         if let Some(part) = parts.get_mut(at) {
             *part += 1;
         }

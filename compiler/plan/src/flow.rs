@@ -37,8 +37,12 @@ pub(crate) fn courses<T: Serialize, S: Serializer>(
 
 /// `[a, b]` when that is short, else one name a line.
 pub(crate) fn names<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    let width: usize = names.iter().map(|name| name.len() + 2).sum();
-    if width <= LINE { FlowSeq(names).serialize(serializer) } else { names.serialize(serializer) }
+    if is_short(names) { FlowSeq(names).serialize(serializer) } else { names.serialize(serializer) }
+}
+
+/// Whether a list of names stands on one line.
+pub(crate) fn is_short(names: &[String]) -> bool {
+    names.iter().map(|name| name.len() + 2).sum::<usize>() <= LINE
 }
 
 /// One `[source, target]` a line.

@@ -23,6 +23,7 @@ pub mod replay;
 pub mod sample;
 pub mod schedule;
 pub mod shared;
+pub mod stretch;
 pub mod summary;
 pub mod text;
 pub mod training;

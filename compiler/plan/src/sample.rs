@@ -21,6 +21,7 @@ use crate::training::{
 };
 use crate::transform::Transform;
 use crate::verify::formulas;
+use crate::verify::index::Index;
 
 /// What a sample plan is made from; every field may be changed before [`Sample::plan`].
 #[derive(Debug, Clone)]
@@ -397,16 +398,14 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
     let width = u128::from(plan.training.precision.activation_bytes());
     let tokens = u128::from(plan.training.batch_tokens);
     let batches = u128::from(plan.training.accumulate);
-    let costs = formulas::Costs::new(plan);
+    let (costs, index) = (formulas::Costs::new(plan), Index::new(plan));
     let (mut activations, mut flops, mut moved) = (0, 0, 0);
-    for (name, drawn) in
-        lanes.iter().filter_map(|&lane| plan.lanes.get(lane as usize)).flat_map(|lane| &lane.tasks)
-    {
-        let Some(task) = plan.tasks.get(name) else { continue };
-        let token = costs.token(task);
+    for (row, drawn) in lanes.iter().flat_map(|&lane| index.lane(lane)) {
+        let way = index.way(row);
+        let token = costs.token(row.task, way);
         activations = activations.max(width * tokens * token.kept);
         flops += u128::from(drawn.parts) * batches * tokens * token.flops;
-        let bytes = batches * tokens * token.moved * width + costs.update(task);
+        let bytes = batches * tokens * token.moved * width + costs.update(way);
         moved += u128::from(drawn.parts) * bytes;
     }
     let parts = u128::from(LANE_PARTS);

@@ -29,10 +29,9 @@ impl Plan {
     /// # Panics
     /// Never: a plan holds nothing that YAML cannot write.
     pub fn to_yaml(&self) -> String {
-        let mut text = String::new();
-        serde_saphyr::to_fmt_writer_with_options(&mut text, self, layout())
-            .expect("a plan holds nothing that YAML cannot write, and a string takes all text");
-        text
+        let mut text = Vec::new();
+        write::write(self, &mut text).expect("a list takes all bytes");
+        String::from_utf8(text).expect("texts are written whole")
     }
 
     /// Writes the text of [`Plan::to_yaml`] piece by piece: that of a million tasks is several hundred megabytes.
@@ -41,11 +40,7 @@ impl Plan {
     /// Those of the writer.
     pub fn write_yaml(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut buffer = BufWriter::with_capacity(BUFFER, out);
-        let written = serde_saphyr::to_io_writer_with_options(&mut buffer, self, layout());
-        if let Err(serde_saphyr::ser::Error::IO { error }) = written {
-            return Err(error);
-        }
-        written.map_err(|fault| io::Error::other(fault.to_string()))?;
+        write::write(self, &mut buffer)?;
         buffer.flush()
     }
 
@@ -76,11 +71,6 @@ impl Plan {
     }
 }
 
-/// How plans are laid out.
-fn layout() -> serde_saphyr::SerializerOptions {
-    serde_saphyr::ser_options! { prefer_block_scalars: false }
-}
-
 /// What the reader accepts: one document, no aliases, no tags, booleans by their two names.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
@@ -101,6 +91,8 @@ fn options() -> serde_saphyr::Options {
         with_snippet: false,
     }
 }
+
+mod write;
 
 #[cfg(test)]
 mod tests;

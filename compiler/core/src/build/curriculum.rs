@@ -20,7 +20,7 @@ pub(super) struct Run<'a> {
     /// The rule.
     pub(super) rule: &'a CurriculumRule,
     /// The tasks.
-    pub(super) sizes: &'a [Size],
+    pub(super) sizes: &'a [Size<'a>],
     /// Steps of the training.
     pub(super) steps: u64,
     /// Lines that a step reads, predicted.
@@ -142,7 +142,7 @@ fn window_weights(run: &Run<'_>, spans: &[(&WeightPiece, [u64; 2])], window: [u6
 
 /// The roots of the relative weights: a task of relative weight r gets weight `sqrt r` for the last `sqrt r` of the run, so that
 /// both together give it r (MAMMOTH's config-config, `corpora_schedule` with weights and curriculum).
-fn by_weight(rule: &CurriculumRule, sizes: &[Size]) -> Vec<f64> {
+fn by_weight(rule: &CurriculumRule, sizes: &[Size<'_>]) -> Vec<f64> {
     let power = match rule.pieces.first().map(|piece| &piece.rule) {
         Some(WeightRule::Temperature(power)) => *power,
         _ => 1.0,
@@ -152,7 +152,7 @@ fn by_weight(rule: &CurriculumRule, sizes: &[Size]) -> Vec<f64> {
 
 /// Parts of all lines, to a power; not made to sum to one.
 #[expect(clippy::cast_precision_loss, reason = "line counts are far below 2^53")]
-fn relative(sizes: &[Size], power: f64) -> Vec<f64> {
+fn relative(sizes: &[Size<'_>], power: f64) -> Vec<f64> {
     let all: f64 = sizes.iter().map(|size| size.lines as f64).sum();
     sizes.iter().map(|size| libm::pow(size.lines as f64 / all, power)).collect()
 }
@@ -169,7 +169,7 @@ fn starts(run: &Run<'_>) -> Vec<u64> {
             sizes.into_iter().map(|size| late(run.steps, size)).collect()
         }
         Introduction::Given(given) => {
-            let key = |size: &Size| (size.source.clone(), size.target.clone());
+            let key = |size: &Size<'_>| (size.source.to_owned(), size.target.to_owned());
             run.sizes.iter().map(|size| given.get(&key(size)).copied().unwrap_or(0)).collect()
         }
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mmc_plan::path::{Way, Ways};
-use mmc_plan::{ModuleKind, Sharing, StackPattern};
+use mmc_plan::{ModuleKind, Sharing, StackPattern, stretch};
 use mmc_syntax::source::Span;
 
 use super::error::BuildError;
@@ -13,6 +13,9 @@ use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::{ModuleGraph, ModuleRow, TaskPath};
 use crate::ir::task::{TaskRow, TaskTable};
+
+/// Tasks whose modules are met in one go; tests have fewer.
+const STRETCH: usize = if cfg!(test) { 3 } else { 8192 };
 
 /// What a task needs a module to be.
 #[derive(Clone, Copy)]
@@ -80,11 +83,21 @@ pub fn build_modules(
     table: &TaskTable,
     diagnostics: &mut Diagnostics,
 ) -> Result<ModuleGraph, Halt> {
-    let mut met = Met::new(experiment);
-    let path = |task| {
-        met.path(task).expect("the resolver puts every language in use into every grouping in use")
-    };
-    let paths: Vec<TaskPath> = table.tasks.iter().map(path).collect();
+    let mut stretches = stretch::each(&table.tasks, STRETCH, |tasks| {
+        let mut met = Met::new(experiment);
+        let path = |task| {
+            let path = met.path(task);
+            path.expect("the resolver puts every language in use into every grouping in use")
+        };
+        let paths: Vec<TaskPath> = tasks.iter().map(path).collect();
+        (met, paths)
+    })
+    .into_iter();
+    let (mut met, mut paths) = stretches.next().unwrap_or_else(|| (Met::new(experiment), vec![]));
+    for (other, more) in stretches {
+        let ids = met.join(other);
+        paths.extend(more.into_iter().map(|path| renumbered(path, &ids)));
+    }
     for fault in met.faults.into_values() {
         diagnostics.report(fault);
     }
@@ -164,6 +177,26 @@ impl<'a> Met<'a> {
         Some(TaskPath { encoder, bridge, decoder, adapters: found, ..TaskPath::default() })
     }
 
+    /// Takes over what later tasks met; gives the new number of each of their modules.
+    fn join(&mut self, later: Self) -> Vec<ModuleId> {
+        for (name, fault) in later.faults {
+            self.faults.entry(name).or_insert(fault);
+        }
+        let join = |(row, task): (ModuleRow, &'a TaskRow)| {
+            let id = self.names.id(row.name.clone());
+            match self.rows.get(id) {
+                Some((known, first)) if known.kind != row.kind => {
+                    let fault = disagreement(known, first, (&row.kind, row.span), task);
+                    self.faults.entry(row.name).or_insert(fault);
+                }
+                Some(_) => {}
+                None => self.rows.push((row, task)),
+            }
+            ModuleId::at(id)
+        };
+        later.rows.into_iter().map(join).collect()
+    }
+
     fn all_used<'n>(
         &mut self,
         ids: Vec<usize>,
@@ -215,7 +248,7 @@ fn stacks<'a>(
 }
 
 /// The graph with its modules in order of name.
-fn in_order(modules: Vec<ModuleRow>, mut paths: Vec<TaskPath>) -> ModuleGraph {
+fn in_order(modules: Vec<ModuleRow>, paths: Vec<TaskPath>) -> ModuleGraph {
     let mut modules: Vec<(usize, ModuleRow)> = modules.into_iter().enumerate().collect();
     modules.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
     let mut places = vec![ModuleId::at(0); modules.len()];
@@ -224,15 +257,18 @@ fn in_order(modules: Vec<ModuleRow>, mut paths: Vec<TaskPath>) -> ModuleGraph {
             *slot = ModuleId::at(place);
         }
     }
-    for path in &mut paths {
-        let way = path.encoder.iter_mut().chain(&mut path.bridge).chain(&mut path.decoder);
-        let inside =
-            path.adapters.iter_mut().flat_map(|(stack, ids)| [stack].into_iter().chain(ids));
-        for id in way.chain(inside) {
-            *id = places.get(id.index()).copied().unwrap_or(*id);
-        }
-    }
+    let paths = paths.into_iter().map(|path| renumbered(path, &places)).collect();
     ModuleGraph { modules: modules.into_iter().map(|(_, row)| row).collect(), paths }
+}
+
+/// A path with other numbers of its modules.
+fn renumbered(mut path: TaskPath, numbers: &[ModuleId]) -> TaskPath {
+    let way = path.encoder.iter_mut().chain(&mut path.bridge).chain(&mut path.decoder);
+    let inside = path.adapters.iter_mut().flat_map(|(stack, ids)| [stack].into_iter().chain(ids));
+    for id in way.chain(inside) {
+        *id = numbers.get(id.index()).copied().unwrap_or(*id);
+    }
+    path
 }
 
 /// Why two tasks can't share what they would share.

@@ -10,11 +10,11 @@ const LEAST_WEIGHT: f64 = 1e-100;
 
 /// What a task's weight is made from.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Size {
+pub(super) struct Size<'a> {
     /// Source language.
-    pub(super) source: String,
+    pub(super) source: &'a str,
     /// Target language.
-    pub(super) target: String,
+    pub(super) target: &'a str,
     /// Lines of training text.
     pub(super) lines: u64,
     /// The block's factor.
@@ -39,7 +39,7 @@ pub(super) enum Law<'a> {
 
 /// The weight of every task under a law, before it becomes a share.
 #[expect(clippy::cast_precision_loss, reason = "line counts are far below 2^53")]
-pub(super) fn weights(law: Law<'_>, sizes: &[Size]) -> Vec<f64> {
+pub(super) fn weights(law: Law<'_>, sizes: &[Size<'_>]) -> Vec<f64> {
     let plain: Vec<f64> = match law {
         Law::Power(exponent) => {
             sizes.iter().map(|size| libm::pow(size.lines as f64, exponent)).collect()
@@ -49,11 +49,11 @@ pub(super) fn weights(law: Law<'_>, sizes: &[Size]) -> Vec<f64> {
             unimax(&lines, epochs, budget)
         }
         Law::Table(table) => {
-            let key = |size: &Size| (size.source.clone(), size.target.clone());
+            let key = |size: &Size<'_>| (size.source.to_owned(), size.target.to_owned());
             sizes.iter().map(|size| table.get(&key(size)).copied().unwrap_or(0.0)).collect()
         }
     };
-    let weight = |(weight, size): (f64, &Size)| {
+    let weight = |(weight, size): (f64, &Size<'_>)| {
         (weight * size.factor).clamp(LEAST_WEIGHT, 1.0 / LEAST_WEIGHT)
     };
     plain.into_iter().zip(sizes).map(weight).collect()
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn temperatures_flatten() {
-        let size = |lines| Size { source: "a".into(), target: "b".into(), lines, factor: 1.0 };
+        let size = |lines| Size { source: "a", target: "b", lines, factor: 1.0 };
         let sizes = [size(100), size(10_000)];
         let at = |exponent| weights(Law::Power(exponent), &sizes);
         assert_eq!(at(0.0), vec![1.0, 1.0]);

@@ -10,14 +10,14 @@ use mmc_syntax::source::Span;
 
 use super::curriculum::{Run, means, windows};
 use super::error::BuildError;
-use super::known::Known;
+use super::known::{Asked, Known};
 use super::shares::Size;
 use super::vocabularies::{Transformed, Vocabularies};
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::directions::Directions;
 use crate::ir::experiment::{At, Corpus, Experiment, Pair, TaskBlock, TemplatePair};
 use crate::ir::task::{TaskRow, TaskTable, Window};
-use crate::template::{TemplateFault, Templates, is_sharded};
+use crate::template::{Templates, is_sharded};
 use crate::world::{CorpusFacts, World, WorldError};
 
 /// Directions that a note names before it says `and so many more`.
@@ -34,7 +34,7 @@ pub fn expand_tasks(
         templates: &templates,
         known: Known::new(world),
         directions: HashMap::new(),
-        lists: HashMap::new(),
+        asked: HashMap::new(),
         diagnostics,
     };
     let mut vocabularies = Vocabularies::new(experiment, &templates, world);
@@ -77,10 +77,10 @@ fn expand_block<'a>(
     let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
     reader.ask(corpus, block);
     let mut transformed = Transformed::new(experiment, block);
-    for pair in &block.pairs {
-        match reader.training(corpus, block.is_mono, pair) {
+    for (at, pair) in block.pairs.iter().enumerate() {
+        match reader.training(corpus, block.is_mono, (at, pair)) {
             Found::Files(train) => {
-                let files = reader.with_extras(train, corpus, block.is_mono, pair);
+                let files = reader.with_extras(train, corpus, block.is_mono, (at, pair));
                 let (source_vocabulary, target_vocabulary) = vocabularies.sides(block, pair);
                 let row = TaskRow {
                     name: format!("{}.{}-{}", block.name, pair.source, pair.target),
@@ -177,11 +177,11 @@ fn trains_the_same(one: &TaskRow, other: &TaskRow) -> bool {
 
 /// Turns weights into shares, window by window.
 fn weigh(experiment: &Experiment, rows: Vec<(TaskRow, f64)>) -> (Vec<TaskRow>, Vec<Window>) {
-    let sizes: Vec<Size> = rows
+    let sizes: Vec<Size<'_>> = rows
         .iter()
         .map(|(row, factor)| Size {
-            source: row.source.clone(),
-            target: row.target.clone(),
+            source: &row.source,
+            target: &row.target,
             lines: row.corpus.train.lines,
             factor: *factor,
         })
@@ -215,75 +215,88 @@ enum Found {
     Fault,
 }
 
+/// A direction by its place in its block.
+type Direction<'p> = (usize, &'p Pair);
+
 /// Finds the files of directions.
 struct Reader<'a> {
     templates: &'a Templates,
     known: Known<'a>,
     directions: HashMap<&'a str, Directions<'a>>,
-    /// Path or pattern -> its files: both directions of a pair read the same.
-    lists: HashMap<String, Shared<Vec<String>>>,
+    /// Template -> what it leads to, for every direction (every source language of monolingual text) of the block; none where
+    /// it can't be filled.
+    asked: HashMap<&'a str, Vec<Option<Asked>>>,
     diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Reader<'a> {
     /// Asks the world for all files of a block at once.
     fn ask(&mut self, corpus: &'a Corpus, block: &TaskBlock) {
-        let (mut patterns, mut paths) = (Vec::new(), Vec::new());
-        let mut wanted = |path: String, is_sharded: bool| {
-            if is_sharded { patterns.push(path) } else { paths.push(path) }
-        };
-        if block.is_mono {
+        let wanted: Vec<&'a str> = if block.is_mono {
             let templates = corpus.mono.iter().chain(&corpus.mono_valid);
-            for template in templates.flat_map(|templates| &templates.value) {
-                let is_sharded = is_sharded(self.templates, template);
-                for pair in &block.pairs {
-                    if let Ok(path) = self.templates.language(template, &pair.source) {
-                        wanted(path, is_sharded);
-                    }
-                }
-            }
+            templates.flat_map(|templates| &templates.value).map(String::as_str).collect()
         } else {
             let sets = corpus.train.iter().chain(&corpus.valid).chain(&corpus.test);
-            for template in sets.flat_map(|set| [&set.value.source, &set.value.target]) {
-                for pair in &block.pairs {
-                    if let Ok((path, is_sharded)) = self.fill(template, pair) {
-                        wanted(path, is_sharded);
-                    }
-                }
+            sets.flat_map(|set| [set.value.source.as_str(), &set.value.target]).collect()
+        };
+        let (patterns, paths): (Vec<&str>, Vec<&str>) =
+            wanted.into_iter().partition(|template| is_sharded(self.templates, template));
+        for template in patterns {
+            let filled: Vec<Option<String>> =
+                block.pairs.iter().map(|pair| self.fill(template, pair, block.is_mono)).collect();
+            let numbers = self.known.match_all(filled.iter().flatten().cloned().collect());
+            let mut numbers = numbers.into_iter().map(Asked::Pattern);
+            let asked = filled.iter().map(|path| path.as_ref().and_then(|_| numbers.next()));
+            self.asked.insert(template, asked.collect());
+        }
+        let mut asked = vec![Vec::with_capacity(block.pairs.len()); paths.len()];
+        // Direction by direction: paths come in about the order of their names.
+        for pair in &block.pairs {
+            for (template, asked) in paths.iter().zip(&mut asked) {
+                let path = self.fill(template, pair, block.is_mono);
+                asked.push(path.map(|path| Asked::Path(self.known.path(&path))));
             }
         }
-        self.known.ask(patterns, paths);
+        self.asked.extend(paths.into_iter().zip(asked));
+        self.known.ask();
     }
 
-    /// The path of a direction, and whether it is a pattern of several.
-    fn fill(&mut self, template: &'a str, pair: &Pair) -> Result<(String, bool), TemplateFault> {
+    /// The path or pattern of a direction.
+    fn fill(&mut self, template: &'a str, pair: &Pair, is_mono: bool) -> Option<String> {
         let templates = self.templates;
+        if is_mono {
+            return templates.language(template, &pair.source).ok();
+        }
         let directions =
             self.directions.entry(template).or_insert_with(|| Directions::new(templates, template));
-        Ok((directions.fill(&pair.source, &pair.target)?, directions.is_sharded))
+        directions.fill(&pair.source, &pair.target).ok()
     }
 
-    /// The files of one side in order; none: the pattern, when nothing fits it.
-    fn side(&mut self, template: &'a str, pair: &Pair) -> Result<Shared<Vec<String>>, String> {
-        let (path, is_sharded) = match self.fill(template, pair) {
-            Ok(filled) => filled,
-            // The resolver rendered it for every language in use: not reached, but no reason to stop everything.
-            Err(fault) => return Err(format!("{template} ({fault})")),
-        };
-        if let Some(known) = self.lists.get(&path) {
-            return Ok(known.clone());
-        }
-        let files = if is_sharded { self.known.matching(&path) } else { vec![path.clone()] };
-        if files.is_empty() {
-            return Err(path);
-        }
-        Ok(self.lists.entry(path).or_insert(files.into()).clone())
+    /// What a template leads to for a direction of the block.
+    fn asked(&self, template: &str, at: usize) -> Option<Asked> {
+        *self.asked.get(template)?.get(at)?
     }
 
-    fn files(&mut self, templates: &'a At<TemplatePair>, pair: &Pair) -> Found {
-        let sides =
-            (self.side(&templates.value.source, pair), self.side(&templates.value.target, pair));
-        let (source, target) = match sides {
+    /// The files of one side in order; none: the path, when nothing is there.
+    fn side(
+        &mut self,
+        template: &'a str,
+        (at, pair): Direction<'_>,
+    ) -> Result<(Asked, Shared<Vec<String>>), String> {
+        let side = self.asked(template, at).map(|asked| (asked, self.known.files(asked).clone()));
+        side.filter(|(_, files)| !files.is_empty()).ok_or_else(|| {
+            // The resolver rendered it for every language in use.
+            self.fill(template, pair, false).unwrap_or_else(|| template.to_owned())
+        })
+    }
+
+    fn files(&mut self, templates: &'a At<TemplatePair>, direction: Direction<'_>) -> Found {
+        let pair = direction.1;
+        let sides = (
+            self.side(&templates.value.source, direction),
+            self.side(&templates.value.target, direction),
+        );
+        let ((of_source, source), (of_target, target)) = match sides {
             (Ok(source), Ok(target)) => (source, target),
             (Err(path), _) | (_, Err(path)) => return Found::Missing(path),
         };
@@ -298,8 +311,8 @@ impl<'a> Reader<'a> {
             return Found::Fault;
         }
         let mut lines = 0_u64;
-        for (source, target) in source.iter().zip(target.iter()) {
-            match self.aligned(source, target, templates.span) {
+        for place in 0..source.len() {
+            match self.aligned([of_source, of_target].map(|of| (of, place)), templates.span) {
                 Ok(counted) => lines = lines.saturating_add(counted),
                 Err(found) => return found,
             }
@@ -308,11 +321,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The training text of a direction.
-    fn training(&mut self, corpus: &'a Corpus, is_mono: bool, pair: &Pair) -> Found {
+    fn training(&mut self, corpus: &'a Corpus, is_mono: bool, direction: Direction<'_>) -> Found {
         // The resolver lets no block name a corpus without the text that it takes.
         match (is_mono, &corpus.mono, &corpus.train) {
-            (true, Some(mono), _) => self.monolingual(mono, &pair.source),
-            (false, _, Some(train)) => self.files(train, pair),
+            (true, Some(mono), _) => self.monolingual(mono, direction.0),
+            (false, _, Some(train)) => self.files(train, direction),
             _ => Found::Fault,
         }
     }
@@ -323,37 +336,34 @@ impl<'a> Reader<'a> {
         train: ParallelFiles,
         corpus: &'a Corpus,
         is_mono: bool,
-        pair: &Pair,
+        direction: Direction<'_>,
     ) -> CorpusFiles {
         if is_mono {
             let valid = corpus.mono_valid.as_ref().and_then(|valid| {
-                match self.monolingual(valid, &pair.source) {
+                match self.monolingual(valid, direction.0) {
                     Found::Files(files) => Some(files),
                     Found::Missing(_) | Found::Fault => None,
                 }
             });
             return CorpusFiles { train, valid, test: None };
         }
-        let valid = self.extra(corpus.valid.as_ref(), pair);
-        let test = self.extra(corpus.test.as_ref(), pair);
+        let valid = self.extra(corpus.valid.as_ref(), direction);
+        let test = self.extra(corpus.test.as_ref(), direction);
         CorpusFiles { train, valid, test }
     }
 
     /// All files of a language that the templates lead to and that are there, as both sides.
-    fn monolingual(&mut self, templates: &At<Vec<String>>, language: &str) -> Found {
+    fn monolingual(&mut self, templates: &At<Vec<String>>, at: usize) -> Found {
         let (mut files, mut lines, mut missing) = (Vec::new(), 0_u64, None);
         for template in &templates.value {
-            let paths = match self.templates.language(template, language) {
-                Ok(path) if is_sharded(self.templates, template) => self.known.matching(&path),
-                Ok(path) => vec![path],
-                // The resolver rendered it for every language in use.
-                Err(_) => Vec::new(),
-            };
-            for path in paths {
-                match self.aligned(&path, &path, templates.span) {
+            // The resolver rendered it for every language in use.
+            let Some(asked) = self.asked(template, at) else { continue };
+            let paths = self.known.files(asked).clone();
+            for (place, path) in paths.iter().enumerate() {
+                match self.aligned([(asked, place); 2], templates.span) {
                     Ok(counted) => {
                         lines = lines.saturating_add(counted);
-                        files.push(path);
+                        files.push(path.clone());
                     }
                     Err(Found::Missing(path)) => missing = missing.or(Some(path)),
                     Err(found) => return found,
@@ -369,47 +379,50 @@ impl<'a> Reader<'a> {
     }
 
     /// Lines of one file; what is wrong with it is reported.
-    fn lines(&mut self, path: &str, span: Span) -> Result<u64, Found> {
-        let name = path.to_owned();
-        let fault = match self.known.facts(path) {
+    fn lines(&mut self, file: (Asked, usize), span: Span) -> Result<u64, Found> {
+        let (path, facts) = self.known.file(file);
+        let fault = match facts {
             Ok(CorpusFacts { lines: 0, .. }) => {
                 let help = "an empty file trains nothing: fill it or take the direction out";
-                BuildError::CorpusEmpty { path: name, span, help }
+                BuildError::CorpusEmpty { path: path.to_owned(), span, help }
             }
-            Ok(facts) => {
-                if let Some(line) = facts.not_utf8 {
-                    self.diagnostics.report(BuildError::NotUtf8 { path: name, line, span });
-                }
-                return Ok(facts.lines);
+            Ok(CorpusFacts { lines, not_utf8: None, .. }) => return Ok(*lines),
+            Ok(CorpusFacts { lines: all, not_utf8: Some(line), .. }) => {
+                let (path, line, all) = (path.to_owned(), *line, *all);
+                self.diagnostics.report(BuildError::NotUtf8 { path, line, span });
+                return Ok(all);
             }
-            Err(WorldError::Missing) => return Err(Found::Missing(name)),
+            Err(WorldError::Missing) => return Err(Found::Missing(path.to_owned())),
             Err(WorldError::Unreadable(reason)) => {
                 let help = "check the file's permissions and its disk";
-                BuildError::Unreadable { path: name, reason, span, help }
+                let (path, reason) = (path.to_owned(), reason.clone());
+                BuildError::Unreadable { path, reason, span, help }
             }
             Err(WorldError::Truncated { lines }) => {
-                BuildError::Truncated { path: name, lines, span }
+                BuildError::Truncated { path: path.to_owned(), lines: *lines, span }
             }
             Err(WorldError::Damaged { lines, reason }) => {
-                BuildError::Damaged { path: name, lines, reason, span }
+                let (path, reason) = (path.to_owned(), reason.clone());
+                BuildError::Damaged { path, lines: *lines, reason, span }
             }
         };
         self.diagnostics.report(fault);
         Err(Found::Fault)
     }
 
-    /// Lines of two files that belong together.
-    fn aligned(&mut self, source: &str, target: &str, span: Span) -> Result<u64, Found> {
+    /// Lines of two files that belong together, each by what led to it and its place there.
+    fn aligned(&mut self, files: [(Asked, usize); 2], span: Span) -> Result<u64, Found> {
         let mut lines = [0; 2];
-        for (path, lines) in [source, target].into_iter().zip(&mut lines) {
-            *lines = self.lines(path, span)?;
+        for (file, lines) in files.into_iter().zip(&mut lines) {
+            *lines = self.lines(file, span)?;
         }
         let [source_lines, target_lines] = lines;
         if source_lines != target_lines {
+            let [source_path, target_path] = files.map(|file| self.known.file(file).0.to_owned());
             self.diagnostics.report(BuildError::LinesDiffer {
-                source_path: source.to_owned(),
+                source_path,
                 source_lines,
-                target_path: target.to_owned(),
+                target_path,
                 target_lines,
                 span,
                 help: "line i of one side must be the translation of line i of the other",
@@ -423,14 +436,14 @@ impl<'a> Reader<'a> {
     fn extra(
         &mut self,
         templates: Option<&'a At<TemplatePair>>,
-        pair: &Pair,
+        direction: Direction<'_>,
     ) -> Option<ParallelFiles> {
         let templates = templates?;
-        match self.files(templates, pair) {
+        match self.files(templates, direction) {
             Found::Files(files) => Some(files),
             Found::Missing(path) => {
-                if pair.named {
-                    self.missing(templates.span, pair, path);
+                if direction.1.named {
+                    self.missing(templates.span, direction.1, path);
                 }
                 None
             }

@@ -19,7 +19,7 @@ pub(super) struct Vocabularies<'a> {
     /// Name -> what it is made from.
     drafts: BTreeMap<String, Draft>,
     /// Tokenizer -> languages that it is used for, each with its vocabulary.
-    languages: BTreeMap<usize, BTreeMap<String, String>>,
+    languages: BTreeMap<usize, HashMap<String, String>>,
     /// Tokenizer -> whether every language has a file of its own.
     own: BTreeMap<usize, bool>,
     /// Tokenizer -> whether any block tells the (source, target) language by a token.
@@ -124,11 +124,10 @@ impl<'a> Vocabularies<'a> {
     /// The tokens that the tasks of a tokenizer need besides its pieces.
     fn added(&self, tokenizer: usize) -> BTreeSet<String> {
         let (from, to) = self.told.get(&tokenizer).copied().unwrap_or_default();
+        let languages = || self.languages.get(&tokenizer).into_iter().flat_map(HashMap::keys);
         let mut added = BTreeSet::new();
-        for language in self.languages.get(&tokenizer).into_iter().flatten().map(|(name, _)| name) {
-            added.extend(from.then(|| from_token(language)));
-            added.extend(to.then(|| to_token(language)));
-        }
+        added.extend(languages().filter(|_| from).map(|language| from_token(language)));
+        added.extend(languages().filter(|_| to).map(|language| to_token(language)));
         added.extend(self.masked.contains(&tokenizer).then(|| MASK_TOKEN.to_owned()));
         added
     }

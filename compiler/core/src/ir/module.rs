@@ -99,13 +99,33 @@ impl ModuleGraph {
     pub fn users(&self) -> Vec<Vec<TaskId>> {
         let mut users = vec![Vec::new(); self.modules.len()];
         for (at, path) in self.paths.iter().enumerate() {
-            for module in path.modules() {
-                if let Some(list) = users.get_mut(module.index()) {
-                    list.push(TaskId::at(at));
+            let task = TaskId::at(at);
+            for module in path.steps() {
+                // A path may pass a module twice.
+                if let Some(list) = users.get_mut(module.index())
+                    && list.last() != Some(&task)
+                {
+                    list.push(task);
                 }
             }
         }
         users
+    }
+
+    /// The number of tasks of every module.
+    pub fn user_counts(&self) -> Vec<usize> {
+        // With the task that came last: a path may pass a module twice.
+        let mut counts = vec![(0, usize::MAX); self.modules.len()];
+        for (at, path) in self.paths.iter().enumerate() {
+            for module in path.steps() {
+                if let Some((count, last)) = counts.get_mut(module.index())
+                    && *last != at
+                {
+                    (*count, *last) = (*count + 1, at);
+                }
+            }
+        }
+        counts.into_iter().map(|(count, _)| count).collect()
     }
 
     /// The module of an id.

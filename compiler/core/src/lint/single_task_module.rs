@@ -15,7 +15,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let mut lonely: BTreeMap<Span, Vec<&str>> = BTreeMap::new();
-    for (module, users) in subject.graph.modules.iter().zip(subject.graph.users()) {
+    for (module, users) in subject.graph.modules.iter().zip(subject.graph.user_counts()) {
         let is_stack = match module.kind {
             ModuleKind::EncoderStack { .. } | ModuleKind::DecoderStack { .. } => true,
             ModuleKind::Embedding { .. }
@@ -25,7 +25,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
         };
         // A module of one direction is alone on purpose.
         let is_shared = ![".task.", ".pair."].iter().any(|id| module.name.contains(id));
-        if is_stack && is_shared && users.len() == 1 {
+        if is_stack && is_shared && users == 1 {
             lonely.entry(module.span).or_default().push(&module.name);
         }
     }

@@ -1,6 +1,6 @@
 //! Nothing tells the model which language to write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::Transform;
 use mmc_syntax::source::Span;
@@ -15,14 +15,26 @@ pub(super) const LINT: Lint =
 /// Source language, encoder, decoder.
 type Way<'a> = (&'a str, &'a [ModuleId], &'a [ModuleId]);
 
+/// Whether a task's text tells its target, or its source.
+fn is_told(task: &TaskRow) -> bool {
+    task.transforms.iter().any(|transform| {
+        matches!(transform, Transform::Prefix { source, target } if !source.is_empty() || !target.is_empty())
+    })
+}
+
 fn run(subject: &Subject<'_>) -> Vec<Found> {
+    let rows = || subject.table.tasks.iter().zip(&subject.graph.paths);
+    let untold = || rows().filter(|(task, _)| !is_told(task));
+    // A decoder of one target needs not be told it; none: it has several.
+    let mut decoders: HashMap<&[ModuleId], Option<&str>> = HashMap::new();
+    for (task, path) in untold() {
+        let target = decoders.entry(&path.decoder).or_insert(Some(&task.target));
+        *target = target.filter(|known| *known == task.target);
+    }
     // Tasks of one source language and one way through the modules that are told no target must have one target.
     let mut ways: BTreeMap<Way<'_>, Vec<&TaskRow>> = BTreeMap::new();
-    for (task, path) in subject.table.tasks.iter().zip(&subject.graph.paths) {
-        let is_told = task.transforms.iter().any(|transform| {
-            matches!(transform, Transform::Prefix { source, target } if !source.is_empty() || !target.is_empty())
-        });
-        if !is_told {
+    for (task, path) in untold() {
+        if decoders.get(path.decoder.as_slice()) == Some(&None) {
             let way = (task.source.as_str(), path.encoder.as_slice(), path.decoder.as_slice());
             ways.entry(way).or_default().push(task);
         }

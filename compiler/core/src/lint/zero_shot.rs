@@ -3,7 +3,7 @@
 //! Where encoder and decoder meet, a direction hands the output of one module to another. A pair of modules that some task
 //! trains together knows how; a pair that never met does not, whatever else the two have learnt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use mmc_plan::TaskSpec;
 use mmc_plan::path::{Way, Ways};
@@ -61,16 +61,15 @@ impl Untrained<'_> {
 /// The directions without a task whose modules are all there.
 pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
     let (plan, table) = (subject.plan, subject.table);
-    let trained: BTreeSet<(&str, &str)> =
-        table.tasks.iter().map(|task| (task.source.as_str(), task.target.as_str())).collect();
-    let sources: BTreeSet<&str> = trained.iter().map(|(source, _)| *source).collect();
-    let targets: BTreeSet<&str> = trained.iter().map(|(_, target)| *target).collect();
+    let sources = sorted(table.tasks.iter().map(|task| task.source.as_str()));
+    let targets = sorted(table.tasks.iter().map(|task| task.target.as_str()));
     let all =
         sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target)));
-    let wanted: Vec<(&str, &str)> = all
-        .take(MOST_DIRECTIONS)
-        .filter(|(source, target)| source != target && !trained.contains(&(*source, *target)))
-        .collect();
+    let mut wanted: BTreeSet<(&str, &str)> =
+        all.take(MOST_DIRECTIONS).filter(|(source, target)| source != target).collect();
+    for task in &table.tasks {
+        wanted.remove(&(task.source.as_str(), task.target.as_str()));
+    }
     if wanted.is_empty() {
         return Vec::new();
     }
@@ -85,6 +84,12 @@ pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
         Some(Untrained { direction: [source, target], seam, met: seams.contains(&seam) })
     };
     wanted.into_iter().filter_map(untrained).collect()
+}
+
+/// The languages of many tasks, each once, in order.
+fn sorted<'a>(languages: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let different: HashSet<&str> = languages.collect();
+    different.into_iter().collect()
 }
 
 fn task_seam(task: &TaskSpec) -> Option<[&str; 2]> {

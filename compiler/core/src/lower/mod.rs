@@ -7,12 +7,13 @@ mod lanes;
 mod ranks;
 mod turns;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 
 use mmc_plan::plan::FORMAT;
 use mmc_plan::{
     Coupling, CurriculumSpec, LaneCourse, LaneOrder, LanguageSpec, ModuleSpec, Plan, Shared,
-    Synchronised, TaskSpec,
+    Synchronised, TaskSpec, stretch,
 };
 
 use lanes::Lanes;
@@ -24,7 +25,10 @@ use crate::ir::module::{ModuleGraph, TaskPath};
 use crate::ir::placement::Placement;
 use crate::ir::task::{TaskRow, TaskTable};
 
-/// Makes the plan, with its digest.
+/// Tasks that are put into names in one go; their lists are shared.
+const STRETCH: usize = 65_536;
+
+/// Makes the plan; its digest is taken when it is checked.
 pub fn lower(
     experiment: &Experiment,
     table: &TaskTable,
@@ -35,8 +39,12 @@ pub fn lower(
     let (mut plan, on) = mapped(experiment, table, graph, placement);
     // Independent lanes may draw in any order.
     let natural = on.orders();
-    let independent = turns::trained(&plan, &on, Coupling::Independent, &natural);
-    let aligned = turns::trained(&plan, &on, Coupling::Aligned, &orders);
+    let trained = |coupling, orders| turns::trained(&plan, &on, coupling, orders);
+    let (independent, aligned) = stretch::both(
+        on.task_count() > STRETCH,
+        || trained(Coupling::Independent, &natural),
+        || trained(Coupling::Aligned, &orders),
+    );
     plan.synchronised = synchronised(&plan, &independent, &aligned);
     let trained = match plan.curriculum.schedule {
         Coupling::Independent => &independent,
@@ -49,7 +57,6 @@ pub fn lower(
         }
     };
     estimates::fill(&mut plan, &on, trained);
-    plan.digest = plan.mathematics_digest();
     plan
 }
 
@@ -99,13 +106,31 @@ fn mapped<'a>(
 }
 
 /// The tasks with their ways in names.
-fn tasks<'g>(table: &TaskTable, graph: &'g ModuleGraph) -> BTreeMap<String, TaskSpec> {
+fn tasks(table: &TaskTable, graph: &ModuleGraph) -> BTreeMap<String, TaskSpec> {
+    let rows: Vec<(&TaskRow, &TaskPath)> = table.tasks.iter().zip(&graph.paths).collect();
+    let mut all = Vec::with_capacity(rows.len());
+    let made: Result<(), Infallible> = stretch::in_order(
+        &rows,
+        STRETCH,
+        |rows| specs(rows, graph),
+        |specs| {
+            all.extend(specs);
+            Ok(())
+        },
+    );
+    made.unwrap_or_else(|never| match never {});
+    // In order of name: the map is made at once.
+    all.into_iter().collect()
+}
+
+fn specs(rows: &[(&TaskRow, &TaskPath)], graph: &ModuleGraph) -> Vec<(String, TaskSpec)> {
     let name = |id: ModuleId| Some(graph.module(id)?.name.clone());
     let names = |ids: &[ModuleId]| ids.iter().filter_map(|id| name(*id)).collect::<Vec<_>>();
     // Tasks of one source have one encoder, those of one target one decoder, as a rule.
     let mut known: HashMap<&[ModuleId], Shared<Vec<String>>> = HashMap::new();
-    let mut side = |ids| known.entry(ids).or_insert_with(|| names(ids).into()).clone();
-    let task = |(row, path): (&TaskRow, &'g TaskPath)| {
+    let mut specs = Vec::with_capacity(rows.len());
+    for (row, path) in rows {
+        let mut side = |ids| known.entry(ids).or_insert_with(|| names(ids).into()).clone();
         let spec = TaskSpec {
             kind: row.kind,
             source: row.source.clone(),
@@ -124,9 +149,9 @@ fn tasks<'g>(table: &TaskTable, graph: &'g ModuleGraph) -> BTreeMap<String, Task
                 .filter_map(|(stack, inside)| Some((name(*stack)?, names(inside))))
                 .collect(),
         };
-        (row.name.clone(), spec)
-    };
-    table.tasks.iter().zip(&graph.paths).map(task).collect()
+        specs.push((row.name.clone(), spec));
+    }
+    specs
 }
 
 /// Bytes of gradients that all communicators sum in a step, when modules are trained in these parts of the steps by lanes that
@@ -188,12 +213,10 @@ fn curriculum(
 
 /// The languages of the tasks, with their groups.
 fn languages(experiment: &Experiment, table: &TaskTable) -> BTreeMap<String, LanguageSpec> {
-    let mut languages: BTreeMap<String, LanguageSpec> = BTreeMap::new();
-    for row in &table.tasks {
-        for language in [&row.source, &row.target] {
-            languages.entry(language.clone()).or_default();
-        }
-    }
+    let spoken: HashSet<&String> =
+        table.tasks.iter().flat_map(|row| [&row.source, &row.target]).collect();
+    let mut languages: BTreeMap<String, LanguageSpec> =
+        spoken.into_iter().map(|code| (code.clone(), LanguageSpec::default())).collect();
     for (language, spec) in &mut languages {
         for grouping in &experiment.groupings {
             if let Some(group) = grouping.group_of.get(language) {

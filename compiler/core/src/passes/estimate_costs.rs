@@ -5,9 +5,13 @@
 //! Kaplan et al. 2020 (section 2.1): two per weight and token forward, three times that with the backward pass. Attention
 //! scores are left out: at sentence length they are about one part in a hundred.
 
+use std::collections::HashMap;
+
+use mmc_plan::VocabularySpec;
+
 use crate::cost;
 use crate::diagnostics::{Diagnostics, Halt};
-use crate::ir::module::{ModuleGraph, Program, TaskPath};
+use crate::ir::module::{ModuleGraph, ModuleRow, Program, TaskPath};
 use crate::size;
 
 /// Operations of a weight and a token: two forward, two for the gradient of what came in, two for the weight's own.
@@ -26,26 +30,21 @@ pub(super) fn run(
         let bytes = cost::state_bytes(training, module.frozen);
         module.state_bytes = bytes * module.parameters;
     }
-    let tokens = u64::from(training.batch_tokens);
-    let batches = u64::from(training.accumulate);
-    let mut paths = std::mem::take(&mut graph.paths);
-    for (path, task) in paths.iter_mut().zip(&program.table.tasks) {
-        let vocabulary = program.table.vocabularies.get(&task.target_vocabulary);
-        let output = vocabulary.map_or(0, |spec| u64::from(spec.size()));
-        let token = TokenCost::of(&graph, path, program, output);
-        let width = training.precision.activation_bytes();
+    let costs = Costs::of(&graph, program);
+    let (tokens, batches) = (u64::from(training.batch_tokens), u64::from(training.accumulate));
+    let width = training.precision.activation_bytes();
+    for (path, task) in graph.paths.iter_mut().zip(&program.table.tasks) {
+        let token = costs.token(path, &task.target_vocabulary);
         path.batch_flops = tokens * token.flops;
         path.activation_bytes = tokens * token.kept * width;
-        let trained = path.modules().into_iter().filter_map(|id| graph.module(id));
-        let parameters: u64 = trained.filter(|m| !m.frozen).map(|m| m.parameters).sum();
-        path.step_bytes_moved =
-            batches * tokens * token.moved * width + parameters * cost::update_bytes(training);
+        path.step_bytes_moved = batches * tokens * token.moved * width
+            + costs.trained(path) * cost::update_bytes(training);
     }
-    graph.paths = paths;
     Ok(graph)
 }
 
 /// What one token on each side costs.
+#[derive(Clone, Copy)]
 struct TokenCost {
     /// Operations.
     flops: u64,
@@ -55,21 +54,60 @@ struct TokenCost {
     moved: u64,
 }
 
-impl TokenCost {
-    /// Sums over a task's way; `output` is the target vocabulary's size. At the end stand the logits: kept are they, their
-    /// logarithms and their gradient; the largest is found, and their softmax reads and writes.
-    fn of(graph: &ModuleGraph, path: &TaskPath, program: &Program<'_>, output: u64) -> Self {
+/// What modules and outputs cost, each worked out once.
+struct Costs<'a> {
+    /// By the module's number, with its trained parameters.
+    modules: Vec<(TokenCost, u64)>,
+    /// Vocabulary -> the cost of its logits.
+    outputs: HashMap<&'a str, TokenCost>,
+    dim: u64,
+}
+
+impl<'a> Costs<'a> {
+    fn of(graph: &ModuleGraph, program: &Program<'a>) -> Self {
         let model = &program.experiment.model;
-        let dim = u64::from(model.dim);
-        let start =
-            Self { flops: TRAINED * dim * output, kept: 2 * dim + 3 * output, moved: 3 * output };
-        path.steps().filter_map(|id| graph.module(id)).fold(start, |sum, module| {
+        let module = |module: &ModuleRow| {
             let weights = size::module(model, &module.kind, &|_| 0).weights;
-            Self {
-                flops: sum.flops + weights * if module.frozen { FROZEN } else { TRAINED },
-                kept: sum.kept + size::kept(model, &module.kind),
-                moved: sum.moved + size::moved(model, &module.kind),
+            let token = TokenCost {
+                flops: weights * if module.frozen { FROZEN } else { TRAINED },
+                kept: size::kept(model, &module.kind),
+                moved: size::moved(model, &module.kind),
+            };
+            (token, if module.frozen { 0 } else { module.parameters })
+        };
+        let dim = u64::from(model.dim);
+        let output = |(name, spec): (&'a String, &VocabularySpec)| {
+            (name.as_str(), logits(dim, u64::from(spec.size())))
+        };
+        Self {
+            modules: graph.modules.iter().map(module).collect(),
+            outputs: program.table.vocabularies.iter().map(output).collect(),
+            dim,
+        }
+    }
+
+    /// Sums over a task's way.
+    fn token(&self, path: &TaskPath, vocabulary: &str) -> TokenCost {
+        let output = self.outputs.get(vocabulary).copied();
+        let start = output.unwrap_or_else(|| logits(self.dim, 0));
+        path.steps().filter_map(|id| self.modules.get(id.index())).fold(start, |sum, (own, _)| {
+            TokenCost {
+                flops: sum.flops + own.flops,
+                kept: sum.kept + own.kept,
+                moved: sum.moved + own.moved,
             }
         })
     }
+
+    /// Parameters that a task trains.
+    fn trained(&self, path: &TaskPath) -> u64 {
+        let modules = path.modules().into_iter();
+        modules.filter_map(|id| self.modules.get(id.index())).map(|(_, trained)| trained).sum()
+    }
+}
+
+/// At the end of a way stand the logits: kept are they, their logarithms and their gradient; the largest is found, and their
+/// softmax reads and writes.
+fn logits(dim: u64, output: u64) -> TokenCost {
+    TokenCost { flops: TRAINED * dim * output, kept: 2 * dim + 3 * output, moved: 3 * output }
 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::ids::ModuleId;
-use crate::ir::module::{ModuleGraph, Program};
+use crate::ir::module::{ModuleGraph, Program, TaskPath};
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of all passes")]
 pub(super) fn run(
@@ -10,7 +10,15 @@ pub(super) fn run(
     _: &Program<'_>,
     _: &mut Diagnostics,
 ) -> Result<ModuleGraph, Halt> {
-    let used: Vec<bool> = graph.users().iter().map(|users| !users.is_empty()).collect();
+    let mut used = vec![false; graph.modules.len()];
+    for module in graph.paths.iter().flat_map(TaskPath::steps) {
+        if let Some(used) = used.get_mut(module.index()) {
+            *used = true;
+        }
+    }
+    if used.iter().all(|used| *used) {
+        return Ok(graph);
+    }
     let mut next = 0;
     let renamed: Vec<ModuleId> = used
         .iter()

@@ -12,7 +12,7 @@ use mmc_plan::{LaneCourse, LaneSpec};
 
 use super::apportion::Laid;
 use crate::ir::ids::ModuleId;
-use crate::ir::module::{ModuleGraph, TaskPath};
+use crate::ir::module::ModuleGraph;
 
 /// Tasks of a lane that is put in order by more than its modules.
 const MOST_TASKS: usize = 400;
@@ -73,20 +73,16 @@ impl Board {
             .map(|(lane, (spec, tasks))| tasks.iter().copied().zip(parts(lane, spec)).collect())
             .collect();
         let (edges_of, parameters) = edges(&tasks, graph);
-        let item = |(task, parts): &(usize, Vec<u64>)| Item {
-            task: *task,
-            edges: edges_of.get(*task).cloned().unwrap_or_default(),
-            parts: parts.clone(),
+        // The largest edges first, so that what shares its largest modules lies together on every lane.
+        let item = |(task, parts): (usize, Vec<u64>)| {
+            let mut edges = edges_of.get(task).cloned().unwrap_or_default();
+            edges.sort_by_key(|&edge| (std::cmp::Reverse(parameters.get(edge).copied()), edge));
+            Item { task, edges, parts }
         };
         let mut lanes: Vec<Vec<Item>> =
-            tasks.iter().map(|tasks| tasks.iter().map(item).collect()).collect();
-        // What shares its largest modules lies together on every lane.
+            tasks.into_iter().map(|tasks| tasks.into_iter().map(item).collect()).collect();
         for items in &mut lanes {
-            items.sort_by_cached_key(|item| {
-                let mut edges = item.edges.clone();
-                edges.sort_by_key(|&edge| (std::cmp::Reverse(parameters.get(edge).copied()), edge));
-                (edges, item.task)
-            });
+            items.sort_unstable_by(|a, b| (&a.edges, a.task).cmp(&(&b.edges, b.task)));
         }
         Self { lanes, parameters, lengths, work: 0, most_work: 0 }
     }
@@ -380,18 +376,21 @@ fn edges(lanes: &[Vec<(usize, Vec<u64>)>], graph: &ModuleGraph) -> (Vec<Vec<usiz
     let mut holders = vec![0_u32; graph.modules.len()];
     let mut is_constant = vec![false; graph.modules.len()];
     for tasks in lanes {
-        let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
-        let paths = tasks.iter().filter_map(|(task, _)| graph.paths.get(*task));
-        for module in paths.flat_map(TaskPath::modules).map(ModuleId::index) {
-            *uses.entry(module).or_default() += 1;
-        }
-        for (module, count) in uses {
-            if let (Some(holders), Some(constant)) =
-                (holders.get_mut(module), is_constant.get_mut(module))
-            {
-                *holders += 1;
-                *constant |= count == tasks.len();
+        // Module -> tasks of the lane that use it, and the last of them: a path may pass a module twice.
+        let mut uses = vec![(0, usize::MAX); graph.modules.len()];
+        for (task, path) in tasks.iter().filter_map(|(at, _)| Some((at, graph.paths.get(*at)?))) {
+            for module in path.steps().map(ModuleId::index) {
+                if let Some((count, last)) = uses.get_mut(module)
+                    && *last != *task
+                {
+                    (*count, *last) = (*count + 1, *task);
+                }
             }
+        }
+        let rows = uses.into_iter().zip(holders.iter_mut().zip(&mut is_constant));
+        for ((count, _), (holders, constant)) in rows.filter(|((count, _), _)| *count > 0) {
+            *holders += 1;
+            *constant |= count == tasks.len();
         }
     }
     let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();

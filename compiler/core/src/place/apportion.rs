@@ -35,23 +35,27 @@ pub(super) fn lanes(windows: &[Amounts], table: &TaskTable, steps: u64) -> Laid 
     let count = windows.first().map_or(0, Vec::len);
     let lengths = table.window_lengths(steps);
     let means: Vec<Parts> = (0..count).map(|lane| means(&parts, lane, &lengths)).collect();
-    let mut lanes = vec![LaneSpec { tasks: BTreeMap::new() }; count];
-    let mut pieces: Vec<Vec<(usize, u32)>> = vec![Vec::new(); table.tasks.len()];
+    let mut pieces: Vec<(usize, (usize, u32))> = Vec::with_capacity(table.tasks.len());
     for (lane, parts) in means.iter().enumerate() {
-        for (&task, &parts) in parts {
-            if let Some(pieces) = pieces.get_mut(task) {
-                pieces.push((lane, parts));
+        pieces.extend(parts.iter().map(|(&task, &parts)| (task, (lane, parts))));
+    }
+    pieces.sort_unstable();
+    let mut rows: Vec<Vec<(String, LaneTask)>> = vec![Vec::new(); count];
+    for pieces in pieces.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some(row) = pieces.first().and_then(|(task, _)| table.tasks.get(*task)) else {
+            continue;
+        };
+        let pieces: Vec<(usize, u32)> = pieces.iter().map(|(_, piece)| *piece).collect();
+        let intervals = intervals(&pieces, row.corpus.train.lines);
+        for ((lane, parts), lines) in pieces.into_iter().zip(intervals) {
+            if let Some(rows) = rows.get_mut(lane) {
+                rows.push((row.name.clone(), LaneTask { parts, lines }));
             }
         }
     }
-    for (row, pieces) in table.tasks.iter().zip(&pieces) {
-        let intervals = intervals(pieces, row.corpus.train.lines);
-        for ((lane, parts), lines) in pieces.iter().zip(intervals) {
-            if let Some(spec) = lanes.get_mut(*lane) {
-                spec.tasks.insert(row.name.clone(), LaneTask { parts: *parts, lines });
-            }
-        }
-    }
+    // In order of name, maps are made at once.
+    let lanes = rows.into_iter().map(|rows| LaneSpec { tasks: rows.into_iter().collect() });
+    let lanes = lanes.collect();
     let tasks = means.iter().map(|parts| parts.keys().copied().collect()).collect();
     if windows.len() < 2 {
         return Laid { lanes, courses: Vec::new(), tasks };

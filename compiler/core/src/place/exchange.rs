@@ -15,6 +15,9 @@ pub fn improve(problem: &Problem, spread: Spread) -> Spread {
         better = false;
         for one in 0..problem.lanes {
             for other in one + 1..problem.lanes {
+                if trials > TRIALS {
+                    return state.spread;
+                }
                 better |= state.improve_pair(one, other, &mut trials);
             }
         }

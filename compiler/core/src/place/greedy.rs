@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use mmc_plan::stretch;
+
 use super::exchange::improve;
-use super::problem::{Problem, SLACK, Spread};
+use super::problem::{Cost, Problem, SLACK, Spread};
 use crate::ir::task::SHARE_PARTS;
 
 /// Tasks times orders that are tried, at most.
 const ORDER_WORK: usize = 400_000;
+/// Orders that are tried however many tasks there are.
+const FEWEST_ORDERS: usize = 6;
+/// Tasks from which on orders are tried on all cores.
+const MANY: usize = 50_000;
 /// Places of the model that orders are made from: the largest ones.
 const MOST_PLACES: usize = 4;
 
@@ -17,16 +23,34 @@ const MOST_PLACES: usize = 4;
 /// `places` tells, per task, its module at every place of the model (source embedding, encoder stacks ...), so that orders
 /// can follow one place first and another one next; paths may have different lengths.
 pub fn spread(problem: &Problem, places: &[Vec<usize>]) -> Spread {
-    let mut best: Option<(super::problem::Cost, Spread)> = None;
-    for order in orders(problem, places) {
+    let columns = columns(places);
+    let ways = ways(problem, &columns);
+    let at_once = if problem.demand.len() < MANY { ways.len() } else { 1 };
+    let found = stretch::each(&ways, at_once, |ways| cheapest(problem, ways));
+    // The first of the cheapest, however many cores looked.
+    let best = found.into_iter().flatten().min_by_key(|(cost, _)| *cost);
+    improve(problem, best.map_or(Spread { lanes: Vec::new() }, |(_, spread)| spread))
+}
+
+/// The first of the cheapest spreads by some orders.
+fn cheapest(problem: &Problem, ways: &[Way<'_>]) -> Option<(Cost, Spread)> {
+    let spreads = ways.iter().map(|way| {
+        let order = match *way {
+            Way::Plain => (0..problem.demand.len()).collect(),
+            Way::Tiled(first, second, blocks) => tiled(problem, first, second, blocks),
+        };
         let spread = fill(problem, &order);
-        let cost = problem.cost(&spread);
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, spread));
-        }
-    }
-    let spread = best.map_or(Spread { lanes: Vec::new() }, |(_, spread)| spread);
-    improve(problem, spread)
+        (problem.cost(&spread), spread)
+    });
+    spreads.min_by_key(|(cost, _)| *cost)
+}
+
+/// An order of the tasks.
+enum Way<'c> {
+    /// By name.
+    Plain,
+    /// See [`tiled`].
+    Tiled(&'c [usize], &'c [usize], usize),
 }
 
 /// A balanced spread, of the tasks in their order.
@@ -36,7 +60,7 @@ pub fn in_turn(problem: &Problem) -> Spread {
 
 /// Fills lane after lane: a task that reaches over the end of a lane by more than half of [`SLACK`] goes on in the next one.
 pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
-    let mut lanes = vec![BTreeMap::new(); problem.lanes];
+    let mut lanes: Vec<Vec<(usize, u64)>> = vec![Vec::new(); problem.lanes];
     let half = SLACK / 2;
     // All tasks in a row: lane `l` is the part from `l` to `l + 1` times `SHARE_PARTS`.
     let (mut lane, mut at) = (0_usize, 0_u64);
@@ -49,7 +73,7 @@ pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
             if let Some(tasks) = lanes.get_mut(lane)
                 && cut > at
             {
-                tasks.insert(task, cut - at);
+                tasks.push((task, cut - at));
             }
             at = cut;
             if !is_last && at + half >= border {
@@ -57,29 +81,24 @@ pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
             }
         }
     }
-    Spread { lanes }
+    // In order of the tasks, maps are made at once.
+    for tasks in &mut lanes {
+        tasks.sort_unstable();
+    }
+    Spread { lanes: lanes.into_iter().map(BTreeMap::from_iter).collect() }
 }
 
 /// Orders that keep together what shares modules, the plain one first.
-fn orders(problem: &Problem, places: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let tasks = problem.demand.len();
-    let mut orders = vec![(0..tasks).collect::<Vec<usize>>()];
-    let budget = (ORDER_WORK / tasks.max(1)).max(6);
-    let columns = columns(places);
-    let mut blocks: Vec<usize> =
-        (1..=problem.lanes).filter(|n| problem.lanes.is_multiple_of(*n)).collect();
-    blocks.sort_unstable();
-    for &count in &blocks {
-        for first in &columns {
-            for second in &columns {
-                if orders.len() >= budget {
-                    return orders;
-                }
-                orders.push(tiled(problem, first, second, count));
-            }
-        }
-    }
-    orders
+fn ways<'c>(problem: &Problem, columns: &'c [Vec<usize>]) -> Vec<Way<'c>> {
+    let budget = (ORDER_WORK / problem.demand.len().max(1)).max(FEWEST_ORDERS);
+    let blocks = (1..=problem.lanes).filter(|count| problem.lanes.is_multiple_of(*count));
+    let tiles = blocks.flat_map(|count| {
+        let of = move |first: &'c Vec<usize>| {
+            columns.iter().map(move |second| Way::Tiled(first, second, count))
+        };
+        columns.iter().flat_map(of)
+    });
+    [Way::Plain].into_iter().chain(tiles).take(budget).collect()
 }
 
 /// Per place: the module of every task there, numbered so that modules with the same modules elsewhere are neighbours.
@@ -104,54 +123,74 @@ fn columns(places: &[Vec<usize>]) -> Vec<Vec<usize>> {
 
 /// The modules of a column numbered by what always goes with them (a language's group), then by name.
 fn ranked(column: &[usize], all: &[Vec<usize>]) -> Vec<usize> {
-    let mut company: BTreeMap<usize, Vec<Option<usize>>> = BTreeMap::new();
-    for (task, module) in column.iter().enumerate() {
+    // Behind all modules stands what is no module: the place of a path that is too short.
+    let end = column.iter().filter(|module| **module < usize::MAX).max().map_or(0, |last| last + 1);
+    // Module -> its company at every place, none where others stand at times; nothing for a module that is not here.
+    let mut company: Vec<Option<Vec<Option<usize>>>> = vec![None; end + 1];
+    for (task, &module) in column.iter().enumerate() {
         let here = all.iter().map(|other| other.get(task).copied());
-        if let Some(known) = company.get_mut(module) {
-            for (known, here) in known.iter_mut().zip(here) {
-                if *known != here {
-                    *known = None;
+        match company.get_mut(module.min(end)) {
+            Some(Some(known)) => {
+                for (known, here) in known.iter_mut().zip(here) {
+                    if *known != here {
+                        *known = None;
+                    }
                 }
             }
-        } else {
-            company.insert(*module, here.collect());
+            Some(new) => *new = Some(here.collect()),
+            None => {}
         }
     }
     // Its own column tells every module apart; leave it to the end.
-    let mut order: Vec<(Vec<Option<usize>>, usize)> = company
-        .into_iter()
-        .map(|(module, known)| {
-            let parents = known.into_iter().filter(|other| *other != Some(module)).collect();
-            (parents, module)
+    let known = company.into_iter().enumerate().filter_map(|(at, known)| Some((at, known?)));
+    let mut order: Vec<(Vec<Option<usize>>, usize)> = known
+        .map(|(at, known)| {
+            let module = if at == end { usize::MAX } else { at };
+            (known.into_iter().filter(|other| *other != Some(module)).collect(), at)
         })
         .collect();
     order.sort();
-    let rank: BTreeMap<usize, usize> =
-        order.into_iter().enumerate().map(|(at, (_, module))| (module, at)).collect();
-    column.iter().filter_map(|module| rank.get(module).copied()).collect()
+    let mut rank = vec![0; end + 1];
+    for (at, (_, module)) in order.into_iter().enumerate() {
+        if let Some(rank) = rank.get_mut(module) {
+            *rank = at;
+        }
+    }
+    column.iter().filter_map(|&module| rank.get(module.min(end)).copied()).collect()
 }
 
 /// Tiles of the plane of two places: blocks of equal weight of the first, within them by the second.
 fn tiled(problem: &Problem, first: &[usize], second: &[usize], blocks: usize) -> Vec<usize> {
-    let key = |column: &[usize], task: usize| column.get(task).copied().unwrap_or(0);
-    let mut weight: BTreeMap<usize, u128> = BTreeMap::new();
-    for (task, demand) in problem.demand.iter().enumerate() {
-        *weight.entry(key(first, task)).or_default() += u128::from(*demand);
+    let mut weight = vec![0_u128; first.iter().max().map_or(0, |last| last + 1)];
+    for (&one, demand) in first.iter().zip(&problem.demand) {
+        if let Some(weight) = weight.get_mut(one) {
+            *weight += u128::from(*demand);
+        }
     }
-    let total: u128 = weight.values().sum::<u128>().max(1);
+    let total: u128 = weight.iter().sum::<u128>().max(1);
     let mut before = 0;
-    let block: BTreeMap<usize, u128> = weight
+    let block: Vec<u128> = weight
         .into_iter()
-        .map(|(module, weight)| {
+        .map(|weight| {
             let middle = 2 * before + weight;
             before += weight;
-            (module, middle * blocks as u128 / (2 * total))
+            middle * blocks as u128 / (2 * total)
         })
         .collect();
-    let mut order: Vec<usize> = (0..problem.demand.len()).collect();
-    order.sort_by_cached_key(|&task| {
-        let one = key(first, task);
-        (block.get(&one).copied(), key(second, task), one, task)
-    });
-    order
+    let mut order: Vec<([u32; 3], usize)> = first
+        .iter()
+        .zip(second)
+        .enumerate()
+        .map(|(task, (&one, &two))| {
+            let block = block.get(one).map_or(0, |block| narrow(*block));
+            ([block, narrow(two as u128), narrow(one as u128)], task)
+        })
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, task)| task).collect()
+}
+
+/// A number of a block or of a module, which are far fewer.
+fn narrow(number: u128) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -74,21 +74,24 @@ impl<'a> Judge<'a> {
         // Module -> the chance that no lane trains it in a step.
         let mut idle = vec![1.0; graph.modules.len()];
         for (lane, tasks) in lanes.iter().zip(tasks) {
-            let mut parts: Vec<Option<u32>> = vec![None; graph.modules.len()];
+            // With the task that added last: a path may pass a module twice.
+            let mut parts: Vec<Option<(u32, usize)>> = vec![None; graph.modules.len()];
             let mut peak = 0;
             for (task, &at) in lane.tasks.values().zip(tasks) {
                 let Some(path) = graph.paths.get(at) else { continue };
                 peak = peak.max(path.activation_bytes);
-                for module in path.modules() {
-                    if let Some(sum) = parts.get_mut(module.index()) {
-                        *sum = Some(sum.unwrap_or(0) + task.parts);
+                for module in path.steps() {
+                    match parts.get_mut(module.index()) {
+                        Some(Some((_, last))) if *last == at => {}
+                        Some(sum) => *sum = Some((sum.map_or(0, |(sum, _)| sum) + task.parts, at)),
+                        None => {}
                     }
                 }
             }
             let mut held = BTreeMap::new();
             let rows = graph.modules.iter().zip(&mut idle).zip(parts).enumerate();
             for (at, ((module, idle), parts)) in rows {
-                if let Some(parts) = parts {
+                if let Some((parts, _)) = parts {
                     *idle *= 1.0 - f64::from(parts) / f64::from(LANE_PARTS);
                     held.insert(at, module.state_bytes);
                 }

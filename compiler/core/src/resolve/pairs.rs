@@ -349,17 +349,23 @@ fn arrow(
         }
     };
     let chosen = Chosen { named, span };
-    let mut directions = Directions::new();
-    for source in &sources {
-        // `de -> de` by its full name; sets don't pair a language with itself.
-        for target in targets.iter().filter(|target| *target != source || named) {
-            directions.insert((source.clone(), target.clone()), chosen);
-            if op == BinaryOp::BothWays {
-                directions.insert((target.clone(), source.clone()), chosen);
-            }
-        }
+    let mut directions = crossed(&sources, &targets, chosen);
+    if op == BinaryOp::BothWays && sources != targets {
+        directions.append(&mut crossed(&targets, &sources, chosen));
     }
     Some(Set::Directions(directions))
+}
+
+/// From every source to every target: in order, so that the map is made at once.
+fn crossed(sources: &BTreeSet<String>, targets: &BTreeSet<String>, chosen: Chosen) -> Directions {
+    let mut directions = Vec::with_capacity(sources.len() * targets.len());
+    for source in sources {
+        // `de -> de` by its full name; sets don't pair a language with itself.
+        for target in targets.iter().filter(|target| *target != source || chosen.named) {
+            directions.push(((source.clone(), target.clone()), chosen));
+        }
+    }
+    directions.into_iter().collect()
 }
 
 fn combine(

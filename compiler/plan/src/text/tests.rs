@@ -1,5 +1,7 @@
 //! Laws of the text: it reads back as it was, equal plans have equal bytes, and nothing makes the reader panic.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -50,8 +52,13 @@ const ABSURD: [&str; 12] = [
     "{parts: 4294967295, lines: [4294967295, 0]}",
 ];
 
+/// The text read again; it must be what the library alone would write.
 fn reread(plan: &Plan) -> Plan {
     let text = plan.to_yaml();
+    let mut of_library = String::new();
+    serde_saphyr::to_fmt_writer_with_options(&mut of_library, plan, write::layout())
+        .expect("a string takes all text");
+    assert_eq!(text, of_library);
     Plan::from_yaml(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
 }
 
@@ -252,6 +259,8 @@ fn awkward_names_read_back() {
         plan.cluster.slurm.insert(name.to_owned(), name.to_owned());
         let task = plan.tasks["t.de-en"].clone();
         plan.tasks.insert(name.to_owned(), task);
+        let lane = plan.lanes[0].tasks["t.de-en"];
+        plan.lanes[0].tasks.insert(name.to_owned(), lane);
     }
     plan.tasks.values_mut().for_each(|task| {
         task.corpus.train.source = AWKWARD.map(str::to_owned).to_vec().into();
@@ -259,6 +268,26 @@ fn awkward_names_read_back() {
             vec![Transform::Prefix { source: AWKWARD.map(str::to_owned).to_vec(), target: vec![] }]
                 .into();
     });
+    assert_eq!(reread(&plan), plan);
+}
+
+#[test]
+fn long_and_many_names_read_back() {
+    let mut plan = broad().plan();
+    let task = plan.tasks.values().next().cloned().expect("a task");
+    let lane = plan.lanes[0].tasks.values().next().copied().expect("a task on a lane");
+    for length in [128, 129, 1024, 1025, 5000] {
+        let name = "a".repeat(length);
+        let mut task = task.clone();
+        task.corpus.train.source = vec![name.clone(), "b".to_owned()].into();
+        task.bridge = Some(name.clone());
+        plan.tasks.insert(name.clone(), task);
+        plan.lanes[0].tasks.insert(name, lane);
+    }
+    plan.lanes.push(crate::plan::LaneSpec { tasks: BTreeMap::new() });
+    assert_eq!(reread(&plan), plan);
+    plan.tasks.clear();
+    plan.lanes.clear();
     assert_eq!(reread(&plan), plan);
 }
 
@@ -383,6 +412,10 @@ proptest! {
             task.share = share;
             task.corpus.train.source = names.clone().into();
             task.encoder = names.clone().into();
+        }
+        for (name, word) in names.iter().zip(["de", "No", "a.b", "/x_y"]) {
+            let task = plan.tasks["t.de-en"].clone();
+            plan.tasks.insert(name.clone(), crate::TaskSpec { source: word.to_owned(), ..task });
         }
         for name in names {
             plan.languages.insert(name, crate::plan::LanguageSpec::default());

@@ -93,15 +93,15 @@ fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> 
     let batch = u128::from(plan.training.batch_tokens);
     let tokens = batch * u128::from(plan.training.accumulate);
     let mut sum = Drawn::default();
-    let lanes = rank.lanes.iter().filter_map(|&lane| index.lanes.get(usize::try_from(lane).ok()?));
-    for (_, task, drawn) in lanes.flatten() {
-        let token = costs.token(task);
+    for (row, drawn) in rank.lanes.iter().flat_map(|&lane| index.lane(lane)) {
+        let way = index.way(row);
+        let token = costs.token(row.task, way);
         let kept = batch.saturating_mul(token.kept).saturating_mul(width);
         sum.activations = sum.activations.max(kept);
         let times = |amount: u128| u128::from(drawn.parts).saturating_mul(amount);
         let bytes = tokens.saturating_mul(token.moved).saturating_mul(width);
         sum.flops = sum.flops.saturating_add(times(tokens.saturating_mul(token.flops)));
-        sum.moved = sum.moved.saturating_add(times(bytes.saturating_add(costs.update(task))));
+        sum.moved = sum.moved.saturating_add(times(bytes.saturating_add(costs.update(way))));
     }
     sum
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 use crate::model::{Activation, ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
-use crate::plan::{Plan, TaskSpec};
+use crate::plan::{Plan, TaskSpec, VocabularySpec};
+use crate::verify::index::distinct;
 
 /// Widths that the formulas need.
 #[derive(Clone, Copy)]
@@ -155,10 +156,13 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
 
 /// Costs of tasks, from those of the modules on their ways, each worked out once.
 pub(crate) struct Costs<'a> {
-    plan: &'a Plan,
+    dim: u128,
     /// Bytes that pass for a trained parameter.
     of_update: u128,
-    modules: HashMap<&'a str, ModuleCost>,
+    /// Vocabulary -> its size.
+    vocabularies: HashMap<&'a str, u128>,
+    /// In order of name.
+    modules: Vec<ModuleCost>,
 }
 
 /// What a module costs.
@@ -183,29 +187,37 @@ pub(crate) struct TokenCost {
 
 impl<'a> Costs<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
-        let cost = |(name, spec): (&'a String, &ModuleSpec)| {
+        let cost = |spec: &ModuleSpec| {
             let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
             let flops = weights * if spec.frozen { 4 } else { 6 };
             let (kept, moved) = (kept(plan, &spec.kind), moved(plan, &spec.kind));
             let trained = if spec.frozen { 0 } else { spec.parameters.into() };
             let of_token = TokenCost { flops, kept, moved };
-            (name.as_str(), ModuleCost { of_token, trained })
+            ModuleCost { of_token, trained }
         };
         // Thirteen numbers: added to the gradient 3, to a sum twice as wide and cleared 4, the norm 2, the update 4; and the
         // optimiser's, read and written.
         let numbers = 13 + 2 * u128::from(plan.training.optimizer.moments());
         let of_update = numbers * u128::from(plan.training.precision.parameter_bytes());
-        Self { plan, of_update, modules: plan.modules.iter().map(cost).collect() }
+        let size =
+            |(name, spec): (&'a String, &VocabularySpec)| (name.as_str(), spec.size().into());
+        Self {
+            dim: plan.model.dim.into(),
+            of_update,
+            vocabularies: plan.vocabularies.iter().map(size).collect(),
+            modules: plan.modules.values().map(cost).collect(),
+        }
     }
 
-    /// What a task's token costs.
-    pub(crate) fn token(&self, task: &TaskSpec) -> TokenCost {
-        let d = u128::from(self.plan.model.dim);
-        let vocabulary = self.plan.vocabularies.get(&task.target_vocabulary);
-        let output = vocabulary.map_or(0, |spec| u128::from(spec.size()));
-        let mut sum =
-            TokenCost { flops: 6 * d * output, kept: 2 * d + 3 * output, moved: 3 * output };
-        for own in task.path().filter_map(|name| self.modules.get(name.as_str())) {
+    /// What a token of a task with this way costs.
+    pub(crate) fn token(&self, task: &TaskSpec, way: &[usize]) -> TokenCost {
+        let output = self.vocabularies.get(task.target_vocabulary.as_str()).copied().unwrap_or(0);
+        let mut sum = TokenCost {
+            flops: 6 * self.dim * output,
+            kept: 2 * self.dim + 3 * output,
+            moved: 3 * output,
+        };
+        for own in way.iter().filter_map(|&module| self.modules.get(module)) {
             sum.flops += own.of_token.flops;
             sum.kept += own.of_token.kept;
             sum.moved += own.of_token.moved;
@@ -213,10 +225,10 @@ impl<'a> Costs<'a> {
         sum
     }
 
-    /// Bytes that pass for the parameters that a task trains, in a lane's step.
-    pub(crate) fn update(&self, task: &TaskSpec) -> u128 {
-        let modules = task.modules().into_iter().filter_map(|name| self.modules.get(name));
-        self.of_update * modules.map(|own| own.trained).sum::<u128>()
+    /// Bytes that pass for the parameters that a task with this way trains, in a lane's step.
+    pub(crate) fn update(&self, way: &[usize]) -> u128 {
+        let costs = distinct(way).filter_map(|module| self.modules.get(module));
+        self.of_update * costs.map(|own| own.trained).sum::<u128>()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::plan::{LaneTask, Plan};
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
-use crate::verify::{Findings, Index, Rule};
+use crate::verify::index::{Index, Row};
+use crate::verify::{Findings, Rule};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     findings.expect(!plan.lanes.is_empty(), Rule::LaneParts, || ("lanes", "there is no lane"));
@@ -22,27 +23,22 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
             findings.add(Rule::LaneParts, place(), message);
         }
     }
-    let on = |(number, lane): (usize, &Vec<_>)| {
-        let row = move |&(name, _, task): &(_, _, LaneTask)| (name, number, task);
-        lane.iter().map(row).collect::<Vec<_>>()
-    };
-    let mut rows: Vec<(&str, usize, LaneTask)> =
-        index.lanes.iter().enumerate().flat_map(on).collect();
+    let mut rows: Vec<(usize, LaneTask)> = index.lanes.iter().flatten().copied().collect();
     // Stable: the lanes of a task stay in order.
-    rows.sort_by_key(|(name, _, _)| *name);
+    rows.sort_by_key(|(task, _)| *task);
     let mut rest = rows.as_slice();
-    for (name, task) in &plan.tasks {
-        let count = rest.iter().take_while(|(other, _, _)| other == name).count();
+    for (number, row) in index.tasks.iter().enumerate() {
+        let count = rest.iter().take_while(|(task, _)| *task == number).count();
         let (lanes, after) = rest.split_at(count);
         rest = after;
-        lines(name, lanes, findings);
-        share(plan, name, task.share, lanes, findings);
+        lines(row.name, lanes, findings);
+        share(plan, row, lanes, findings);
     }
 }
 
 /// The intervals of a task's lanes cover all places once.
-fn lines(name: &str, lanes: &[(&str, usize, LaneTask)], findings: &mut Findings) {
-    let mut intervals: Vec<[u32; 2]> = lanes.iter().map(|(_, _, task)| task.lines).collect();
+fn lines(name: &str, lanes: &[(usize, LaneTask)], findings: &mut Findings) {
+    let mut intervals: Vec<[u32; 2]> = lanes.iter().map(|(_, task)| task.lines).collect();
     intervals.sort_unstable();
     let mut reached = 0;
     for [from, to] in intervals {
@@ -64,14 +60,9 @@ fn lines(name: &str, lanes: &[(&str, usize, LaneTask)], findings: &mut Findings)
 
 /// Parts are whole numbers: each lane may round by one part, and no task may have less than one. What that takes from the
 /// large tasks stays below a thousandth of theirs.
-fn share(
-    plan: &Plan,
-    name: &str,
-    share: u64,
-    lanes: &[(&str, usize, LaneTask)],
-    findings: &mut Findings,
-) {
-    let parts: u128 = lanes.iter().map(|(_, _, task)| u128::from(task.parts)).sum();
+fn share(plan: &Plan, row: &Row<'_>, lanes: &[(usize, LaneTask)], findings: &mut Findings) {
+    let (name, share) = (row.name, row.task.share);
+    let parts: u128 = lanes.iter().map(|(_, task)| u128::from(task.parts)).sum();
     // In parts of a lane, a share of s billionths of L lanes is s * L / 1000; all times 1000 here.
     let wanted = u128::from(share) * plan.lanes.len() as u128;
     let found = parts * 1000;

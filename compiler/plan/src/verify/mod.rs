@@ -4,19 +4,21 @@
 //! must, and every gradient is summed over exactly the ranks that hold the module. That the ranks' collectives meet is proved
 //! by [`crate::replay()`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::plan::{FORMAT, LaneTask, Plan, TaskSpec};
+use crate::plan::{FORMAT, Plan};
+use crate::stretch;
+use index::Index;
 
 mod attachments;
 mod communicators;
 mod curriculum;
 mod estimates;
 pub(crate) mod formulas;
+pub(crate) mod index;
 mod lanes;
 mod modules;
 mod numbers;
@@ -26,6 +28,9 @@ mod tasks;
 
 #[cfg(test)]
 mod tests;
+
+/// Tasks that are checked in one go; tests have fewer.
+const STRETCH: usize = if cfg!(test) { 3 } else { 8192 };
 
 /// The rules that a plan keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,19 +97,32 @@ pub struct Violation {
 
 /// Checks every rule and gives all violations, in order of rule and place.
 pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
-    let mut findings = Findings { violations: Vec::new() };
+    let (digest, mut violations) = examine(plan);
+    if plan.digest != digest {
+        let message = format!("`{}`, but the mathematics has `{digest}`", plan.digest);
+        violations.push(Violation { rule: Rule::Digest, place: "the digest".to_owned(), message });
+        violations.sort();
+    }
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
+}
+
+/// The digest that a plan must have, and all violations of other rules, in order of rule and place: for a fresh plan, which gets
+/// its digest here, so that it is taken once.
+pub fn examine(plan: &Plan) -> (String, Vec<Violation>) {
+    let is_long = plan.tasks.len() > STRETCH;
+    stretch::both(is_long, || plan.mathematics_digest(), || violations(plan))
+}
+
+/// All violations but of the digest.
+fn violations(plan: &Plan) -> Vec<Violation> {
+    let mut findings = Findings::default();
     let index = Index::new(plan);
     if plan.format != FORMAT {
         findings.add(Rule::Format, "the plan", format!("format {}, not {FORMAT}", plan.format));
     }
-    let digest = plan.mathematics_digest();
-    if plan.digest != digest {
-        let message = format!("`{}`, but the mathematics has `{digest}`", plan.digest);
-        findings.add(Rule::Digest, "the digest", message);
-    }
     numbers::check(plan, &mut findings);
-    tasks::check(plan, &mut findings);
-    modules::check(plan, &mut findings);
+    tasks::check(plan, &index, &mut findings);
+    modules::check(plan, &index, &mut findings);
     attachments::check(plan, &mut findings);
     lanes::check(plan, &index, &mut findings);
     curriculum::check(plan, &mut findings);
@@ -113,10 +131,11 @@ pub fn verify(plan: &Plan) -> Result<(), Vec<Violation>> {
     estimates::check(plan, &index, &mut findings);
     synchronised::check(plan, &index, &mut findings);
     findings.violations.sort();
-    if findings.violations.is_empty() { Ok(()) } else { Err(findings.violations) }
+    findings.violations
 }
 
 /// The violations found so far.
+#[derive(Default)]
 struct Findings {
     violations: Vec<Violation>,
 }
@@ -139,43 +158,5 @@ impl Findings {
             let (place, message) = words();
             self.add(rule, place, message);
         }
-    }
-}
-
-/// What several checks look up.
-struct Index<'a> {
-    /// Lane -> its tasks that exist, in order of name.
-    lanes: Vec<Vec<(&'a str, &'a TaskSpec, LaneTask)>>,
-    /// Module -> ranks that hold it, ascending.
-    holders: BTreeMap<&'a str, BTreeSet<u32>>,
-    /// The modules that each rank must hold: those of its lanes' tasks.
-    needed: Vec<BTreeSet<&'a str>>,
-}
-
-impl<'a> Index<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let specs: HashMap<&str, &TaskSpec> =
-            plan.tasks.iter().map(|(name, spec)| (name.as_str(), spec)).collect();
-        let known = |(name, lane): (&'a String, &LaneTask)| {
-            Some((name.as_str(), *specs.get(name.as_str())?, *lane))
-        };
-        let lanes: Vec<Vec<_>> =
-            plan.lanes.iter().map(|lane| lane.tasks.iter().filter_map(known).collect()).collect();
-        let mut holders: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-        let mut needed = Vec::new();
-        for (number, rank) in (0..).zip(&plan.ranks) {
-            for module in &rank.modules {
-                holders.entry(module).or_default().insert(number);
-            }
-            let mut modules: HashSet<&str> = HashSet::new();
-            for lane in &rank.lanes {
-                let lane = usize::try_from(*lane).ok().and_then(|lane| lanes.get(lane));
-                for (_, task, _) in lane.into_iter().flatten() {
-                    modules.extend(task.path().map(String::as_str));
-                }
-            }
-            needed.push(modules.into_iter().collect());
-        }
-        Self { lanes, holders, needed }
     }
 }

@@ -1,12 +1,14 @@
 //! Modules: kind, depth and vocabulary by their places on the tasks' ways, and parameters by formula.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::iter::repeat;
 
 use crate::model::{ClosingNorm, ModelSpec, ModuleKind, Norm, Sharing, StackPattern};
 use crate::plan::{Plan, TaskSpec};
+use crate::stretch;
 use crate::verify::formulas::parameters;
-use crate::verify::{Findings, Rule};
+use crate::verify::index::{Index, Row};
+use crate::verify::{Findings, Rule, STRETCH};
 
 /// What a module must be by its place on a task's way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,26 +42,23 @@ impl fmt::Debug for Place<'_> {
     }
 }
 
-pub(super) fn check(plan: &Plan, findings: &mut Findings) {
-    let mut expected: HashMap<&str, Vec<Place<'_>>> = HashMap::with_capacity(plan.modules.len());
-    for task in plan.tasks.values() {
-        for (name, place) in places(&plan.model, task) {
-            let places = expected.entry(name).or_default();
-            if !places.contains(&place) {
-                places.push(place);
+pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
+    let mut expected: Vec<Vec<Place<'_>>> = vec![Vec::new(); plan.modules.len()];
+    for stretch in stretch::each(&index.tasks, STRETCH, |rows| expected_by(plan, index, rows)) {
+        for (all, here) in expected.iter_mut().zip(stretch) {
+            for place in here {
+                add(all, place);
             }
         }
     }
-    for (name, module) in &plan.modules {
+    for ((name, module), expected) in plan.modules.iter().zip(expected) {
         let place = || format!("module `{name}`");
-        match expected.get(name.as_str()).map(Vec::as_slice) {
-            None => findings.add(Rule::Module, place(), "no task leads through it"),
-            Some([kind]) => findings.expect(kind.kind() == module.kind, Rule::Module, || {
+        match expected.as_slice() {
+            [] => findings.add(Rule::Module, place(), "no task leads through it"),
+            [kind] => findings.expect(kind.kind() == module.kind, Rule::Module, || {
                 (place(), format!("it is {:?}, but its tasks need {kind:?}", module.kind))
             }),
-            Some(kinds) => {
-                findings.add(Rule::Module, place(), format!("its tasks need {kinds:?}"));
-            }
+            kinds => findings.add(Rule::Module, place(), format!("its tasks need {kinds:?}")),
         }
         let parameters = parameters(plan, &module.kind);
         let kept = parameters.is_none_or(|parameters| parameters == u128::from(module.parameters));
@@ -73,11 +72,28 @@ pub(super) fn check(plan: &Plan, findings: &mut Findings) {
     }
 }
 
-/// The modules of a task with what each must be by its place.
-fn places<'a>(
-    model: &'a ModelSpec,
-    task: &'a TaskSpec,
-) -> impl Iterator<Item = (&'a str, Place<'a>)> {
+/// Module -> what some tasks need it to be.
+fn expected_by<'a>(plan: &'a Plan, index: &Index<'_>, rows: &[Row<'a>]) -> Vec<Vec<Place<'a>>> {
+    let mut expected = vec![Vec::new(); plan.modules.len()];
+    for row in rows {
+        for (&module, place) in index.way(row).iter().zip(places(&plan.model, row.task)) {
+            if let (Some(known), Some(place)) = (expected.get_mut(module), place) {
+                add(known, place);
+            }
+        }
+    }
+    expected
+}
+
+fn add<'a>(known: &mut Vec<Place<'a>>, place: Place<'a>) {
+    if !known.contains(&place) {
+        known.push(place);
+    }
+}
+
+/// What the modules of a task's way must be by their places, in its order; none behind the end of a side that is too long,
+/// which the check of paths reports.
+fn places<'a>(model: &'a ModelSpec, task: &'a TaskSpec) -> impl Iterator<Item = Option<Place<'a>>> {
     let own = model.overrides.iter().find(|own| {
         own.pairs.iter().any(|[source, target]| *source == task.source && *target == task.target)
     });
@@ -87,22 +103,21 @@ fn places<'a>(
         present(model, encoder).map(|(layers, closed)| Place::EncoderStack { layers, closed });
     let decoder_stacks =
         present(model, decoder).map(|(layers, closed)| Place::DecoderStack { layers, closed });
-    let encoder_kinds =
+    let encoder_places =
         [Place::Embedding(&task.source_vocabulary)].into_iter().chain(encoder_stacks);
-    let decoder_kinds = [Place::Embedding(&task.target_vocabulary)]
+    let decoder_places = [Place::Embedding(&task.target_vocabulary)]
         .into_iter()
         .chain(decoder_stacks)
         .chain([Place::Head(&task.target_vocabulary)]);
-    let adapters =
-        task.adapters.values().flatten().map(|name| {
-            (name.as_str(), Place::Adapter(name.split('.').nth(1).unwrap_or_default()))
-        });
-    let bridge = task.bridge.iter().map(|name| (name.as_str(), Place::Bridge));
-    // Paths of a wrong length are reported by the check of paths.
-    let names = |names: &'a [String]| names.iter().map(String::as_str);
-    let sides =
-        names(&task.encoder).zip(encoder_kinds).chain(names(&task.decoder).zip(decoder_kinds));
-    sides.chain(adapters).chain(bridge)
+    let inside = task.adapters.values().flatten();
+    let adapters = inside.map(|name| Place::Adapter(name.split('.').nth(1).unwrap_or_default()));
+    encoder_places
+        .map(Some)
+        .chain(repeat(None))
+        .take(task.encoder.len())
+        .chain(task.bridge.iter().map(|_| Some(Place::Bridge)))
+        .chain(decoder_places.map(Some).chain(repeat(None)).take(task.decoder.len()))
+        .chain(adapters.map(Some))
 }
 
 /// The stacks that exist: layers, and whether a norm closes them.

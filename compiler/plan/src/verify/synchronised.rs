@@ -1,10 +1,9 @@
 //! What the communicators are expected to sum: the plan's own schedule, derived again from points and parts.
 
-use std::collections::{BTreeMap, HashMap};
-
 use crate::curriculum::{Coupling, Synchronised};
-use crate::plan::{Plan, TaskSpec};
+use crate::plan::{LaneTask, Plan};
 use crate::schedule::LANE_PARTS;
+use crate::verify::index::distinct;
 use crate::verify::{Findings, Index, Rule};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
@@ -28,27 +27,19 @@ fn float(number: u64) -> f64 {
 
 fn expected(plan: &Plan, index: &Index<'_>) -> f64 {
     let width = float(2 * plan.training.precision.parameter_bytes());
-    let mut sizes: BTreeMap<&str, f64> = BTreeMap::new();
+    // Module -> bytes that communicators sum of it.
+    let mut sizes = vec![0.0; plan.modules.len()];
     for name in plan.communicators.iter().flat_map(|spec| &spec.modules) {
         let parameters = plan.modules.get(name).map_or(0, |module| module.parameters);
-        *sizes.entry(name).or_default() += (float(parameters) + 1.0) * width;
+        let number = index.modules.get(name.as_str());
+        if let Some(size) = number.and_then(|&number| sizes.get_mut(number)) {
+            *size += (float(parameters) + 1.0) * width;
+        }
     }
-    let numbers: HashMap<&str, usize> =
-        sizes.keys().enumerate().map(|(number, name)| (*name, number)).collect();
-    let summed = |task: &TaskSpec| -> Vec<usize> {
-        task.modules().into_iter().filter_map(|name| numbers.get(name).copied()).collect()
-    };
-    // Of every lane's tasks: the modules that communicators sum.
-    let summed: Vec<Vec<Vec<usize>>> = index
-        .lanes
-        .iter()
-        .map(|rows| rows.iter().map(|(_, task, _)| summed(task)).collect())
-        .collect();
-    let sizes: Vec<f64> = sizes.into_values().collect();
     let steps = float(plan.training.steps.max(1));
     let in_window = |(window, [first, last]): (usize, [u64; 2])| {
         let length = float((last + 1).saturating_sub(first)) / steps;
-        length * window_bytes(plan, index, window, (&summed, &sizes))
+        length * window_bytes(plan, index, window, &sizes)
     };
     plan.windows().into_iter().enumerate().map(in_window).sum()
 }
@@ -57,19 +48,16 @@ fn expected(plan: &Plan, index: &Index<'_>) -> f64 {
 type Points = [u32; 2];
 
 /// Expected bytes of a step in a window: every module by the chance that a lane trains it.
-fn window_bytes(
-    plan: &Plan,
-    index: &Index<'_>,
-    window: usize,
-    (summed, sizes): (&[Vec<Vec<usize>>], &[f64]),
-) -> f64 {
+fn window_bytes(plan: &Plan, index: &Index<'_>, window: usize, sizes: &[f64]) -> f64 {
     // Module -> the chance that no lane so far trains it, and all lanes' points.
     let mut idle = vec![1.0; sizes.len()];
     let mut all: Vec<Vec<Points>> = vec![Vec::new(); sizes.len()];
-    for (number, summed) in summed.iter().enumerate() {
+    for number in 0..index.lanes.len() {
         let mut own: Vec<u64> = vec![0; sizes.len()];
         for ([from, to], task) in turns(plan, index, window, number) {
-            for &module in summed.get(task).into_iter().flatten() {
+            let way = index.row(task).map_or(&[][..], |row| index.way(row));
+            let is_summed = |module: &usize| sizes.get(*module).is_some_and(|size| *size > 0.0);
+            for module in distinct(way).filter(is_summed) {
                 match plan.curriculum.schedule {
                     Coupling::Independent => {
                         if let Some(sum) = own.get_mut(module) {
@@ -95,13 +83,16 @@ fn window_bytes(
     chances.zip(sizes).map(|(chance, size)| chance * size).sum()
 }
 
-/// The tasks of a lane, by their places on it, with their points in a window: in the order of its draws.
+/// The tasks of a lane with their points in a window: in the order of its draws.
 fn turns(plan: &Plan, index: &Index<'_>, window: usize, number: usize) -> Vec<(Points, usize)> {
     let Some(known) = index.lanes.get(number) else { return Vec::new() };
-    let find = |name: &str| known.binary_search_by_key(&name, |row| row.0).ok();
+    let find = |name: &str| {
+        let key = |(task, _): &(usize, LaneTask)| index.row(*task).map_or("", |row| row.name);
+        known.binary_search_by_key(&name, key).ok().and_then(|at| known.get(at)).map(|row| row.0)
+    };
     let is_plain = plan.curriculum.lanes.is_empty() && plan.curriculum.orders.is_empty();
     let order: Vec<(u32, Option<usize>)> = if is_plain {
-        known.iter().enumerate().map(|(at, (_, _, drawn))| (drawn.parts, Some(at))).collect()
+        known.iter().map(|(task, drawn)| (drawn.parts, Some(*task))).collect()
     } else {
         let row = |name| (plan.parts_in(window, number, name), find(name));
         plan.order_of(number).into_iter().map(row).collect()

@@ -2,29 +2,42 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::path::{Way, Ways};
 use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec, VocabularySpec};
+use crate::stretch;
 use crate::transform::{MaskUnit, Transform};
-use crate::verify::{Findings, Rule};
+use crate::verify::index::{Index, Row};
+use crate::verify::{Findings, Rule, STRETCH};
 
-pub(super) fn check(plan: &Plan, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     names(plan, findings);
     let sum = plan.tasks.values().fold(0_u64, |sum, task| sum.saturating_add(task.share));
     findings.expect(sum == 1_000_000_000, Rule::Share, || {
         ("tasks", format!("shares sum to {sum}, not 1000000000"))
     });
     let known = Known::new(plan);
-    for (name, task) in &plan.tasks {
-        references(&known, name, task, findings);
-        corpus(name, task, findings);
-        transforms(&known, name, task, findings);
-        path(plan, name, task, findings);
-    }
+    let found = stretch::each(&index.tasks, STRETCH, |rows| {
+        let mut findings = Findings::default();
+        let mut ways = Ways::new(&plan.model);
+        for row in rows {
+            let Row { name, task, .. } = *row;
+            references(&known, index, row, &mut findings);
+            corpus(name, task, &mut findings);
+            transforms(&known, name, task, &mut findings);
+            if !is_led(plan, index, row, &mut ways) {
+                path(plan, name, task, &mut findings);
+            }
+        }
+        findings.violations
+    });
+    findings.violations.extend(found.into_iter().flatten());
 }
 
 /// What tasks refer to.
 struct Known<'a> {
     languages: HashSet<&'a str>,
-    modules: HashSet<&'a str>,
+    /// Their number.
+    modules: usize,
     /// With whether the added tokens are in order, as the planner writes them.
     vocabularies: HashMap<&'a str, (&'a VocabularySpec, bool)>,
 }
@@ -36,7 +49,7 @@ impl<'a> Known<'a> {
         };
         Self {
             languages: plan.languages.keys().map(String::as_str).collect(),
-            modules: plan.modules.keys().map(String::as_str).collect(),
+            modules: plan.modules.len(),
             vocabularies: plan.vocabularies.iter().map(vocabulary).collect(),
         }
     }
@@ -78,7 +91,8 @@ fn names(plan: &Plan, findings: &mut Findings) {
     }
 }
 
-fn references(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Findings) {
+fn references(known: &Known<'_>, index: &Index<'_>, row: &Row<'_>, findings: &mut Findings) {
+    let Row { name, task, .. } = *row;
     let mut exists = |kind: &str, what: &str, known: bool| {
         findings.expect(known, Rule::Reference, || {
             (format!("task `{name}`"), format!("there is no {kind} `{what}`"))
@@ -90,8 +104,8 @@ fn references(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Fin
     for vocabulary in [&task.source_vocabulary, &task.target_vocabulary] {
         exists("vocabulary", vocabulary, known.vocabularies.contains_key(vocabulary.as_str()));
     }
-    for module in task.path() {
-        exists("module", module, known.modules.contains(module.as_str()));
+    for (module, number) in task.path().zip(index.way(row)) {
+        exists("module", module, *number < known.modules);
     }
     let before = |end: &str| {
         name.strip_suffix(task.target.as_str())?
@@ -197,6 +211,23 @@ fn in_range(transform: &Transform) -> bool {
         | Transform::TokenDrop { temperature }
         | Transform::TokenMask { temperature } => temperature.is_finite() && *temperature > 0.0,
     }
+}
+
+/// Whether a task leads through exactly the modules that the model's patterns make: compared by number, which says yes of plain
+/// tasks at once, and leaves those with adapters to [`path`].
+fn is_led(plan: &Plan, index: &Index<'_>, row: &Row<'_>, ways: &mut Ways<'_, usize>) -> bool {
+    let task = row.task;
+    let group = |grouping: &str, language: &str| {
+        plan.languages.get(language)?.groups.get(grouping).cloned()
+    };
+    let mut number = |name: String| index.modules.get(name.as_str()).copied().unwrap_or(usize::MAX);
+    let Some(way) = ways.of(&task.source, &task.target, &group, &mut number) else { return false };
+    let Way { encoder, bridge, decoder, adapters } = way;
+    let lengths = (task.encoder.len(), task.bridge.is_some(), task.decoder.len());
+    adapters.is_empty()
+        && task.adapters.is_empty()
+        && lengths == (encoder.len(), bridge.is_some(), decoder.len())
+        && index.way(row).iter().eq(encoder.iter().chain(&bridge).chain(&decoder))
 }
 
 fn path(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings) {

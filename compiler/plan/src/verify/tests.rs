@@ -1,9 +1,11 @@
 //! Sample plans keep every rule; plans spoilt at one place break the rule that stands for it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
-use crate::plan::{CommunicatorSpec, RunEstimate};
+use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate};
 use crate::sample::{self, Sample};
 use crate::training::{Optimizer, Precision, Schedule};
 use crate::transform::Transform;

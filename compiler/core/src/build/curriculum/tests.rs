@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-fn size(target: &str, lines: u64) -> Size {
-    Size { source: "a".to_owned(), target: target.to_owned(), lines, factor: 1.0 }
+fn size(target: &str, lines: u64) -> Size<'_> {
+    Size { source: "a", target, lines, factor: 1.0 }
 }
 
 fn rule(pieces: Vec<(WeightRule, Option<u64>)>, introduce: Introduction) -> CurriculumRule {
@@ -25,7 +25,7 @@ fn rule(pieces: Vec<(WeightRule, Option<u64>)>, introduce: Introduction) -> Curr
 
 fn made(rule: &CurriculumRule, lines: &[u64], steps: u64) -> Vec<Window> {
     let names = ["b", "c", "d", "e", "f", "g", "h", "i"];
-    let sizes: Vec<Size> =
+    let sizes: Vec<Size<'_>> =
         lines.iter().zip(names).map(|(lines, name)| size(name, *lines)).collect();
     windows(&Run { rule, sizes: &sizes, steps, lines_per_step: 100.0 })
 }
@@ -126,10 +126,8 @@ fn by_weight_is_mammoths() {
 #[test]
 fn by_weight_gives_the_peers_steps() {
     let lines = [277, 252, 167, 121, 56, 37, 34, 26, 25, 20];
-    let sizes: Vec<Size> = lines
-        .iter()
-        .flat_map(|&lines| [size(&format!("t{lines}"), lines), size(&format!("u{lines}"), lines)])
-        .collect();
+    let sizes: Vec<Size<'_>> =
+        lines.iter().flat_map(|&lines| ["t", "u"].map(|name| size(name, lines))).collect();
     let rule = rule(vec![(WeightRule::Temperature(0.3), None)], Introduction::ByWeight);
     let windows = windows(&Run { rule: &rule, sizes: &sizes, steps: 40_000, lines_per_step: 1.0 });
     let starts: Vec<u64> = windows.iter().map(|window| window.first - 1).collect();
@@ -173,7 +171,7 @@ fn many_starts_are_put_off_to_parts_of_the_run() {
     let starts = names.iter().enumerate();
     let starts = starts.map(|(at, name)| (("a".to_owned(), name.clone()), at as u64 * 7)).collect();
     let rule = rule(vec![(WeightRule::Uniform, None)], Introduction::Given(starts));
-    let sizes: Vec<Size> = names.iter().map(|name| size(name, 1)).collect();
+    let sizes: Vec<Size<'_>> = names.iter().map(|name| size(name, 1)).collect();
     let windows = windows(&Run { rule: &rule, sizes: &sizes, steps: 1000, lines_per_step: 1.0 });
     assert!(windows.len() <= MOST_STARTS + 1, "{}", windows.len());
     // 1000 steps in 64 parts: 16 steps each; the task of step 7 comes after 16.
