@@ -1,6 +1,10 @@
 //! Memory of this process and machine, in bytes, as Linux tells it; 0 where it does not.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::error::WorkerError;
+use crate::ffi::{self, Attention, Dropout};
+use crate::model::{Objective, cross_entropy};
 
 /// Most that this process has held.
 pub fn peak() -> u64 {
@@ -12,13 +16,30 @@ fn held() -> u64 {
     kibibytes("/proc/self/status", "VmRSS:")
 }
 
-/// What this process holds when libtorch was used once, forward and backward: by then its code is loaded, whatever is trained.
-pub fn without_model() -> Result<u64, tch::TchError> {
-    let ones = || Tensor::f_ones([64, 64], (Kind::Float, Device::Cpu));
-    let weight = ones()?.set_requires_grad(true);
-    let x = ones()?.f_linear(&weight, None::<&Tensor>)?.f_relu()?;
-    let x = x.f_layer_norm([64], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?;
-    x.f_softmax(-1, Kind::Float)?.f_sum(Kind::Float)?.f_backward()?;
+/// Tokens and width of what is computed once before a model is made: enough that products of matrices have their buffers.
+const TOKENS: i64 = 256;
+const WIDTH: i64 = 128;
+
+/// What this process holds when a layer was computed once, forward and backward: by then libtorch's code and that of the shim is
+/// loaded, whatever is trained.
+pub fn without_model() -> Result<u64, WorkerError> {
+    let options = (Kind::Float, Device::Cpu);
+    let weight =
+        |rows| Ok::<_, TchError>(Tensor::f_ones([rows, WIDTH], options)?.set_requires_grad(true));
+    let (table, inward) = (weight(TOKENS)?, weight(3 * WIDTH)?);
+    let ids = Tensor::f_arange(TOKENS, (Kind::Int64, Device::Cpu))?;
+    let x = Tensor::f_embedding(&table, &ids, -1, false, false)?;
+    let normed = x.f_layer_norm([WIDTH], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?;
+    let q = normed.f_linear(&inward, None::<&Tensor>)?;
+    let dropout = Dropout::default();
+    let shape = [TOKENS / 16, 16, 16, 2, WIDTH / 2];
+    let call =
+        Attention { q: &q, kv: None, lengths: None, dropout, rotary: None, shape, causal: true };
+    let x = ffi::drop_elements(&ffi::attention(&call)?, Some(&x), &Dropout::default())?;
+    let gold = ids.f_remainder(7)?;
+    let scored = cross_entropy(&x.f_gelu("none")?, &table, &gold, Objective::smoothed(0.1));
+    scored.root.f_backward()?;
+    ffi::squares(&table.f_grad()?.f_view([-1])?, None)?;
     Ok(held())
 }
 

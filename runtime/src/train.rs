@@ -73,13 +73,11 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     let stop = listen()?;
     let rank = seat.rank;
     let world = World::join(plan, seat, device, arguments.timeout)?;
-    let held = memory::without_model()?;
     let mut events = Events::of_rank(rank);
     // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.
     let ending = std::thread::scope(|scope| {
         events.record(&output)?;
         let mut trainer = Trainer::new(plan, &world, &output, stop)?;
-        trainer.held = if device == tch::Device::Cpu { held } else { 0 };
         trainer.run(arguments.resume, &mut events, scope)
     });
     ending.map_err(|fault| {
@@ -116,7 +114,7 @@ struct Trainer<'a> {
     /// With `stop_early`.
     watch: Option<Watch>,
     stop: Arc<AtomicBool>,
-    /// Bytes that the process held before its model.
+    /// Bytes that the rank's device held before the model.
     held: u64,
 }
 
@@ -129,6 +127,11 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, WorkerError> {
         let number = world.seat().rank;
         let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
+        let feed = Feed::new(plan, rank, world.device())?;
+        let held = match world.device() {
+            tch::Device::Cpu => memory::without_model()?,
+            _ => 0,
+        };
         let store = Store::new(plan, number as usize, world.device())?;
         let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
         let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
@@ -139,9 +142,8 @@ impl<'a> Trainer<'a> {
         }
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
-        let feed = Feed::new(plan, rank, world.device())?;
         let watch = plan.training.stop_early.map(|_| Watch::default());
-        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop, held: 0 })
+        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop, held })
     }
 
     fn run<'scope>(

@@ -1,6 +1,6 @@
 //! Formulas of cost that placement and the plan's estimates share.
 
-use mmc_plan::{ClusterSpec, LinkSpec, Precision, TrainingSpec};
+use mmc_plan::{ClusterSpec, Device, LinkSpec, Precision, TrainingSpec};
 
 /// Bytes of one number of a bucket: gradients are summed in 64 bits, those of 64-bit plans in two parts
 /// (`docs/decisions/0003-sums-in-64-bits.md`).
@@ -8,14 +8,29 @@ pub fn summed_bytes(precision: Precision) -> u64 {
     2 * precision.parameter_bytes()
 }
 
-/// Bytes that a parameter takes on a rank that holds it: itself and, unless it is frozen, its gradient, the optimiser's numbers, and
-/// the sum of its gradients over lanes, which is as wide as a number of a bucket.
+/// Bytes that a parameter takes on a rank that holds it: itself and, unless it is frozen, its gradient and the optimiser's numbers.
 pub fn state_bytes(training: &TrainingSpec, frozen: bool) -> u64 {
     let width = training.precision.parameter_bytes();
-    if frozen {
-        return width;
+    if frozen { width } else { (2 + training.optimizer.moments()) * width }
+}
+
+/// Bytes of the sum of a parameter's gradients over lanes, a number of a bucket: of modules that several lanes train, wherever
+/// the lanes run. One lane's gradient is the sum.
+pub fn sum_bytes(training: &TrainingSpec, frozen: bool, lanes: usize) -> u64 {
+    if frozen || lanes < 2 { 0 } else { summed_bytes(training.precision) }
+}
+
+/// Beside a model on a CPU: text that was read ahead, what tokenizers remember, buffers of all-reduces (measured: 12 to 20 MB).
+const BESIDE: u64 = 16 << 20;
+
+/// Bytes of memory for activations of so many bytes. On a CPU they lie in the C library's heap, which grows to half as much
+/// again, as blocks that one batch frees do not fit those of the next (measured: 1.5 at the widths 128, 256 and 512, in batches
+/// of 512 to 2 048 tokens), [`BESIDE`] what else is there.
+pub fn heap_bytes(cluster: &ClusterSpec, activations: u64) -> u64 {
+    match cluster.device {
+        Device::Cpu => activations.saturating_mul(3) / 2 + BESIDE,
+        Device::Gpu => activations,
     }
-    (2 + training.optimizer.moments()) * width + summed_bytes(training.precision)
 }
 
 /// Bytes that are read and written for a trained parameter in a lane's step: the backward pass adds to the gradient (3 numbers),
@@ -79,12 +94,12 @@ mod tests {
     }
 
     /// Adam's state, Rajbhandari et al. 2020, section 3.1: 16 bytes a parameter in 32 bits (4 + 4 + 8) as in mixed precision
-    /// (2 + 2 + 12), so 1.6 GB of 100 million parameters and 120 GB of 7.5 billion; here the sum of gradients over lanes besides.
+    /// (2 + 2 + 12), so 1.6 GB of 100 million parameters and 120 GB of 7.5 billion.
     #[test]
     fn state_of_adam() {
         for precision in [Precision::Fp32, Precision::Bf16] {
             let training = TrainingSpec { precision, ..sample::training() };
-            let state = state_bytes(&training, false) - summed_bytes(precision);
+            let state = state_bytes(&training, false);
             assert_eq!(state * 100_000_000, 1_600_000_000);
             assert_eq!(state * 7_500_000_000, 120_000_000_000);
             assert_eq!(state_bytes(&training, true), 4);

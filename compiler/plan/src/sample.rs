@@ -390,20 +390,20 @@ fn place(plan: &mut Plan, mapping: &[Vec<u32>]) {
 /// Costs of a rank by the formulas of docs/plan-format.md, without communication.
 fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate {
     let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
-    let held = || modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters = held().map(|module| module.parameters).sum();
+    let held = || modules.iter().filter_map(|name| Some((name, plan.modules.get(name)?)));
+    let parameters = held().map(|(_, module)| module.parameters).sum();
+    let (costs, index) = (formulas::Costs::new(plan), Index::new(plan));
     let state = held()
-        .map(|module| formulas::state_bytes(plan, module.parameters.into(), module.frozen))
+        .map(|(name, module)| formulas::state_bytes(plan, module, index.lanes_through(name)))
         .sum();
     let width = u128::from(plan.training.precision.activation_bytes());
     let tokens = u128::from(plan.training.batch_tokens);
     let batches = u128::from(plan.training.accumulate);
-    let (costs, index) = (formulas::Costs::new(plan), Index::new(plan));
     let (mut activations, mut flops, mut moved) = (0, 0, 0);
     for (row, drawn) in lanes.iter().flat_map(|&lane| index.lane(lane)) {
         let way = index.way(row);
         let token = costs.token(row.task, way);
-        activations = activations.max(width * tokens * token.kept);
+        activations = activations.max(formulas::heap_bytes(plan, width * tokens * token.kept));
         flops += u128::from(drawn.parts) * batches * tokens * token.flops;
         let bytes = batches * tokens * token.moved * width + costs.update(way);
         moved += u128::from(drawn.parts) * bytes;

@@ -40,6 +40,7 @@ pub use dropout::{Masks, Mode};
 pub use error::ModelError;
 pub(crate) use incremental::Decoding;
 pub use layout::{Init, ParameterSpec, layout};
+pub(crate) use loss::cross_entropy;
 pub use loss::{LossSum, Objective};
 pub use network::{Network, Way};
 pub use weights::Weights;

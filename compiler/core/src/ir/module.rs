@@ -27,7 +27,7 @@ pub struct ModuleRow {
     pub parameters: u64,
     /// Never trained.
     pub frozen: bool,
-    /// Bytes of parameters, gradient and optimiser state. Set by the pass `estimate_costs`.
+    /// Bytes of parameters, gradient and optimiser state, but the sum of gradients over lanes. Set by the pass `estimate_costs`.
     pub state_bytes: u64,
     /// The pattern that made it.
     pub span: Span,
@@ -46,7 +46,7 @@ pub struct TaskPath {
     pub adapters: Vec<(ModuleId, Vec<ModuleId>)>,
     /// Floating-point operations of training on one batch. Set by the pass `estimate_costs`.
     pub batch_flops: u64,
-    /// Bytes kept for the backward pass of one batch. Set by the pass `estimate_costs`.
+    /// Bytes of memory for what the backward pass of one batch needs. Set by the pass `estimate_costs`.
     pub activation_bytes: u64,
     /// Bytes that a lane's step of it reads and writes. Set by the pass `estimate_costs`.
     pub step_bytes_moved: u64,

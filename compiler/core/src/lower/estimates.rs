@@ -6,7 +6,9 @@ use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec, RunEstimate};
 
 use super::lanes::Lanes;
-use crate::cost::{all_reduce_seconds, compute_seconds, node_count, state_bytes, summed_bytes};
+use crate::cost::{
+    all_reduce_seconds, compute_seconds, node_count, state_bytes, sum_bytes, summed_bytes,
+};
 
 /// Fills the estimates of ranks and in total. `trained`: module -> the part of all steps in which it is trained.
 pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, f64>) {
@@ -15,9 +17,13 @@ pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, 
         .iter()
         .map(|communicator| traffic(plan, communicator, trained))
         .collect();
+    let users = lanes.users();
     let estimates: Vec<Estimate> = (0..)
         .zip(&plan.ranks)
-        .map(|(number, rank)| estimate(plan, number, rank, lanes, &traffic))
+        .map(|(number, rank)| Estimate {
+            state_bytes: state(plan, rank, &users),
+            ..estimate(plan, number, rank, lanes, &traffic)
+        })
         .collect();
     for (rank, estimate) in plan.ranks.iter_mut().zip(&estimates) {
         rank.estimate = *estimate;
@@ -72,6 +78,19 @@ fn traffic(
     (2 * bytes * (members - 1) / members, seconds)
 }
 
+/// Bytes of parameters, gradients and all else that a rank keeps of its modules from step to step. `users`: module -> the lanes
+/// that train it.
+fn state(plan: &Plan, rank: &RankSpec, users: &BTreeMap<&str, usize>) -> u64 {
+    let of = |name: &String| {
+        let module = plan.modules.get(name)?;
+        let lanes = users.get(name.as_str()).copied().unwrap_or(0);
+        let sum = sum_bytes(&plan.training, module.frozen, lanes);
+        Some((state_bytes(&plan.training, module.frozen) + sum) * module.parameters)
+    };
+    rank.modules.iter().filter_map(of).sum()
+}
+
+/// All but the state.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn estimate(
     plan: &Plan,
@@ -80,9 +99,8 @@ fn estimate(
     lanes: &Lanes<'_>,
     traffic: &[(u64, f64)],
 ) -> Estimate {
-    let held = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters = held().map(|module| module.parameters).sum();
-    let state = held().map(|m| state_bytes(&plan.training, m.frozen) * m.parameters).sum();
+    let held = rank.modules.iter().filter_map(|name| plan.modules.get(name));
+    let parameters = held.map(|module| module.parameters).sum();
     let (mut flops, mut moved, mut activation_bytes) = (0.0, 0.0, 0);
     for &lane in &rank.lanes {
         for (task, drawn) in lanes.of(lane as usize) {
@@ -104,7 +122,7 @@ fn estimate(
     }
     Estimate {
         parameters,
-        state_bytes: state,
+        state_bytes: 0,
         activation_bytes,
         step_flops,
         step_bytes_moved,

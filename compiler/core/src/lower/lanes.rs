@@ -1,5 +1,7 @@
 //! The lanes by number: what they draw and hold, for questions about a million tasks.
 
+use std::collections::BTreeMap;
+
 use mmc_plan::{LaneSpec, LaneTask};
 
 use crate::ir::module::{ModuleGraph, TaskPath};
@@ -55,6 +57,23 @@ impl<'a> Lanes<'a> {
     /// The modules' names, which are in order.
     pub(super) fn modules(&self) -> impl Iterator<Item = &'a str> {
         self.graph.modules.iter().map(|module| module.name.as_str())
+    }
+
+    /// Module -> the number of lanes that have tasks through it.
+    pub(super) fn users(&self) -> BTreeMap<&'a str, usize> {
+        let mut lanes_of = vec![(0, None); self.graph.modules.len()];
+        for (lane, tasks) in self.tasks.iter().enumerate() {
+            let paths = tasks.iter().filter_map(|(task, _)| self.path(*task));
+            for module in paths.flat_map(TaskPath::steps) {
+                match lanes_of.get_mut(module.index()) {
+                    Some((count, last)) if *last != Some(lane) => {
+                        (*count, *last) = (*count + 1, Some(lane));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.modules().zip(lanes_of).map(|(name, (lanes, _))| (name, lanes)).collect()
     }
 
     /// Number of modules.

@@ -26,6 +26,7 @@ pub(super) fn run(
     _: &mut Diagnostics,
 ) -> Result<ModuleGraph, Halt> {
     let training = &program.experiment.training.value;
+    let cluster = &program.experiment.cluster.value;
     for module in &mut graph.modules {
         let bytes = cost::state_bytes(training, module.frozen);
         module.state_bytes = bytes * module.parameters;
@@ -36,7 +37,7 @@ pub(super) fn run(
     for (path, task) in graph.paths.iter_mut().zip(&program.table.tasks) {
         let token = costs.token(path, &task.target_vocabulary);
         path.batch_flops = tokens * token.flops;
-        path.activation_bytes = tokens * token.kept * width;
+        path.activation_bytes = cost::heap_bytes(cluster, tokens * token.kept * width);
         path.step_bytes_moved = batches * tokens * token.moved * width
             + costs.trained(path) * cost::update_bytes(training);
     }

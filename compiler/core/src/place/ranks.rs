@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use mmc_place::{Effort, Objective};
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{ClusterSpec, FoundSpec, LinkSpec};
+use mmc_plan::{ClusterSpec, FoundSpec, LinkSpec, TrainingSpec};
 
 use super::apportion::Laid;
 use super::mapping;
 use super::wishes::Wish;
-use crate::cost::{all_reduce_seconds, node_count, summed_bytes};
+use crate::cost::{all_reduce_seconds, node_count, sum_bytes, summed_bytes};
 use crate::ir::experiment::{Experiment, MappingObjective};
 use crate::ir::module::ModuleGraph;
 
@@ -64,6 +64,21 @@ impl Keeper<'_> {
 /// What makes up a rank's memory: names and bytes.
 pub(super) type Contributors = Vec<(String, u64)>;
 
+/// Adds to the state of modules that several lanes train the sum of their gradients over lanes.
+fn add_sums(lanes: &mut [BTreeMap<usize, u64>], graph: &ModuleGraph, training: &TrainingSpec) {
+    let mut users = vec![0; graph.modules.len()];
+    for at in lanes.iter().flat_map(BTreeMap::keys) {
+        if let Some(count) = users.get_mut(*at) {
+            *count += 1;
+        }
+    }
+    for (at, bytes) in lanes.iter_mut().flatten() {
+        if let (Some(module), Some(&lanes)) = (graph.modules.get(*at), users.get(*at)) {
+            *bytes += sum_bytes(training, module.frozen, lanes) * module.parameters;
+        }
+    }
+}
+
 impl<'a> Judge<'a> {
     pub(super) fn new(
         experiment: &'a Experiment,
@@ -99,6 +114,7 @@ impl<'a> Judge<'a> {
             modules.push(held);
             activations.push(peak);
         }
+        add_sums(&mut modules, graph, &experiment.training.value);
         let mut judge = Self {
             cluster: &experiment.cluster.value,
             lanes: lanes.len(),

@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
         code: "mmc::lint::memory_tight",
         title: "a device that is nearly full",
         meaning: "Parameters, gradients, optimiser state and activations take more than 90 % of a device's memory. Allocators fragment, and communication needs some too.",
-        wrong: "model { dim = 4096  heads = 8 }\ncluster { cpu { memory = 17 GiB } }",
+        wrong: "model { dim = 4096  heads = 8 }\ncluster { cpu { memory = 13 GiB } }",
         right: "model { dim = 4096  heads = 8 }\ncluster { cpu { memory = 32 GiB } }",
         example: Example::Over,
     },

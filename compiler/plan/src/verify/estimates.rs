@@ -2,13 +2,13 @@
 
 use crate::plan::{Estimate, Plan, RankSpec, RunEstimate};
 use crate::schedule::LANE_PARTS;
-use crate::verify::formulas::{Costs, computing, state_bytes};
+use crate::verify::formulas::{Costs, computing, heap_bytes, state_bytes};
 use crate::verify::{Findings, Index, Rule};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     let costs = Costs::new(plan);
     for (number, rank) in plan.ranks.iter().enumerate() {
-        estimate(plan, number, drawn(plan, index, &costs, rank), findings);
+        estimate(plan, index, number, drawn(plan, index, &costs, rank), findings);
     }
     totals(plan, findings);
     run(plan, findings);
@@ -16,14 +16,15 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
 
 fn estimate(
     plan: &Plan,
+    index: &Index<'_>,
     number: usize,
     Drawn { activations, flops, moved }: Drawn,
     findings: &mut Findings,
 ) {
     let Some(rank) = plan.ranks.get(number) else { return };
     let place = || format!("rank {number}");
-    let specs = || rank.modules.iter().filter_map(|name| plan.modules.get(name));
-    let parameters: u128 = specs().map(|module| u128::from(module.parameters)).sum();
+    let specs = || rank.modules.iter().filter_map(|name| Some((name, plan.modules.get(name)?)));
+    let parameters: u128 = specs().map(|(_, module)| u128::from(module.parameters)).sum();
     let Estimate {
         parameters: told,
         state_bytes: told_state,
@@ -37,7 +38,7 @@ fn estimate(
         (place(), format!("{told} parameters, but its modules have {parameters}"))
     });
     let state: u128 =
-        specs().map(|module| state_bytes(plan, module.parameters.into(), module.frozen)).sum();
+        specs().map(|(name, module)| state_bytes(plan, module, index.lanes_through(name))).sum();
     findings.expect(u128::from(told_state) == state, Rule::Estimate, || {
         (place(), format!("{told_state} bytes of state, but its modules have {state}"))
     });
@@ -96,7 +97,7 @@ fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> 
     for (row, drawn) in rank.lanes.iter().flat_map(|&lane| index.lane(lane)) {
         let way = index.way(row);
         let token = costs.token(row.task, way);
-        let kept = batch.saturating_mul(token.kept).saturating_mul(width);
+        let kept = heap_bytes(plan, batch.saturating_mul(token.kept).saturating_mul(width));
         sum.activations = sum.activations.max(kept);
         let times = |amount: u128| u128::from(drawn.parts).saturating_mul(amount);
         let bytes = tokens.saturating_mul(token.moved).saturating_mul(width);

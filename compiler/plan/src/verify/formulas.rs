@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 use crate::model::{Activation, ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
-use crate::plan::{Plan, TaskSpec, VocabularySpec};
+use crate::plan::{Device, Plan, TaskSpec, VocabularySpec};
 use crate::verify::index::distinct;
 
 /// Widths that the formulas need.
@@ -319,11 +319,21 @@ fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
     }
 }
 
-/// Bytes of state of a module with so many parameters: the parameter; unless it is frozen its gradient, the optimiser's
-/// numbers, and the sum of gradients over lanes, which is twice as wide.
-pub(crate) fn state_bytes(plan: &Plan, parameters: u128, frozen: bool) -> u128 {
-    let numbers = if frozen { 1 } else { 4 + u128::from(plan.training.optimizer.moments()) };
-    parameters * numbers * u128::from(plan.training.precision.parameter_bytes())
+/// Bytes of state of a module: the parameter; unless it is frozen its gradient, the optimiser's numbers and, if several lanes
+/// train it, the sum of gradients over lanes, which is twice as wide.
+pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u128 {
+    let sum = if lanes > 1 { 2 } else { 0 };
+    let moments = u128::from(plan.training.optimizer.moments());
+    let numbers = if module.frozen { 1 } else { 2 + moments + sum };
+    u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
+}
+
+/// Bytes of memory for activations: a CPU's heap is half as large again, with 16 MiB of other things in it.
+pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
+    match plan.cluster.device {
+        Device::Cpu => activations.saturating_mul(3) / 2 + (16 << 20),
+        Device::Gpu => activations,
+    }
 }
 
 /// Seconds of operations and passes over memory.

@@ -22,6 +22,8 @@ pub(crate) struct Index<'a> {
     pub(super) holders: BTreeMap<&'a str, BTreeSet<u32>>,
     /// The modules that each rank must hold: those of its lanes' tasks.
     pub(super) needed: Vec<BTreeSet<&'a str>>,
+    /// Module -> the number of lanes that have tasks through it.
+    users: HashMap<&'a str, usize>,
 }
 
 /// A task.
@@ -44,6 +46,7 @@ impl<'a> Index<'a> {
             lanes: Vec::new(),
             holders: BTreeMap::new(),
             needed: Vec::new(),
+            users: HashMap::new(),
         };
         index.number_ways(plan);
         let numbers: HashMap<&str, usize> =
@@ -58,7 +61,18 @@ impl<'a> Index<'a> {
             }
             index.needed.push(index.needed_by(&rank.lanes));
         }
+        for lane in 0..plan.lanes.len() {
+            let modules = u32::try_from(lane).map(|lane| index.needed_by(&[lane]));
+            for module in modules.into_iter().flatten() {
+                *index.users.entry(module).or_default() += 1;
+            }
+        }
         index
+    }
+
+    /// The number of lanes that have tasks through a module.
+    pub(crate) fn lanes_through(&self, module: &str) -> usize {
+        self.users.get(module).copied().unwrap_or(0)
     }
 
     /// The task of this number.

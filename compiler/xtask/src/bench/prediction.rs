@@ -1,9 +1,10 @@
-//! Prediction: `mmc calibrate`, then three sizes of model on artificial text, two ranks of one thread: what the plan says of a
-//! step's seconds and of memory, beside what the worker's record says.
+//! Prediction: three sizes of model on artificial text, two ranks of one thread: what the plan says of a step's seconds and of
+//! memory, beside what the worker's record says.
 //!
-//! The step is the median of those after the first quarter. Memory is the most that rank 0 held, less what it held without a
-//! model. Chunks of sentences are small, so that reading the first of every task is no large part of so few steps. Figures of a
-//! machine on which other programs run say little: its load is printed.
+//! `mmc calibrate` measures before and behind every training, and the mean of what the two plans say counts: the rates of a
+//! shared machine drift within minutes. The step is the median of those after the first quarter. Memory is the most that rank 0
+//! held, less what it held without a model. Chunks of sentences are small, so that reading the first of every task is no large
+//! part of so few steps. Figures of a machine on which other programs run say little: its load is printed.
 
 use std::fs;
 
@@ -39,14 +40,16 @@ struct Figures {
 #[expect(clippy::print_stdout, reason = "prints a table")]
 pub(crate) fn run() -> Result<(), Fault> {
     let place = Workplace::new("prediction")?;
-    place.mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
-    print!("{}", place.read("here.mmc")?);
     println!("load of the machine (1, 5, 15 minutes): {}", load());
     println!("model   step    measured  ratio  memory   measured  ratio");
     let mut far = Vec::new();
     for size in &SIZES {
-        let [plan, record] = place.train(size.name, &experiment(size))?;
-        let (predicted, measured) = (predicted(&plan)?, measured(&record)?);
+        let experiment = experiment(size);
+        calibrate(&place)?;
+        let [before, record] = place.train(size.name, &experiment)?;
+        calibrate(&place)?;
+        let behind = place.plan(size.name, &experiment)?;
+        let (predicted, measured) = (mean(&before, &behind)?, measured(&record)?);
         let ratios = [measured.seconds / predicted.seconds, measured.bytes / predicted.bytes];
         println!(
             "{:<7} {:>6.3} s {:>6.3} s  {:>5.2}  {:>4.0} MiB  {:>4.0} MiB  {:>5.2}",
@@ -66,6 +69,20 @@ pub(crate) fn run() -> Result<(), Fault> {
     }
     println!("load of the machine: {}", load());
     if far.is_empty() { Ok(()) } else { Err(Fault::new(far.join("; "))) }
+}
+
+/// Writes the machine down as the cluster `here`.
+#[expect(clippy::print_stdout, reason = "shows what is reckoned with")]
+fn calibrate(place: &Workplace) -> Result<(), Fault> {
+    place.mmc(&["calibrate", "-o", "here.mmc", "--name", "here", "--threads", "1"])?;
+    print!("{}", place.read("here.mmc")?);
+    Ok(())
+}
+
+/// Of two plans that differ in the machine's rates alone.
+fn mean(one: &str, other: &str) -> Result<Figures, Fault> {
+    let (one, other) = (predicted(one)?, predicted(other)?);
+    Ok(Figures { seconds: f64::midpoint(one.seconds, other.seconds), bytes: one.bytes })
 }
 
 fn experiment(size: &Size) -> String {

@@ -33,14 +33,20 @@ impl Workplace {
 
     /// Plans and trains an experiment on ranks of one thread: the texts of its plan and of its record.
     pub(super) fn train(&self, name: &str, experiment: &str) -> Result<[String; 2], Fault> {
-        let [source, plan] = ["mmc", "yaml"].map(|end| format!("{name}.{end}"));
+        let plan = self.plan(name, experiment)?;
+        self.mmc(&["run", &planned(name), "--output", name, "--threads", "1"])?;
+        Ok([plan, self.read(&format!("{name}/events.jsonl"))?])
+    }
+
+    /// Plans an experiment: the plan's text.
+    pub(super) fn plan(&self, name: &str, experiment: &str) -> Result<String, Fault> {
+        let source = format!("{name}.mmc");
         fs::write(self.folder().join(&source), experiment).doing("writing an experiment")?;
         if !self.folder().join("synth/aa.json").exists() {
             self.mmc(&["tokenizer", "train", &source])?;
         }
-        self.mmc(&["plan", &source, "-o", &plan])?;
-        self.mmc(&["run", &plan, "--output", name, "--threads", "1"])?;
-        Ok([self.read(&plan)?, self.read(&format!("{name}/events.jsonl"))?])
+        self.mmc(&["plan", &source, "-o", &planned(name)])?;
+        self.read(&planned(name))
     }
 
     /// A file of the folder.
@@ -51,6 +57,10 @@ impl Workplace {
     fn folder(&self) -> &Path {
         self.scratch.path()
     }
+}
+
+fn planned(name: &str) -> String {
+    format!("{name}.yaml")
 }
 
 /// The number behind the first occurrence of a name.
