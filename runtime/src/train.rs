@@ -128,10 +128,7 @@ impl<'a> Trainer<'a> {
         let number = world.seat().rank;
         let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
         let feed = Feed::new(plan, rank, world.device())?;
-        let held = match world.device() {
-            tch::Device::Cpu => memory::without_model()?,
-            _ => 0,
-        };
+        let held = if world.device() == tch::Device::Cpu { memory::without_model()? } else { 0 };
         let store = Store::new(plan, number as usize, world.device())?;
         let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
         let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
