@@ -135,7 +135,7 @@ impl Instance {
             weight: shared.weight,
             module_memory: shared.memory,
             fixed: shared.fixed,
-            seats: problem.seats().into_iter().map(|(l, m)| (narrow(l), narrow(m))).collect(),
+            seats: tight_seats(problem).into_iter().map(|(l, m)| (narrow(l), narrow(m))).collect(),
             pinned,
             apart_of: sets.inverse(problem.tasks.len()),
             apart_sets: sets.len(),
@@ -189,6 +189,26 @@ impl Instance {
     }
 }
 
+fn tight_seats(problem: &Problem) -> Vec<(usize, usize)> {
+    let mut seats = problem.seats();
+    tighten(&mut seats, problem.tasks.len());
+    seats
+}
+
+/// Tells places what follows of the fewest and the most tasks of all others, when so many tasks are seated. Where they can't be,
+/// nothing is told.
+pub(crate) fn tighten(seats: &mut [(usize, usize)], tasks: usize) {
+    let least: usize = seats.iter().map(|seat| seat.0).sum();
+    let most: usize = seats.iter().map(|seat| seat.1).sum();
+    if !(least..=most).contains(&tasks) {
+        return;
+    }
+    for (low, high) in seats {
+        let (due, room) = (tasks.saturating_sub(most - *high), tasks - (least - *low));
+        (*low, *high) = ((*low).max(due), (*high).min(room));
+    }
+}
+
 /// The modules that matter.
 struct Shared {
     modules_of: Lists,
@@ -208,7 +228,7 @@ impl Shared {
         let users = lists.inverse(problem.modules.len());
         let is_additive = matches!(problem.objective, Objective::Spread(_));
         let (devices, nodes) = (problem.machine.devices(), problem.machine.nodes);
-        let is_everywhere = problem.seats().iter().all(|(least, _)| *least > 0);
+        let is_everywhere = tight_seats(problem).iter().all(|(least, _)| *least > 0);
         let mut kept: Vec<(u64, u64)> = Vec::new();
         let mut number: Vec<Option<u32>> = vec![None; problem.modules.len()];
         let mut same: HashMap<&[u32], u32> = HashMap::new();

@@ -14,7 +14,7 @@ mod tests;
 pub use cover::Cover;
 pub(crate) use keys::Keys;
 
-use crate::instance::Instance;
+use crate::instance::{Instance, tighten};
 use crate::objective::{Objective, Spread};
 
 /// No assignment of these tables costs less.
@@ -57,11 +57,19 @@ pub(crate) fn with_cover(
 fn seats(instance: &Instance) -> (Seats, Seats) {
     let devices: Seats =
         instance.seats.iter().map(|&(least, most)| (least as usize, most as usize)).collect();
-    let nodes = devices
-        .chunks(instance.machine.devices_per_node)
-        .map(|node| node.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)))
-        .collect();
+    let mut nodes = node_seats(instance);
+    tighten(&mut nodes, instance.tasks());
     (devices, nodes)
+}
+
+/// The fewest and the most tasks of every node, by those of its devices.
+pub(crate) fn node_seats(instance: &Instance) -> Seats {
+    let nodes = instance.seats.chunks(instance.machine.devices_per_node);
+    nodes
+        .map(|node| {
+            node.iter().fold((0, 0), |sum, one| (sum.0 + one.0 as usize, sum.1 + one.1 as usize))
+        })
+        .collect()
 }
 
 /// Copies beyond the first that modules need because no place has room for all their tasks.

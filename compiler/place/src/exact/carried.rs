@@ -1,7 +1,7 @@
 //! What devices carry under limits on load, memory and ready tasks, while the tree places tasks.
 
 use crate::bound::Cover;
-use crate::instance::{Instance, narrow};
+use crate::instance::{Instance, narrow, tighten};
 
 /// Loads, bytes and ready tasks of all devices.
 #[derive(Debug)]
@@ -137,11 +137,13 @@ pub(super) fn seated(instance: &Instance) -> Option<Instance> {
         let fits = |&tasks: &usize| cover.fewest(tasks) + smallest <= limit;
         most = most.min((0..=tasks).rev().find(fits).unwrap_or(0));
     }
-    let seat = |&(low, high): &(u32, u32)| (low.max(narrow(least)), high.min(narrow(most)));
-    let seats: Vec<(u32, u32)> = instance.seats.iter().map(seat).collect();
+    let seat = |&(low, high): &(u32, u32)| ((low as usize).max(least), (high as usize).min(most));
+    let mut seats: Vec<(usize, usize)> = instance.seats.iter().map(seat).collect();
     let is_possible = seats.iter().all(|(low, high)| low <= high)
-        && seats.iter().map(|seat| seat.1 as usize).sum::<usize>() >= tasks
-        && seats.iter().map(|seat| seat.0 as usize).sum::<usize>() <= tasks;
+        && seats.iter().map(|seat| seat.1).sum::<usize>() >= tasks
+        && seats.iter().map(|seat| seat.0).sum::<usize>() <= tasks;
+    tighten(&mut seats, tasks);
+    let seats = seats.into_iter().map(|(low, high)| (narrow(low), narrow(high))).collect();
     is_possible.then(|| Instance { seats, ..instance.clone() })
 }
 

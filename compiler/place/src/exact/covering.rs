@@ -2,8 +2,8 @@
 //! set of keys that has room for as many; nodes alike.
 
 use super::completion::Completions;
-use crate::bound::Keys;
-use crate::instance::Instance;
+use crate::bound::{Keys, node_seats};
+use crate::instance::{Instance, tighten};
 use crate::objective::{Objective, Spread};
 
 /// The most bits of a sum of weights: tables have one more.
@@ -36,6 +36,8 @@ pub(super) struct Covering<'a> {
     other_weight: Vec<u64>,
     devices: Vec<Place>,
     nodes: Vec<Place>,
+    /// Per node: its fewest and its most tasks.
+    node_seats: Vec<(usize, usize)>,
 }
 
 /// The weights that devices and nodes come to at least, and the sum of their prices.
@@ -57,6 +59,8 @@ impl<'a> Covering<'a> {
         let most = instance.seats.iter().map(|&(_, most)| most as usize).max().unwrap_or(0);
         let room = (most * instance.machine.devices_per_node).min(instance.tasks());
         let completions = Completions::new(&keys, room);
+        let mut node_seats = node_seats(instance);
+        tighten(&mut node_seats, instance.tasks());
         let need = (0..instance.tasks()).map(|task| need(instance, &keys, &completions, task));
         Some(Self {
             instance,
@@ -66,6 +70,7 @@ impl<'a> Covering<'a> {
             completions,
             devices: vec![Place::default(); instance.devices()],
             nodes: vec![Place::default(); instance.machine.nodes],
+            node_seats,
         })
     }
 
@@ -95,7 +100,7 @@ impl<'a> Covering<'a> {
             .map(|device| self.weight(&self.devices[device], self.due(device)))
             .collect::<Option<Vec<u64>>>()?;
         let nodes = (0..self.nodes.len())
-            .map(|node| self.weight(&self.nodes[node], self.node_due(node)))
+            .map(|node| self.weight(&self.nodes[node], self.node_due(node, 0)))
             .collect::<Option<Vec<u64>>>()?;
         let sum = self.spread.intra * devices.iter().sum::<u64>()
             + self.spread.inter * nodes.iter().sum::<u64>();
@@ -110,17 +115,20 @@ impl<'a> Covering<'a> {
         let is_full = self.devices[device].tasks >= self.instance.seats[device].0 as usize;
         let more = usize::from(is_full);
         let near = self.weight(&here, self.due(device) + more)?;
-        let far = self.weight(&there, self.node_due(node) + more)?;
+        let far = self.weight(&there, self.node_due(node, more))?;
         let devices = self.spread.intra * (near - weights.devices[device]);
         Some(weights.sum + devices + self.spread.inter * (far - weights.nodes[node]))
     }
 
     /// What any assignment below costs at least; none when there is none.
     pub(super) fn bound(&self) -> Option<u64> {
-        let dues: usize = (0..self.devices.len()).map(|device| self.due(device)).sum();
-        let extra = self.instance.tasks().checked_sub(dues)?;
-        let near = self.spread.intra * self.least_over_devices(extra)?;
-        Some(near + self.spread.inter * self.least_over_nodes(extra)?)
+        let devices = (0..self.devices.len()).map(|device| {
+            (self.devices[device], self.due(device), self.instance.seats[device].1 as usize)
+        });
+        let nodes = self.nodes.iter().enumerate();
+        let nodes = nodes.map(|(at, place)| (*place, self.node_due(at, 0), self.node_seats[at].1));
+        let near = self.spread.intra * self.least_over(devices)?;
+        Some(near + self.spread.inter * self.least_over(nodes)?)
     }
 
     /// The fewest tasks that a device ends with.
@@ -128,9 +136,12 @@ impl<'a> Covering<'a> {
         self.devices[device].tasks.max(self.instance.seats[device].0 as usize)
     }
 
-    fn node_due(&self, node: usize) -> usize {
+    /// The fewest tasks that a node ends with when so many more than are due come to a device of it.
+    fn node_due(&self, node: usize, more: usize) -> usize {
         let first = node * self.instance.machine.devices_per_node;
-        (first..first + self.instance.machine.devices_per_node).map(|device| self.due(device)).sum()
+        let devices = first..first + self.instance.machine.devices_per_node;
+        let due = devices.map(|device| self.due(device)).sum::<usize>();
+        (due + more).max(self.node_seats[node].0)
     }
 
     /// The least weight of a place that ends with so many tasks at least.
@@ -148,29 +159,10 @@ impl<'a> Covering<'a> {
         weight
     }
 
-    /// The least weight of all devices when so many tasks more than are due must be seated.
-    fn least_over_devices(&self, extra: usize) -> Option<u64> {
-        let rows = (0..self.devices.len()).map(|device| {
-            (self.devices[device], self.due(device), self.instance.seats[device].1 as usize)
-        });
-        self.least_over(rows, extra)
-    }
-
-    fn least_over_nodes(&self, extra: usize) -> Option<u64> {
-        let per_node = self.instance.machine.devices_per_node;
-        let rows = (0..self.nodes.len()).map(|node| {
-            let seats = &self.instance.seats[node * per_node..(node + 1) * per_node];
-            let most = seats.iter().map(|&(_, most)| most as usize).sum();
-            (self.nodes[node], self.node_due(node), most)
-        });
-        self.least_over(rows, extra)
-    }
-
-    fn least_over(
-        &self,
-        rows: impl Iterator<Item = (Place, usize, usize)>,
-        extra: usize,
-    ) -> Option<u64> {
+    /// The least weight of places, each with what it holds, its fewest and its most tasks, when all tasks are seated.
+    fn least_over(&self, rows: impl Iterator<Item = (Place, usize, usize)> + Clone) -> Option<u64> {
+        let due: usize = rows.clone().map(|row| row.1).sum();
+        let extra = self.instance.tasks().checked_sub(due)?;
         let mut sums = vec![u64::MAX; extra + 1];
         sums[0] = 0;
         for (place, due, most) in rows {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::search::{self, Found};
-use crate::bound::{Cover, room_bound};
-use crate::instance::{Instance, narrow};
+use crate::bound::{Cover, node_seats, room_bound};
+use crate::instance::{Instance, narrow, tighten};
 use crate::objective::{Objective, Spread};
 use crate::problem::{Balance, Limits, Machine, Module, Problem, Task};
 
@@ -57,15 +57,12 @@ impl<'a> Levels<'a> {
     /// The tables of the upper level: nodes as devices.
     pub(super) fn upper(&self) -> Instance {
         let machine = self.instance.machine;
-        let seats = self
-            .instance
-            .seats
-            .chunks(machine.devices_per_node)
-            .map(|node| node.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)));
+        let mut seats = node_seats(self.instance);
+        tighten(&mut seats, self.instance.tasks());
         Instance {
             machine: Machine { nodes: machine.nodes, devices_per_node: 1 },
             objective: Objective::Spread(Spread { intra: 0, ..self.spread }),
-            seats: seats.collect(),
+            seats: seats.into_iter().map(|(low, high)| (narrow(low), narrow(high))).collect(),
             ..self.instance.clone()
         }
     }

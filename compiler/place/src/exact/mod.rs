@@ -76,15 +76,15 @@ pub fn search(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
     let Some(levels) = levels::Levels::new(instance) else {
         return search::run(instance, known, most_nodes);
     };
-    // Most small problems are soon done either way; of others, those whose nodes matter are done nodes first.
-    let mut found = search::run(instance, known, most_nodes / 20);
+    // Most small problems are done either way; of others, those whose nodes matter are done nodes first.
+    let mut found = search::run(instance, known, most_nodes / 3);
     if !found.is_proved {
         let known = found.cost.unwrap_or(known);
-        found = found.then(search::run_levels(levels, known, most_nodes / 2));
+        found = found.then(search::run_levels(levels, known, most_nodes / 3));
     }
     if !found.is_proved {
         let known = found.cost.unwrap_or(known);
-        found = found.then(search::run(instance, known, most_nodes - most_nodes / 2));
+        found = found.then(search::run(instance, known, most_nodes - most_nodes / 3));
     }
     found
 }

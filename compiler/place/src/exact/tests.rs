@@ -37,6 +37,13 @@ fn objectives() -> impl Strategy<Value = Objective> {
     ]
 }
 
+/// Even, free, or any numbers of tasks.
+fn balances(devices: usize) -> impl Strategy<Value = Balance> {
+    let seats = (0..3_usize, 0..4_usize).prop_map(|(least, more)| (least, least + more));
+    let within = prop::collection::vec(seats, devices).prop_map(Balance::Within);
+    prop_oneof![Just(Balance::Even), Just(Balance::Free), within]
+}
+
 prop_compose! {
     fn problems()(
         nodes in 1..4_usize, devices_per_node in 1..4_usize, modules in 1..9_usize,
@@ -46,7 +53,7 @@ prop_compose! {
         ),
         machine in Just(Machine { nodes, devices_per_node }),
         modules in prop::collection::vec((0..40_u64).prop_map(|weight| Module { weight, memory: 0 }), modules),
-        balance in prop_oneof![Just(Balance::Even), Just(Balance::Free)],
+        balance in balances(nodes * devices_per_node),
         objective in objectives(),
         loads in prop::collection::vec(0..40_u64, 8),
         pin in prop::option::of(0..nodes * devices_per_node),
