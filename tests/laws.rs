@@ -244,6 +244,17 @@ proptest! {
     }
 
     #[test]
+    fn a_mapping_costs_a_step_and_no_less_than_its_bound(sample in samples()) {
+        let plan = sample.plan();
+        if let Some(found) = &plan.placement.ranks {
+            prop_assert!(found.bound <= found.cost, "{:?}", found);
+            // Communication of ranks that do not meet is added up; divisors in buckets are left out.
+            let step = std::time::Duration::from_secs_f64(plan.totals.step_seconds).as_nanos();
+            prop_assert!(u128::from(found.cost) * 1000 >= step * 999, "{} for {}", found.cost, step);
+        }
+    }
+
+    #[test]
     fn shares_come_out_of_the_schedule(sample in samples()) {
         let plan = sample.plan();
         for (name, task) in &plan.tasks {
@@ -302,4 +313,28 @@ fn lanes_are_full() {
     }
     // Twenty equal tasks on four lanes: whole tasks.
     assert!(plan.lanes.iter().all(|lane| lane.tasks.len() == 5));
+}
+
+/// Two directions with a deep encoder, two with a shallow one, and nothing that their lanes share.
+#[test]
+fn heavy_lanes_lie_apart() {
+    let sample = Sample {
+        languages: 4,
+        directions: 0b0010_0000_0001 | 0b1000 | 0b0001_0000_0000,
+        lines: vec![1000],
+        encoder: "TASK",
+        decoder: "TASK",
+        lanes: 4,
+        nodes: 1,
+        ranks: 2,
+        mebibytes: 4096,
+    };
+    let deep = "decoder = [TASK]  for qa <-> qb { encoder = [8 x TASK] }";
+    let text = sample.text(&short, false).replace("decoder = [TASK]", deep);
+    let plan = planned(&sample.world(text, &short), "main.mmc", &[]).plan.unwrap();
+    assert_eq!(plan.communicators.len(), 1, "nothing is shared");
+    let of_ranks: Vec<u64> = plan.ranks.iter().map(|rank| rank.estimate.step_flops).collect();
+    assert_eq!(of_ranks[0], of_ranks[1], "{of_ranks:?}");
+    let found = plan.placement.ranks.as_ref().unwrap();
+    assert_eq!(found.cost, found.bound);
 }

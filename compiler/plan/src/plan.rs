@@ -69,7 +69,7 @@ pub struct PlacementSpec {
     /// Tasks on lanes: parameters that lanes hold beyond one copy of each module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lanes: Option<FoundSpec>,
-    /// Lanes on ranks: nanoseconds of communication in a step, in expectation.
+    /// Lanes on ranks: nanoseconds of a step, the slowest rank's computing and all communication, in expectation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranks: Option<FoundSpec>,
 }

@@ -124,7 +124,7 @@ impl Plan {
         });
         let ranks = ranks
             .as_ref()
-            .map(|found| words("ranks talk", units::seconds(nanoseconds(found.cost)), found));
+            .map(|found| words("a step takes", units::seconds(nanoseconds(found.cost)), found));
         lanes.into_iter().chain(ranks).collect::<Vec<_>>().join("; ")
     }
 

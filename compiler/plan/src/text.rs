@@ -9,7 +9,7 @@ use crate::error::PlanError;
 use crate::plan::{FORMAT, Plan};
 
 /// Bytes of the largest plan that is read.
-pub const LARGEST: usize = 512 << 20;
+pub const LARGEST: usize = 1 << 30;
 
 /// Bytes that are written at once.
 const BUFFER: usize = 256 << 10;

@@ -6,14 +6,18 @@ use mmc_plan::{ClusterSpec, LinkSpec};
 /// Picoseconds of a second: the unit in which the engine counts, and a thousandth of it for every byte.
 const PICOSECONDS: f64 = 1e12;
 
-/// The rank of every lane, by sets of lanes that share modules, with their weights; none when the engine finds nothing.
+/// Picoseconds of a nanosecond.
+const OF_NANOSECOND: u64 = 1000;
+
+/// The rank of every lane, by the nanoseconds that each computes and by sets of lanes that share modules, with their weights;
+/// none when the engine finds nothing.
 pub(super) fn map(
     cluster: &ClusterSpec,
-    lanes: usize,
+    computing: &[u64],
     shared: &[(Vec<usize>, u64)],
     (objective, effort): (Objective, Effort),
 ) -> Option<Vec<u32>> {
-    let mut modules_of = vec![Vec::new(); lanes];
+    let mut modules_of = vec![Vec::new(); computing.len()];
     for (set, (members, _)) in shared.iter().enumerate() {
         for &lane in members {
             modules_of.get_mut(lane)?.push(set);
@@ -26,7 +30,11 @@ pub(super) fn map(
         },
         tasks: modules_of
             .into_iter()
-            .map(|modules| Task { load: 0, ..Task::of(modules) })
+            .zip(computing)
+            .map(|(modules, load)| Task {
+                load: load.saturating_mul(OF_NANOSECOND),
+                ..Task::of(modules)
+            })
             .collect(),
         modules: shared.iter().map(|(_, bytes)| Module { weight: *bytes, memory: 0 }).collect(),
         limits: Limits::default(),

@@ -1,15 +1,16 @@
-//! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of communication.
+//! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of a step, which is
+//! the computing of the slowest rank and the communication.
 
 use std::collections::BTreeMap;
 
 use mmc_place::{Effort, Objective};
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{ClusterSpec, FoundSpec, LinkSpec, TrainingSpec};
+use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec, TrainingSpec};
 
 use super::apportion::Laid;
 use super::mapping;
 use super::wishes::Wish;
-use crate::cost::{all_reduce_seconds, node_count, sum_bytes, summed_bytes};
+use crate::cost::{all_reduce_seconds, compute_seconds, node_count, sum_bytes, summed_bytes};
 use crate::ir::experiment::{Experiment, MappingObjective};
 use crate::ir::module::ModuleGraph;
 
@@ -43,6 +44,8 @@ pub(super) struct Judge<'a> {
     modules: Vec<BTreeMap<usize, u64>>,
     /// Per lane: bytes of activations of its largest batch.
     activations: Vec<u64>,
+    /// Per lane: nanoseconds of computing in a step, in expectation.
+    computing: Vec<u64>,
 }
 
 /// Wishes that a mapping must keep.
@@ -79,12 +82,26 @@ fn add_sums(lanes: &mut [BTreeMap<usize, u64>], graph: &ModuleGraph, training: &
     }
 }
 
+/// Nanoseconds that each lane computes in a step, in expectation: the terms of a rank's `step_seconds`.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn computing(experiment: &Experiment, graph: &ModuleGraph, laid: &Laid) -> Vec<u64> {
+    let accumulate = f64::from(experiment.training.value.accumulate);
+    let of_lane = |(lane, tasks): (&LaneSpec, &Vec<usize>)| {
+        let (mut flops, mut moved) = (0.0, 0.0);
+        for (task, path) in lane.tasks.values().zip(tasks.iter().map(|&at| graph.paths.get(at))) {
+            let share = f64::from(task.parts) / f64::from(LANE_PARTS);
+            flops += share * accumulate * path.map_or(0.0, |path| path.batch_flops as f64);
+            moved += share * path.map_or(0.0, |path| path.step_bytes_moved as f64);
+        }
+        let seconds = compute_seconds(&experiment.cluster.value, rounded(flops), rounded(moved));
+        rounded(seconds * 1e9)
+    };
+    laid.lanes.iter().zip(&laid.tasks).map(of_lane).collect()
+}
+
 impl<'a> Judge<'a> {
-    pub(super) fn new(
-        experiment: &'a Experiment,
-        graph: &ModuleGraph,
-        Laid { lanes, tasks, .. }: &Laid,
-    ) -> Self {
+    pub(super) fn new(experiment: &'a Experiment, graph: &ModuleGraph, laid: &Laid) -> Self {
+        let Laid { lanes, tasks, .. } = laid;
         let (mut modules, mut activations) = (Vec::new(), Vec::new());
         // Module -> the chance that no lane trains it in a step.
         let mut idle = vec![1.0; graph.modules.len()];
@@ -123,6 +140,7 @@ impl<'a> Judge<'a> {
             objective: experiment.placement.objective,
             modules,
             activations,
+            computing: computing(experiment, graph, laid),
         };
         for (lanes, (bytes, modules)) in judge.shared_bytes(experiment, graph, &idle) {
             judge.shared.push((lanes, bytes));
@@ -157,8 +175,18 @@ impl<'a> Judge<'a> {
         merged
     }
 
-    /// Nanoseconds of communication in one step, in expectation: whole numbers, so that ties are ties everywhere.
-    pub(super) fn nanoseconds(&self, rank_of_lane: &[u32]) -> u64 {
+    /// Nanoseconds of one step, in expectation: whole numbers, so that ties are ties everywhere.
+    fn nanoseconds(&self, rank_of_lane: &[u32]) -> u64 {
+        let mut of_rank: BTreeMap<u32, u64> = BTreeMap::new();
+        for (rank, nanoseconds) in rank_of_lane.iter().zip(&self.computing) {
+            let sum = of_rank.entry(*rank).or_default();
+            *sum = sum.saturating_add(*nanoseconds);
+        }
+        let slowest = of_rank.into_values().max().unwrap_or(0);
+        slowest.saturating_add(self.communication(rank_of_lane))
+    }
+
+    fn communication(&self, rank_of_lane: &[u32]) -> u64 {
         let mut sets: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
         for (lanes, bytes) in &self.shared {
             let mut ranks: Vec<u32> =
@@ -227,10 +255,13 @@ impl<'a> Judge<'a> {
         FoundSpec { cost, bound, algorithm: algorithm.to_owned() }
     }
 
-    /// No mapping takes less: every set of lanes needs some ranks, and the ranks some nodes; latencies, which sets can share,
-    /// are left out.
+    /// No mapping takes less: some rank has the heaviest lane and at least the mean of the computing; every set of lanes needs
+    /// some ranks, and the ranks some nodes; latencies, which sets can share, are left out.
     fn least_nanoseconds(&self) -> u64 {
         let (ranks, most, _) = sizes(self);
+        let heaviest = self.computing.iter().copied().max().unwrap_or(0);
+        let all = self.computing.iter().fold(0_u64, |sum, of_lane| sum.saturating_add(*of_lane));
+        let slowest = heaviest.max(all.div_ceil(u64::from(ranks)));
         let on_node = u64::from(self.cluster.devices_per_node.max(1));
         let links = LinkSpec { latency: 0.0, ..self.cluster.links };
         let least = |(lanes, bytes): &(Vec<usize>, u64)| {
@@ -244,7 +275,7 @@ impl<'a> Judge<'a> {
                 .min_by(f64::total_cmp)
                 .unwrap_or(0.0)
         };
-        floored(self.shared.iter().map(least).sum::<f64>() * 1e9)
+        slowest.saturating_add(floored(self.shared.iter().map(least).sum::<f64>() * 1e9))
     }
 
     /// Bytes that each rank needs.
@@ -349,7 +380,7 @@ fn best(
     }
     let plain = local(judge, score, in_turn(judge));
     let (weighted, objective) = (judge.weighted(), judge.engine_objective());
-    let engine = mapping::map(judge.cluster, judge.lanes, &weighted, (objective, effort))
+    let engine = mapping::map(judge.cluster, &judge.computing, &weighted, (objective, effort))
         .map(|start| local(judge, score, start));
     match engine {
         Some(found) if score(&found) < score(&plain) => (found, "search"),

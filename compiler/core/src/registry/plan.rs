@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     told(
         "mmc::plan::too_large",
         "a file too large for a plan",
-        "Plans of more than 512 MiB are not read. Is it the right file?",
+        "Plans of more than 1 GiB are not read. Is it the right file?",
         ["mmc diff old.yaml corpus.txt", "mmc diff old.yaml new.yaml"],
     ),
     told(
