@@ -1,26 +1,31 @@
-//! What this machine does in a second: matrix products, passes over memory, sums over ranks. All ranks measure at once, as they
-//! will train, because processors share their memory's bandwidth.
+//! What this machine does in a second: layers forward and backward, updates of parameters, sums over ranks. All ranks measure at
+//! once, as they will train, because processors share their memory's bandwidth.
 //!
 //! Work is timed by the process's own clock, which stands still while other programs have the processor; exchanges by the wall's.
-//! Rates are harmonic means over shapes of work, and medians over repetitions.
+//! Seconds are medians over repetitions. Two rates explain them, that of operations and that of bytes: those with the least
+//! squares of relative errors, so that a step's estimate, which counts both by the same formulas, is near.
 
 use std::time::{Duration, Instant};
 
 use mmc_plan::{Calibration, CommunicatorSpec, Event};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::dist::{self, Seat, World};
 use crate::error::WorkerError;
 use crate::events::Events;
-use crate::ffi::{self, AdamW, AdamWState};
+use crate::ffi::{self, AdamW, AdamWState, Attention, Dropout};
 use crate::memory;
+use crate::model::{Masks, Mode};
 
 /// How long one shape of work is repeated.
 const WINDOW: Duration = Duration::from_millis(200);
-/// Tokens of a batch, in whose shape work is measured.
+/// Tokens of a batch, in whose shape layers are measured, and of a sentence.
 const TOKENS: i64 = 1024;
-/// Widths of models.
-const WIDTHS: [i64; 4] = [128, 256, 512, 1024];
+const SENTENCE: i64 = 16;
+/// Widths of models, a head's width, and the rate of dropout.
+const WIDTHS: [i64; 4] = [128, 256, 512, 768];
+const HEAD: i64 = 64;
+const DROPOUT: f64 = 0.1;
 /// Parameters that one update of the optimiser passes over: far more than caches hold.
 const PARAMETERS: i64 = 1 << 22;
 /// 64-bit numbers of the all-reduces.
@@ -42,9 +47,10 @@ pub fn calibrate(seat: Seat, threads: u32) -> Result<(), WorkerError> {
     let world = World::meet(seat, std::slice::from_ref(&everyone), Device::Cpu, dist::COLLECTIVE)?;
     let mut bench = Bench { world: &world, events: Events::of_rank(rank), threads, done: 0 };
     let held = memory::without_model()?;
-    let fp32 = bench.products(Kind::Float)?;
-    let fp64 = bench.products(Kind::Double)?;
-    let memory_bandwidth = bench.passes()?;
+    let mut points = bench.layers(Kind::Float)?;
+    points.push(bench.updates()?);
+    let (fp32, memory_bandwidth) = rates(&points);
+    let fp64 = operations_beside(&bench.layers(Kind::Double)?, memory_bandwidth);
     let (latency, byte_seconds) = bench.all_reduces()?;
     let result = Calibration {
         ranks,
@@ -68,8 +74,82 @@ struct Bench<'a> {
     done: u32,
 }
 
-/// Parts of a calibration: products in two precisions and passes, of four widths each; the update; the all-reduces.
-const PARTS: u32 = 3 * 4 + 2;
+/// Parts of a calibration: layers in two precisions, of four widths each; the update; the all-reduces.
+const PARTS: u32 = 2 * 4 + 2;
+
+/// What work of a known size took.
+struct Point {
+    operations: f64,
+    /// Read and written by passes over memory.
+    bytes: f64,
+    seconds: f64,
+}
+
+/// A map's weight and bias.
+type Map = (Tensor, Tensor);
+
+/// An encoder layer with dropout as the network computes it: norm, attention, norm, feed-forward four times as wide.
+struct Layer {
+    x: Tensor,
+    norm: Map,
+    maps: [Map; 4],
+    width: i64,
+}
+
+impl Layer {
+    fn new(width: i64, kind: Kind) -> Result<Self, TchError> {
+        let random = |shape: &[i64]| {
+            let values = Tensor::f_randn(shape, (kind, Device::Cpu))?.f_mul_scalar(0.02)?;
+            Ok::<_, TchError>(values.set_requires_grad(true))
+        };
+        let map =
+            |inputs, outputs| Ok::<_, TchError>((random(&[outputs, inputs])?, random(&[outputs])?));
+        Ok(Self {
+            x: random(&[TOKENS, width])?,
+            norm: (random(&[width])?, random(&[width])?),
+            maps: [
+                map(width, 3 * width)?,
+                map(width, width)?,
+                map(width, 4 * width)?,
+                map(4 * width, width)?,
+            ],
+            width,
+        })
+    }
+
+    /// Forward and backward.
+    fn step(&self) -> Result<(), WorkerError> {
+        let Self { x, norm: (scale, shift), maps: [qkv, out, inner, outer], width } = self;
+        let norm = |x: &Tensor| x.f_layer_norm([*width], Some(scale), Some(shift), 1e-5, true);
+        let affine = |x: &Tensor, (weight, bias): &Map| x.f_linear(weight, Some(bias));
+        let masks = Masks::new(1, &[]);
+        let mode = Mode::Train(&masks);
+        let q = affine(&norm(x)?, qkv)?;
+        let shape = [TOKENS / SENTENCE, SENTENCE, SENTENCE, width / HEAD, HEAD];
+        let dropout = Dropout::default();
+        let call = Attention {
+            q: &q,
+            kv: None,
+            lengths: None,
+            dropout,
+            rotary: None,
+            shape,
+            causal: false,
+        };
+        let x = mode.add(x, &affine(&ffi::attention(&call)?, out)?, DROPOUT);
+        let inside = affine(&norm(&x)?, inner)?.f_relu()?;
+        let y = mode.add(&x, &affine(&inside, outer)?, DROPOUT);
+        Ok(y.f_sum(y.kind())?.f_backward()?)
+    }
+
+    /// Operations, and numbers that passes over memory read and write, as docs/plan-format.md counts them: `66 d` for a token
+    /// of a layer with dropout, and 3 for every parameter, whose gradient is added to what is there.
+    fn size(&self) -> (f64, f64) {
+        let (tokens, d) = (float(TOKENS), float(self.width));
+        let parameters = 12.0 * d * d;
+        (6.0 * tokens * parameters, 66.0 * tokens * d + 3.0 * parameters)
+    }
+}
 
 impl Bench<'_> {
     /// Median seconds of some work, repeated by all ranks at once for a while; the mean of the ranks.
@@ -98,43 +178,21 @@ impl Bench<'_> {
         self.events.tell(&Event::Measured { what, done, of: PARTS })
     }
 
-    /// FLOP/s of the products of an affine map, forward and backward, over widths.
-    fn products(&mut self, kind: Kind) -> Result<f64, WorkerError> {
-        let mut seconds_of_one = Vec::new();
+    /// Layers of some widths.
+    fn layers(&mut self, kind: Kind) -> Result<Vec<Point>, WorkerError> {
+        let mut points = Vec::new();
         for width in WIDTHS {
-            let random = |shape: [i64; 2]| Tensor::f_randn(shape, (kind, Device::Cpu));
-            let (x, weight) = (random([TOKENS, width])?, random([width, width])?);
-            let back = random([TOKENS, width])?;
-            let seconds = self.seconds("matrix products", &mut || {
-                let _ = x.f_mm(&weight.f_tr()?)?;
-                let _ = back.f_mm(&weight)?;
-                let _ = back.f_tr()?.f_mm(&x)?;
-                Ok(())
-            })?;
-            let operations = 6.0 * float(TOKENS) * float(width) * float(width);
-            seconds_of_one.push(seconds / operations);
+            let layer = Layer::new(width, kind)?;
+            let seconds = self.seconds("layers", &mut || layer.step())?;
+            let (operations, numbers) = layer.size();
+            let bytes = numbers * if kind == Kind::Double { 8.0 } else { 4.0 };
+            points.push(Point { operations, bytes, seconds });
         }
-        Ok(rate(&seconds_of_one))
+        Ok(points)
     }
 
-    /// Bytes that are read and written in a second by passes over activations and by the optimiser's update.
-    fn passes(&mut self) -> Result<f64, WorkerError> {
-        let mut seconds_of_one = Vec::new();
-        let options = (Kind::Float, Device::Cpu);
-        for width in WIDTHS {
-            let x = Tensor::f_randn([TOKENS, width], options)?;
-            let y = Tensor::f_randn([TOKENS, width], options)?;
-            let (scale, shift) =
-                (Tensor::f_ones([width], options)?, Tensor::f_zeros([width], options)?);
-            let one = 4.0 * float(TOKENS * width);
-            let seconds = self.seconds("passes over activations", &mut || {
-                let _ = x.f_add(&y)?;
-                let _ = x.f_relu()?;
-                let _ = x.f_layer_norm([width], Some(&scale), Some(&shift), 1e-5, true)?;
-                Ok(())
-            })?;
-            seconds_of_one.push(seconds / (7.0 * one));
-        }
+    /// The optimiser's update.
+    fn updates(&mut self) -> Result<Point, WorkerError> {
         let room = |kind| Tensor::f_zeros([PARAMETERS], (kind, Device::Cpu));
         let [parameter, gradient, mean, square] =
             [room(Kind::Float)?, room(Kind::Float)?, room(Kind::Float)?, room(Kind::Float)?];
@@ -155,8 +213,7 @@ impl Bench<'_> {
         })?;
         // Read and written: gradient and sum; the sum; parameter, moments and the sum.
         let bytes = (4.0 + 8.0 + 4.0) + 8.0 + (6.0 * 4.0 + 8.0);
-        seconds_of_one.push(seconds / (bytes * float(PARAMETERS)));
-        Ok(rate(&seconds_of_one))
+        Ok(Point { operations: 0.0, bytes: bytes * float(PARAMETERS), seconds })
     }
 
     /// Seconds of an empty all-reduce, and of every further byte.
@@ -202,10 +259,40 @@ fn processor_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// In a second, when every shape of work has the same part in it.
-fn rate(seconds_of_one: &[f64]) -> f64 {
-    float(i64::try_from(seconds_of_one.len()).unwrap_or(1)) / seconds_of_one.iter().sum::<f64>()
+/// Operations and bytes in a second: `operations / F + bytes / B` with the least sum of squared relative errors.
+fn rates(points: &[Point]) -> (f64, f64) {
+    let (mut aa, mut ab, mut bb, mut a, mut b) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for Point { operations, bytes, seconds } in points {
+        let (of_operations, of_bytes) = (operations / seconds, bytes / seconds);
+        aa += of_operations * of_operations;
+        ab += of_operations * of_bytes;
+        bb += of_bytes * of_bytes;
+        a += of_operations;
+        b += of_bytes;
+    }
+    let determinant = aa * bb - ab * ab;
+    let (one, other) = ((a * bb - b * ab) / determinant, (b * aa - a * ab) / determinant);
+    // Where one explains it all, it is the only one.
+    match (one > 0.0, other > 0.0) {
+        (true, true) => (one.recip(), other.recip()),
+        (false, true) => (FREE, bb / b),
+        (_, false) => (aa / a, FREE),
+    }
 }
+
+/// Operations in a second, as [`rates`] finds them, when the rate of bytes is known.
+fn operations_beside(points: &[Point], bandwidth: f64) -> f64 {
+    let (mut aa, mut a) = (0.0, 0.0);
+    for Point { operations, bytes, seconds } in points {
+        let of_operations = operations / seconds;
+        aa += of_operations * of_operations;
+        a += of_operations * (1.0 - bytes / bandwidth / seconds).max(0.0);
+    }
+    if a > 0.0 { aa / a } else { FREE }
+}
+
+/// A rate at which nothing takes any time.
+const FREE: f64 = 1e15;
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -232,8 +319,27 @@ mod tests {
     }
 
     #[test]
-    fn shapes_of_work_count_alike() {
-        assert!((rate(&[1.0, 3.0]) - 0.5).abs() < 1e-12);
+    fn rates_are_found_again() {
+        let point = |operations: f64, bytes: f64| Point {
+            operations,
+            bytes,
+            seconds: operations / 8e10 + bytes / 2e10,
+        };
+        let (operations, bytes) = rates(&[point(1e9, 1e8), point(1e10, 3e8), point(0.0, 1e7)]);
+        assert!((operations / 8e10 - 1.0).abs() < 1e-9 && (bytes / 2e10 - 1.0).abs() < 1e-9);
+        let known = operations_beside(&[point(1e9, 1e8), point(1e10, 3e8)], 2e10);
+        assert!((known / 8e10 - 1.0).abs() < 1e-9, "{known}");
+        let (operations, bytes) = rates(&[point(1e9, 0.0), point(1e10, 0.0)]);
+        assert!((operations / 8e10 - 1.0).abs() < 1e-9, "{operations} {bytes}");
         assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_layer_is_computed() {
+        let layer = Layer::new(128, Kind::Double).unwrap();
+        layer.step().unwrap();
+        assert!(
+            layer.maps.iter().all(|(weight, _)| weight.grad().abs().max().double_value(&[]) > 0.0)
+        );
     }
 }

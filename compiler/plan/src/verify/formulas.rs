@@ -328,10 +328,10 @@ pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u12
     u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
 }
 
-/// Bytes of memory for activations: a CPU's heap is half as large again, with 16 MiB of other things in it.
+/// Bytes of memory for activations: a CPU's heap is half as large again, with 20 MiB of other things in it.
 pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
     match plan.cluster.device {
-        Device::Cpu => activations.saturating_mul(3) / 2 + (16 << 20),
+        Device::Cpu => activations.saturating_mul(3) / 2 + (20 << 20),
         Device::Gpu => activations,
     }
 }

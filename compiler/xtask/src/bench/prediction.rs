@@ -22,7 +22,7 @@ struct Size {
 }
 
 const SIZES: [Size; 3] = [
-    Size { name: "small", dim: 128, layers: 1, batch: 1024, steps: 80 },
+    Size { name: "small", dim: 128, layers: 1, batch: 1024, steps: 160 },
     Size { name: "medium", dim: 256, layers: 2, batch: 2048, steps: 24 },
     Size { name: "large", dim: 512, layers: 2, batch: 2048, steps: 12 },
 ];
