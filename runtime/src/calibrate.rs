@@ -8,24 +8,21 @@
 use std::time::{Duration, Instant};
 
 use mmc_plan::{Calibration, CommunicatorSpec, Event};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::dist::{self, Seat, World};
 use crate::error::WorkerError;
 use crate::events::Events;
-use crate::ffi::{self, AdamW, AdamWState, Attention, Dropout};
+use crate::ffi::{self, AdamW, AdamWState};
+use crate::layer::Layer;
 use crate::memory;
-use crate::model::{Masks, Mode};
 
 /// How long one shape of work is repeated.
 const WINDOW: Duration = Duration::from_millis(200);
-/// Tokens of a batch, in whose shape layers are measured, and of a sentence.
+/// Tokens of a batch, in whose shape layers are measured.
 const TOKENS: i64 = 1024;
-const SENTENCE: i64 = 16;
-/// Widths of models, a head's width, and the rate of dropout.
+/// Widths of models.
 const WIDTHS: [i64; 4] = [128, 256, 512, 768];
-const HEAD: i64 = 64;
-const DROPOUT: f64 = 0.1;
 /// Parameters that one update of the optimiser passes over: far more than caches hold.
 const PARAMETERS: i64 = 1 << 22;
 /// 64-bit numbers of the all-reduces.
@@ -85,70 +82,12 @@ struct Point {
     seconds: f64,
 }
 
-/// A map's weight and bias.
-type Map = (Tensor, Tensor);
-
-/// An encoder layer with dropout as the network computes it: norm, attention, norm, feed-forward four times as wide.
-struct Layer {
-    x: Tensor,
-    norm: Map,
-    maps: [Map; 4],
-    width: i64,
-}
-
-impl Layer {
-    fn new(width: i64, kind: Kind) -> Result<Self, TchError> {
-        let random = |shape: &[i64]| {
-            let values = Tensor::f_randn(shape, (kind, Device::Cpu))?.f_mul_scalar(0.02)?;
-            Ok::<_, TchError>(values.set_requires_grad(true))
-        };
-        let map =
-            |inputs, outputs| Ok::<_, TchError>((random(&[outputs, inputs])?, random(&[outputs])?));
-        Ok(Self {
-            x: random(&[TOKENS, width])?,
-            norm: (random(&[width])?, random(&[width])?),
-            maps: [
-                map(width, 3 * width)?,
-                map(width, width)?,
-                map(width, 4 * width)?,
-                map(4 * width, width)?,
-            ],
-            width,
-        })
-    }
-
-    /// Forward and backward.
-    fn step(&self) -> Result<(), WorkerError> {
-        let Self { x, norm: (scale, shift), maps: [qkv, out, inner, outer], width } = self;
-        let norm = |x: &Tensor| x.f_layer_norm([*width], Some(scale), Some(shift), 1e-5, true);
-        let affine = |x: &Tensor, (weight, bias): &Map| x.f_linear(weight, Some(bias));
-        let masks = Masks::new(1, &[]);
-        let mode = Mode::Train(&masks);
-        let q = affine(&norm(x)?, qkv)?;
-        let shape = [TOKENS / SENTENCE, SENTENCE, SENTENCE, width / HEAD, HEAD];
-        let dropout = Dropout::default();
-        let call = Attention {
-            q: &q,
-            kv: None,
-            lengths: None,
-            dropout,
-            rotary: None,
-            shape,
-            causal: false,
-        };
-        let x = mode.add(x, &affine(&ffi::attention(&call)?, out)?, DROPOUT);
-        let inside = affine(&norm(&x)?, inner)?.f_relu()?;
-        let y = mode.add(&x, &affine(&inside, outer)?, DROPOUT);
-        Ok(y.f_sum(y.kind())?.f_backward()?)
-    }
-
-    /// Operations, and numbers that passes over memory read and write, as docs/plan-format.md counts them: `66 d` for a token
-    /// of a layer with dropout, and 3 for every parameter, whose gradient is added to what is there.
-    fn size(&self) -> (f64, f64) {
-        let (tokens, d) = (float(TOKENS), float(self.width));
-        let parameters = 12.0 * d * d;
-        (6.0 * tokens * parameters, 66.0 * tokens * d + 3.0 * parameters)
-    }
+/// Operations of a layer, and numbers that passes over memory read and write, as docs/plan-format.md counts them: `66 d` for a
+/// token of a layer with dropout, and 3 for every parameter, whose gradient is added to what is there.
+fn size(width: i64) -> (f64, f64) {
+    let (tokens, d) = (float(TOKENS), float(width));
+    let parameters = 12.0 * d * d;
+    (6.0 * tokens * parameters, 66.0 * tokens * d + 3.0 * parameters)
 }
 
 impl Bench<'_> {
@@ -183,8 +122,10 @@ impl Bench<'_> {
         let mut points = Vec::new();
         for width in WIDTHS {
             let layer = Layer::new(width, kind)?;
-            let seconds = self.seconds("layers", &mut || layer.step())?;
-            let (operations, numbers) = layer.size();
+            let x = Tensor::f_randn([TOKENS, width], (kind, Device::Cpu))?.set_requires_grad(true);
+            let seconds = self
+                .seconds("layers", &mut || Ok(layer.forward(&x)?.f_sum(kind)?.f_backward()?))?;
+            let (operations, numbers) = size(width);
             let bytes = numbers * if kind == Kind::Double { 8.0 } else { 4.0 };
             points.push(Point { operations, bytes, seconds });
         }
@@ -332,14 +273,5 @@ mod tests {
         let (operations, bytes) = rates(&[point(1e9, 0.0), point(1e10, 0.0)]);
         assert!((operations / 8e10 - 1.0).abs() < 1e-9, "{operations} {bytes}");
         assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_layer_is_computed() {
-        let layer = Layer::new(128, Kind::Double).unwrap();
-        layer.step().unwrap();
-        assert!(
-            layer.maps.iter().all(|(weight, _)| weight.grad().abs().max().double_value(&[]) > 0.0)
-        );
     }
 }

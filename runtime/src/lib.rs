@@ -11,6 +11,7 @@ pub mod feed;
 pub mod ffi;
 pub mod flat;
 pub mod gpu;
+pub(crate) mod layer;
 pub mod memory;
 pub mod model;
 pub mod optim;

@@ -1,9 +1,10 @@
 //! Memory of this process and machine, in bytes, as Linux tells it; 0 where it does not.
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::WorkerError;
-use crate::ffi::{self, Attention, Dropout};
+use crate::ffi;
+use crate::layer::Layer;
 use crate::model::{Objective, cross_entropy};
 
 /// Most that this process has held.
@@ -20,25 +21,15 @@ fn held() -> u64 {
 const TOKENS: i64 = 256;
 const WIDTH: i64 = 128;
 
-/// What this process holds when a layer was computed once, forward and backward: by then libtorch's code and that of the shim is
-/// loaded, whatever is trained.
+/// What this process holds when an embedding, a layer and a loss were computed once, forward and backward: by then libtorch's
+/// code and that of the shim is loaded, whatever is trained.
 pub fn without_model() -> Result<u64, WorkerError> {
-    let options = (Kind::Float, Device::Cpu);
-    let weight =
-        |rows| Ok::<_, TchError>(Tensor::f_ones([rows, WIDTH], options)?.set_requires_grad(true));
-    let (table, inward) = (weight(TOKENS)?, weight(3 * WIDTH)?);
     let ids = Tensor::f_arange(TOKENS, (Kind::Int64, Device::Cpu))?;
+    let table = Tensor::f_ones([TOKENS, WIDTH], (Kind::Float, Device::Cpu))?;
+    let table = table.set_requires_grad(true);
     let x = Tensor::f_embedding(&table, &ids, -1, false, false)?;
-    let normed = x.f_layer_norm([WIDTH], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?;
-    let q = normed.f_linear(&inward, None::<&Tensor>)?;
-    let dropout = Dropout::default();
-    let shape = [TOKENS / 16, 16, 16, 2, WIDTH / 2];
-    let call =
-        Attention { q: &q, kv: None, lengths: None, dropout, rotary: None, shape, causal: true };
-    let x = ffi::drop_elements(&ffi::attention(&call)?, Some(&x), &Dropout::default())?;
-    let gold = ids.f_remainder(7)?;
-    let scored = cross_entropy(&x.f_gelu("none")?, &table, &gold, Objective::smoothed(0.1));
-    scored.root.f_backward()?;
+    let states = Layer::new(WIDTH, Kind::Float)?.forward(&x)?;
+    cross_entropy(&states, &table, &ids, Objective::smoothed(0.1)).root.f_backward()?;
     ffi::squares(&table.f_grad()?.f_view([-1])?, None)?;
     Ok(held())
 }

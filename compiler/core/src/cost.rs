@@ -1,6 +1,9 @@
 //! Formulas of cost that placement and the plan's estimates share.
 
+use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{ClusterSpec, Device, LinkSpec, Precision, TrainingSpec};
+
+use crate::ir::module::TaskPath;
 
 /// Bytes of one number of a bucket: gradients are summed in 64 bits, those of 64-bit plans in two parts
 /// (`docs/decisions/0003-sums-in-64-bits.md`).
@@ -39,6 +42,43 @@ pub fn heap_bytes(cluster: &ClusterSpec, activations: u64) -> u64 {
 pub fn update_bytes(training: &TrainingSpec) -> u64 {
     let width = training.precision.parameter_bytes();
     (3 + 2 + 2 + 2 * training.optimizer.moments()) * width + 3 * summed_bytes(training.precision)
+}
+
+/// What lanes compute in a step, in expectation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    operations: f64,
+    bytes: f64,
+}
+
+impl Work {
+    /// Adds a task that a lane runs in so many of [`LANE_PARTS`] of its steps, with so many batches in a step.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn add(&mut self, parts: u32, accumulate: u32, path: &TaskPath) {
+        let share = f64::from(parts) / f64::from(LANE_PARTS);
+        self.operations += share * path.batch_flops as f64 * f64::from(accumulate);
+        self.bytes += share * path.step_bytes_moved as f64;
+    }
+
+    /// Operations.
+    pub fn operations(self) -> u64 {
+        whole(self.operations)
+    }
+
+    /// Bytes that passes over memory read and write.
+    pub fn bytes(self) -> u64 {
+        whole(self.bytes)
+    }
+}
+
+/// The nearest whole number of one that is not negative; the largest there is, of a larger one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounded, not negative; a cast saturates"
+)]
+pub fn whole(value: f64) -> u64 {
+    libm::round(value) as u64
 }
 
 /// Seconds of computing: operations at the device's rate, then passes over memory at its bandwidth, where that is known. A

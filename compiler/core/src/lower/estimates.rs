@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec, RunEstimate};
 
 use super::lanes::Lanes;
 use crate::cost::{
-    all_reduce_seconds, compute_seconds, node_count, state_bytes, sum_bytes, summed_bytes,
+    Work, all_reduce_seconds, compute_seconds, node_count, state_bytes, sum_bytes, summed_bytes,
+    whole,
 };
 
 /// Fills the estimates of ranks and in total. `trained`: module -> the part of all steps in which it is trained.
@@ -91,7 +91,6 @@ fn state(plan: &Plan, rank: &RankSpec, users: &BTreeMap<&str, usize>) -> u64 {
 }
 
 /// All but the state.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn estimate(
     plan: &Plan,
     number: u32,
@@ -101,17 +100,15 @@ fn estimate(
 ) -> Estimate {
     let held = rank.modules.iter().filter_map(|name| plan.modules.get(name));
     let parameters = held.map(|module| module.parameters).sum();
-    let (mut flops, mut moved, mut activation_bytes) = (0.0, 0.0, 0);
+    let (mut work, mut activation_bytes) = (Work::default(), 0);
     for &lane in &rank.lanes {
         for (task, drawn) in lanes.of(lane as usize) {
             let Some(path) = lanes.path(*task) else { continue };
-            let share = f64::from(drawn.parts) / f64::from(LANE_PARTS);
-            flops += share * path.batch_flops as f64 * f64::from(plan.training.accumulate);
-            moved += share * path.step_bytes_moved as f64;
+            work.add(drawn.parts, plan.training.accumulate, path);
             activation_bytes = activation_bytes.max(path.activation_bytes);
         }
     }
-    let (step_flops, step_bytes_moved) = (whole(flops), whole(moved));
+    let (step_flops, step_bytes_moved) = (work.operations(), work.bytes());
     let (mut step_bytes_sent, mut seconds) =
         (0, compute_seconds(&plan.cluster, step_flops, step_bytes_moved));
     for (communicator, (bytes, time)) in plan.communicators.iter().zip(traffic) {
@@ -129,13 +126,4 @@ fn estimate(
         step_bytes_sent,
         step_seconds: libm::round(seconds * 1e9) / 1e9,
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "rounded, not negative"
-)]
-fn whole(value: f64) -> u64 {
-    libm::round(value) as u64
 }

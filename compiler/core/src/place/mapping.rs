@@ -3,6 +3,8 @@
 use mmc_place::{Effort, Limits, Link, Machine, Module, Objective, Problem, Task, Time, solve};
 use mmc_plan::{ClusterSpec, LinkSpec};
 
+use crate::cost::whole;
+
 /// Picoseconds of a second: the unit in which the engine counts, and a thousandth of it for every byte.
 const PICOSECONDS: f64 = 1e12;
 
@@ -48,20 +50,11 @@ pub(super) fn map(
     answer.assignment.iter().map(rank).collect()
 }
 
-/// The time of all-reduces over links, in picoseconds.
+/// The time of all-reduces over links, in picoseconds; too large a number is one that the engine's check refuses.
 pub(super) fn time(links: &LinkSpec) -> Objective {
     let link = |bytes_per_second: f64| Link {
-        latency: rounded(links.latency * PICOSECONDS),
-        picoseconds_per_byte: rounded(1000.0 * PICOSECONDS / bytes_per_second),
+        latency: whole(links.latency * PICOSECONDS),
+        picoseconds_per_byte: whole(1000.0 * PICOSECONDS / bytes_per_second),
     };
     Objective::Time(Time { intra: link(links.intra), inter: link(links.inter) })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "rounded and not negative; a float too large becomes the largest number, which the engine's check refuses"
-)]
-fn rounded(value: f64) -> u64 {
-    libm::round(value) as u64
 }

@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod exhaustive;
 pub mod greedy;
 pub mod ilp;
+mod judge;
 mod mapping;
 mod pieces;
 pub mod problem;
@@ -16,10 +17,10 @@ mod windows;
 mod wishes;
 
 use apportion::Laid;
+use judge::Judge;
 use mmc_place::Effort;
 use mmc_plan::{Coupling, FoundSpec, PlacementSpec};
 use problem::{Problem, Spread};
-use ranks::Judge;
 use wishes::Wished;
 
 pub use error::PlaceError;
@@ -115,8 +116,10 @@ pub fn place(
         return place(experiment, table, graph, Care::Plan, diagnostics);
     }
     let is_free = devices > 1 && laid.lanes.len() > 1;
-    let quality =
-        PlacementSpec { lanes: quality, ranks: is_free.then(|| judge.found(&rank_of_lane, found)) };
+    let quality = PlacementSpec {
+        lanes: quality,
+        ranks: is_free.then(|| ranks::found(&judge, &rank_of_lane, found)),
+    };
     check_memory(experiment, graph, &judge, &rank_of_lane, diagnostics);
     diagnostics.checkpoint()?;
     let Laid { lanes, courses, tasks } = laid;

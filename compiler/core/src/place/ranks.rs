@@ -1,18 +1,13 @@
 //! Lanes -> ranks: free for the mathematics, so chosen for speed: the mapping with the least predicted time of a step, which is
 //! the computing of the slowest rank and the communication.
 
-use std::collections::BTreeMap;
-
 use mmc_place::{Effort, Objective};
-use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{ClusterSpec, FoundSpec, LaneSpec, LinkSpec, TrainingSpec};
+use mmc_plan::FoundSpec;
 
-use super::apportion::Laid;
+use super::judge::Judge;
 use super::mapping;
 use super::wishes::Wish;
-use crate::cost::{all_reduce_seconds, compute_seconds, node_count, sum_bytes, summed_bytes};
-use crate::ir::experiment::{Experiment, MappingObjective};
-use crate::ir::module::ModuleGraph;
+use crate::ir::experiment::MappingObjective;
 
 /// Mappings that are looked at when all are, at most.
 const MOST_MAPPINGS: usize = 4_000;
@@ -30,24 +25,6 @@ const EXCHANGES: &str = "exchanges";
 /// The fastest mapping did not fit.
 const FOR_MEMORY: &str = "memory";
 
-/// What a mapping is judged by.
-#[derive(Debug)]
-pub(super) struct Judge<'a> {
-    cluster: &'a ClusterSpec,
-    lanes: usize,
-    /// Lanes that hold the same modules, and the bytes that they exchange in a step, in expectation.
-    shared: Vec<(Vec<usize>, u64)>,
-    /// Of those: how many modules.
-    shared_modules: Vec<u64>,
-    objective: MappingObjective,
-    /// Per lane: its modules (place, bytes of state).
-    modules: Vec<BTreeMap<usize, u64>>,
-    /// Per lane: bytes of activations of its largest batch.
-    activations: Vec<u64>,
-    /// Per lane: nanoseconds of computing in a step, in expectation.
-    computing: Vec<u64>,
-}
-
 /// Wishes that a mapping must keep.
 #[derive(Debug)]
 pub(super) struct Keeper<'a> {
@@ -62,279 +39,6 @@ impl Keeper<'_> {
     fn keeps(&self, mapping: &[u32]) -> bool {
         self.wishes.iter().all(|wish| wish.is_kept(&self.lanes_of, mapping))
     }
-}
-
-/// What makes up a rank's memory: names and bytes.
-pub(super) type Contributors = Vec<(String, u64)>;
-
-/// Adds to the state of modules that several lanes train the sum of their gradients over lanes.
-fn add_sums(lanes: &mut [BTreeMap<usize, u64>], graph: &ModuleGraph, training: &TrainingSpec) {
-    let mut users = vec![0; graph.modules.len()];
-    for at in lanes.iter().flat_map(BTreeMap::keys) {
-        if let Some(count) = users.get_mut(*at) {
-            *count += 1;
-        }
-    }
-    for (at, bytes) in lanes.iter_mut().flatten() {
-        if let (Some(module), Some(&lanes)) = (graph.modules.get(*at), users.get(*at)) {
-            *bytes += sum_bytes(training, module.frozen, lanes) * module.parameters;
-        }
-    }
-}
-
-/// Nanoseconds that each lane computes in a step, in expectation: the terms of a rank's `step_seconds`.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn computing(experiment: &Experiment, graph: &ModuleGraph, laid: &Laid) -> Vec<u64> {
-    let accumulate = f64::from(experiment.training.value.accumulate);
-    let of_lane = |(lane, tasks): (&LaneSpec, &Vec<usize>)| {
-        let (mut flops, mut moved) = (0.0, 0.0);
-        for (task, path) in lane.tasks.values().zip(tasks.iter().map(|&at| graph.paths.get(at))) {
-            let share = f64::from(task.parts) / f64::from(LANE_PARTS);
-            flops += share * accumulate * path.map_or(0.0, |path| path.batch_flops as f64);
-            moved += share * path.map_or(0.0, |path| path.step_bytes_moved as f64);
-        }
-        let seconds = compute_seconds(&experiment.cluster.value, rounded(flops), rounded(moved));
-        rounded(seconds * 1e9)
-    };
-    laid.lanes.iter().zip(&laid.tasks).map(of_lane).collect()
-}
-
-impl<'a> Judge<'a> {
-    pub(super) fn new(experiment: &'a Experiment, graph: &ModuleGraph, laid: &Laid) -> Self {
-        let Laid { lanes, tasks, .. } = laid;
-        let (mut modules, mut activations) = (Vec::new(), Vec::new());
-        // Module -> the chance that no lane trains it in a step.
-        let mut idle = vec![1.0; graph.modules.len()];
-        for (lane, tasks) in lanes.iter().zip(tasks) {
-            // With the task that added last: a path may pass a module twice.
-            let mut parts: Vec<Option<(u32, usize)>> = vec![None; graph.modules.len()];
-            let mut peak = 0;
-            for (task, &at) in lane.tasks.values().zip(tasks) {
-                let Some(path) = graph.paths.get(at) else { continue };
-                peak = peak.max(path.activation_bytes);
-                for module in path.steps() {
-                    match parts.get_mut(module.index()) {
-                        Some(Some((_, last))) if *last == at => {}
-                        Some(sum) => *sum = Some((sum.map_or(0, |(sum, _)| sum) + task.parts, at)),
-                        None => {}
-                    }
-                }
-            }
-            let mut held = BTreeMap::new();
-            let rows = graph.modules.iter().zip(&mut idle).zip(parts).enumerate();
-            for (at, ((module, idle), parts)) in rows {
-                if let Some((parts, _)) = parts {
-                    *idle *= 1.0 - f64::from(parts) / f64::from(LANE_PARTS);
-                    held.insert(at, module.state_bytes);
-                }
-            }
-            modules.push(held);
-            activations.push(peak);
-        }
-        add_sums(&mut modules, graph, &experiment.training.value);
-        let mut judge = Self {
-            cluster: &experiment.cluster.value,
-            lanes: lanes.len(),
-            shared: Vec::new(),
-            shared_modules: Vec::new(),
-            objective: experiment.placement.objective,
-            modules,
-            activations,
-            computing: computing(experiment, graph, laid),
-        };
-        for (lanes, (bytes, modules)) in judge.shared_bytes(experiment, graph, &idle) {
-            judge.shared.push((lanes, bytes));
-            judge.shared_modules.push(modules);
-        }
-        judge
-    }
-
-    fn shared_bytes(
-        &self,
-        experiment: &Experiment,
-        graph: &ModuleGraph,
-        idle: &[f64],
-    ) -> BTreeMap<Vec<usize>, (u64, u64)> {
-        let width = summed_bytes(experiment.training.value.precision);
-        let mut holders: Vec<Vec<usize>> = vec![Vec::new(); graph.modules.len()];
-        for (lane, held) in self.modules.iter().enumerate() {
-            for &at in held.keys() {
-                if let Some(lanes) = holders.get_mut(at) {
-                    lanes.push(lane);
-                }
-            }
-        }
-        let mut merged: BTreeMap<Vec<usize>, (u64, u64)> = BTreeMap::new();
-        for ((module, holders), idle) in graph.modules.iter().zip(holders).zip(idle) {
-            if holders.len() > 1 {
-                let (bytes, modules) = merged.entry(holders).or_default();
-                *bytes += expected(module.parameters * width, 1.0 - idle);
-                *modules += 1;
-            }
-        }
-        merged
-    }
-
-    /// Nanoseconds of one step, in expectation: whole numbers, so that ties are ties everywhere.
-    fn nanoseconds(&self, rank_of_lane: &[u32]) -> u64 {
-        let mut of_rank: BTreeMap<u32, u64> = BTreeMap::new();
-        for (rank, nanoseconds) in rank_of_lane.iter().zip(&self.computing) {
-            let sum = of_rank.entry(*rank).or_default();
-            *sum = sum.saturating_add(*nanoseconds);
-        }
-        let slowest = of_rank.into_values().max().unwrap_or(0);
-        slowest.saturating_add(self.communication(rank_of_lane))
-    }
-
-    fn communication(&self, rank_of_lane: &[u32]) -> u64 {
-        let mut sets: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
-        for (lanes, bytes) in &self.shared {
-            let mut ranks: Vec<u32> =
-                lanes.iter().filter_map(|&lane| rank_of_lane.get(lane).copied()).collect();
-            ranks.sort_unstable();
-            ranks.dedup();
-            if ranks.len() > 1 {
-                *sets.entry(ranks).or_default() += bytes;
-            }
-        }
-        let seconds: f64 = sets
-            .iter()
-            .map(|(ranks, bytes)| {
-                let nodes = node_count(self.cluster, ranks);
-                all_reduce_seconds(&self.cluster.links, ranks.len() as u64, nodes, *bytes)
-            })
-            .sum();
-        rounded(seconds * 1e9)
-    }
-
-    /// What the objective says of a mapping.
-    fn cost(&self, rank_of_lane: &[u32]) -> u64 {
-        match self.objective {
-            MappingObjective::Time => self.nanoseconds(rank_of_lane),
-            MappingObjective::Mammoth => self.copies(rank_of_lane),
-        }
-    }
-
-    /// Copies of modules by MAMMOTH's prices: five for a node beyond the first, one for a device beyond the first.
-    fn copies(&self, rank_of_lane: &[u32]) -> u64 {
-        let copies = |lanes: &[usize]| {
-            let mut ranks: Vec<u32> =
-                lanes.iter().filter_map(|&lane| rank_of_lane.get(lane).copied()).collect();
-            ranks.sort_unstable();
-            ranks.dedup();
-            let nodes = node_count(self.cluster, &ranks);
-            5 * nodes.saturating_sub(1) + (ranks.len() as u64).saturating_sub(1)
-        };
-        let sets = self.shared.iter().zip(&self.shared_modules);
-        sets.map(|((lanes, _), modules)| modules * copies(lanes)).sum()
-    }
-
-    /// Sets of lanes with what the engine weighs them by.
-    fn weighted(&self) -> Vec<(Vec<usize>, u64)> {
-        match self.objective {
-            MappingObjective::Time => self.shared.clone(),
-            MappingObjective::Mammoth => {
-                let sets = self.shared.iter().zip(&self.shared_modules);
-                sets.map(|((lanes, _), modules)| (lanes.clone(), *modules)).collect()
-            }
-        }
-    }
-
-    fn engine_objective(&self) -> Objective {
-        match self.objective {
-            MappingObjective::Time => mapping::time(&self.cluster.links),
-            MappingObjective::Mammoth => Objective::default(),
-        }
-    }
-
-    /// A mapping's nanoseconds in a step, and how few they could be.
-    pub(super) fn found(&self, rank_of_lane: &[u32], algorithm: &str) -> FoundSpec {
-        let cost = self.nanoseconds(rank_of_lane);
-        let is_least = algorithm == ALL && self.objective == MappingObjective::Time;
-        let bound = if is_least { cost } else { self.least_nanoseconds().min(cost) };
-        FoundSpec { cost, bound, algorithm: algorithm.to_owned() }
-    }
-
-    /// No mapping takes less: some rank has the heaviest lane and at least the mean of the computing; every set of lanes needs
-    /// some ranks, and the ranks some nodes; latencies, which sets can share, are left out.
-    fn least_nanoseconds(&self) -> u64 {
-        let (ranks, most, _) = sizes(self);
-        let heaviest = self.computing.iter().copied().max().unwrap_or(0);
-        let all = self.computing.iter().fold(0_u64, |sum, of_lane| sum.saturating_add(*of_lane));
-        let slowest = heaviest.max(all.div_ceil(u64::from(ranks)));
-        let on_node = u64::from(self.cluster.devices_per_node.max(1));
-        let links = LinkSpec { latency: 0.0, ..self.cluster.links };
-        let least = |(lanes, bytes): &(Vec<usize>, u64)| {
-            let fewest = lanes.len().div_ceil(most.max(1)) as u64;
-            let nodes = u64::from(self.cluster.nodes.max(1));
-            (fewest..=u64::from(ranks).min(lanes.len() as u64))
-                .flat_map(|ranks| {
-                    (ranks.div_ceil(on_node)..=ranks.min(nodes)).map(move |n| (ranks, n))
-                })
-                .map(|(ranks, nodes)| all_reduce_seconds(&links, ranks, nodes, *bytes))
-                .min_by(f64::total_cmp)
-                .unwrap_or(0.0)
-        };
-        slowest.saturating_add(floored(self.shared.iter().map(least).sum::<f64>() * 1e9))
-    }
-
-    /// Bytes that each rank needs.
-    pub(super) fn memory(&self, rank_of_lane: &[u32]) -> BTreeMap<u32, u64> {
-        let mut held: BTreeMap<u32, (BTreeMap<usize, u64>, u64)> = BTreeMap::new();
-        for (lane, &rank) in rank_of_lane.iter().enumerate() {
-            let entry = held.entry(rank).or_default();
-            entry.0.extend(self.modules.get(lane).into_iter().flatten());
-            entry.1 = entry.1.max(self.activations.get(lane).copied().unwrap_or(0));
-        }
-        held.into_iter()
-            .map(|(rank, (modules, peak))| (rank, modules.values().sum::<u64>() + peak))
-            .collect()
-    }
-
-    /// What a rank's memory is made of, the largest first.
-    pub(super) fn contributors(
-        &self,
-        rank_of_lane: &[u32],
-        rank: u32,
-        graph: &ModuleGraph,
-    ) -> Contributors {
-        let mut all: BTreeMap<usize, u64> = BTreeMap::new();
-        let mut peak = 0;
-        for lane in (0..self.lanes).filter(|&lane| rank_of_lane.get(lane) == Some(&rank)) {
-            all.extend(self.modules.get(lane).into_iter().flatten());
-            peak = peak.max(self.activations.get(lane).copied().unwrap_or(0));
-        }
-        let mut found: Contributors = all
-            .into_iter()
-            .filter_map(|(at, bytes)| Some((format!("`{}`", graph.modules.get(at)?.name), bytes)))
-            .collect();
-        found.push(("activations of a batch".to_owned(), peak));
-        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        found
-    }
-
-    pub(super) fn peak(&self, rank_of_lane: &[u32]) -> u64 {
-        self.memory(rank_of_lane).into_values().max().unwrap_or(0)
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "rounded, not negative"
-)]
-fn rounded(value: f64) -> u64 {
-    libm::round(value) as u64
-}
-
-/// A whole number that is surely not above a sum of rounded terms.
-fn floored(value: f64) -> u64 {
-    rounded(value * (1.0 - 1e-9)).saturating_sub(1)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn expected(bytes: u64, probability: f64) -> u64 {
-    rounded(bytes as f64 * probability)
 }
 
 /// The rank of every lane: least time; when that does not fit into the devices' memory, least peak memory. Without an effort the
@@ -368,6 +72,21 @@ pub(super) fn map(
     if judge.peak(&small.0) < judge.peak(&fast.0) { (small.0, FOR_MEMORY) } else { fast }
 }
 
+/// What a mapping costs in a step, and how little it could.
+pub(super) fn found(judge: &Judge<'_>, rank_of_lane: &[u32], algorithm: &str) -> FoundSpec {
+    let cost = judge.nanoseconds(rank_of_lane);
+    let is_least = algorithm == ALL && judge.objective == MappingObjective::Time;
+    let bound = if is_least { cost } else { judge.least_nanoseconds().min(cost) };
+    FoundSpec { cost, bound, algorithm: algorithm.to_owned() }
+}
+
+fn engine_objective(judge: &Judge<'_>) -> Objective {
+    match judge.objective {
+        MappingObjective::Time => mapping::time(&judge.cluster.links),
+        MappingObjective::Mammoth => Objective::default(),
+    }
+}
+
 type Score = (u64, u64);
 
 fn best(
@@ -379,20 +98,13 @@ fn best(
         return (mapping, ALL);
     }
     let plain = local(judge, score, in_turn(judge));
-    let (weighted, objective) = (judge.weighted(), judge.engine_objective());
+    let (weighted, objective) = (judge.weighted(), engine_objective(judge));
     let engine = mapping::map(judge.cluster, &judge.computing, &weighted, (objective, effort))
         .map(|start| local(judge, score, start));
     match engine {
         Some(found) if score(&found) < score(&plain) => (found, "search"),
         Some(_) | None => (plain, EXCHANGES),
     }
-}
-
-/// Ranks of the cluster, and the lanes that one may and must take.
-fn sizes(judge: &Judge<'_>) -> (u32, usize, usize) {
-    let ranks = (judge.cluster.nodes * judge.cluster.devices_per_node).max(1);
-    let count = ranks as usize;
-    (ranks, judge.lanes.div_ceil(count), judge.lanes / count)
 }
 
 /// The best of all mappings, the first of equals; none when they are too many.
@@ -426,7 +138,7 @@ struct Enumeration<'a> {
 
 impl<'a> Enumeration<'a> {
     fn new(judge: &'a Judge<'a>, see: &'a mut dyn FnMut(&[u32])) -> Self {
-        let loads = vec![0; sizes(judge).0 as usize];
+        let loads = vec![0; judge.sizes().0 as usize];
         Self { judge, see, seen: 0, mapping: Vec::new(), loads }
     }
 
@@ -434,7 +146,7 @@ impl<'a> Enumeration<'a> {
         if self.seen > MOST_MAPPINGS {
             return;
         }
-        let (ranks, most, least) = sizes(self.judge);
+        let (ranks, most, least) = self.judge.sizes();
         if self.mapping.len() == self.judge.lanes {
             self.seen += 1;
             (self.see)(&self.mapping);
@@ -478,7 +190,7 @@ impl<'a> Enumeration<'a> {
 
 /// Lanes in turn.
 fn in_turn(judge: &Judge<'_>) -> Vec<u32> {
-    let (ranks, ..) = sizes(judge);
+    let (ranks, ..) = judge.sizes();
     let lanes = judge.lanes as u64;
     (0..lanes)
         .map(|lane| u32::try_from(lane * u64::from(ranks).min(lanes) / lanes).unwrap_or(0))

@@ -55,17 +55,18 @@ impl<'a> Index<'a> {
             |(name, lane): (&String, &LaneTask)| Some((*numbers.get(name.as_str())?, *lane));
         let lanes = plan.lanes.iter();
         index.lanes = lanes.map(|lane| lane.tasks.iter().filter_map(known).collect()).collect();
+        let of_lanes: Vec<BTreeSet<&str>> =
+            index.lanes.iter().map(|lane| index.needed_by(lane)).collect();
+        for module in of_lanes.iter().flatten() {
+            *index.users.entry(module).or_default() += 1;
+        }
         for (number, rank) in (0..).zip(&plan.ranks) {
             for module in &rank.modules {
                 index.holders.entry(module).or_default().insert(number);
             }
-            index.needed.push(index.needed_by(&rank.lanes));
-        }
-        for lane in 0..plan.lanes.len() {
-            let modules = u32::try_from(lane).map(|lane| index.needed_by(&[lane]));
-            for module in modules.into_iter().flatten() {
-                *index.users.entry(module).or_default() += 1;
-            }
+            let lanes =
+                rank.lanes.iter().filter_map(|&lane| of_lanes.get(usize::try_from(lane).ok()?));
+            index.needed.push(lanes.flatten().copied().collect());
         }
         index
     }
@@ -131,10 +132,10 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The modules that the tasks of lanes lead through.
-    fn needed_by(&self, lanes: &[u32]) -> BTreeSet<&'a str> {
+    /// The modules that the tasks of a lane lead through.
+    fn needed_by(&self, lane: &[(usize, LaneTask)]) -> BTreeSet<&'a str> {
         let mut is_needed = vec![false; self.names.len()];
-        for (row, _) in lanes.iter().flat_map(|&lane| self.lane(lane)) {
+        for row in lane.iter().filter_map(|(task, _)| self.row(*task)) {
             for &module in self.way(row) {
                 if let Some(needed) = is_needed.get_mut(module) {
                     *needed = true;
