@@ -89,6 +89,15 @@ char* mmc_group_sum(void* group, void* target) {
   });
 }
 
+char* mmc_group_broadcast(void* group, void* target, int owner) {
+  return guarded([&] {
+    std::vector<at::Tensor> tensors{tensor(target)};
+    c10d::BroadcastOptions options;
+    options.rootRank = owner;
+    (*static_cast<Group*>(group))->broadcast(tensors, options)->wait();
+  });
+}
+
 char* mmc_group_barrier(void* group) {
   return guarded([&] { (*static_cast<Group*>(group))->barrier()->wait(); });
 }

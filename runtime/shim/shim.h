@@ -59,6 +59,8 @@ char* mmc_group_new(void* store, const char* name, int rank, int size, const cha
                     void** group);
 void mmc_group_delete(void* group);
 char* mmc_group_sum(void* group, void* tensor);
+// Gives the tensor of the member `owner` to all, in place.
+char* mmc_group_broadcast(void* group, void* tensor, int owner);
 char* mmc_group_barrier(void* group);
 
 // How many GPUs libtorch sees; a message when it can serve none. Before anything else is asked of libtorch.

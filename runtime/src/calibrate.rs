@@ -41,7 +41,8 @@ pub fn calibrate(seat: Seat, threads: u32) -> Result<(), WorkerError> {
         modules: Vec::new(),
         elements: 0,
     };
-    let world = World::meet(seat, std::slice::from_ref(&everyone), Device::Cpu, dist::COLLECTIVE)?;
+    let everyone = (std::slice::from_ref(&everyone), [].as_slice());
+    let world = World::meet(seat, everyone, Device::Cpu, dist::COLLECTIVE)?;
     let mut bench = Bench { world: &world, events: Events::of_rank(rank), threads, done: 0 };
     let held = memory::without_model()?;
     let mut points = bench.layers(Kind::Float)?;

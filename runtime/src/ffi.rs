@@ -73,6 +73,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn mmc_group_delete(group: *mut c_void);
     fn mmc_group_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
+    fn mmc_group_broadcast(group: *mut c_void, tensor: *mut c_void, owner: c_int) -> *mut c_char;
     fn mmc_group_barrier(group: *mut c_void) -> *mut c_char;
     fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
     fn mmc_gpu_use(number: c_int) -> *mut c_char;
@@ -415,6 +416,12 @@ impl Group {
     pub fn sum(&self, tensor: &Tensor) -> Result<(), ShimError> {
         // SAFETY: group and tensor are alive; the call returns when the sum is there.
         checked(unsafe { mmc_group_sum(self.0, pointer(tensor)) })
+    }
+
+    /// Gives the tensor of member number `owner` to all members, in place.
+    pub fn broadcast(&self, tensor: &Tensor, owner: usize) -> Result<(), ShimError> {
+        // SAFETY: group and tensor are alive; the call returns when the tensor is there.
+        checked(unsafe { mmc_group_broadcast(self.0, pointer(tensor), small(owner)?) })
     }
 
     /// Waits for all members.

@@ -6,7 +6,9 @@
 //!    step when the task of any lane of the plan ([`Plan::task_at`]) leads through it. Communicators none of whose modules
 //!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket of 64-bit floats
 //!    (`docs/decisions/0003-sums-in-64-bits.md`): the gradients of the trained modules, in the communicator's order, then one number for each of them: its
-//!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places.
+//!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places. On processors of several
+//!    nodes the sum is made in two levels, within nodes and between them: all members take part in both, so that for the order
+//!    of a step it is one collective.
 //! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
 //!    its target tokens and its source tokens; then the sum of squares of the divided gradients of the trained modules; then
 //!    the number of ranks that a signal asked to end. A rank puts zeros for the lanes of others, and counts the modules that

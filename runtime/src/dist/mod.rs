@@ -2,6 +2,7 @@
 
 mod gpus;
 pub mod hostlist;
+mod levels;
 mod peers;
 pub mod rendezvous;
 mod world;

@@ -11,6 +11,7 @@ use tch::{Device, Tensor};
 
 use super::Seat;
 use super::gpus::Gpus;
+use super::levels::Levels;
 use super::peers::{Culprit, LOOK, Peers, Unmet};
 use crate::ffi::{Group, ShimError, Store};
 
@@ -132,6 +133,8 @@ pub enum WorldError {
 struct Member {
     /// For what lies in memory.
     group: Group,
+    /// For gradients in memory, where members lie on several nodes.
+    levels: Option<Levels>,
     /// For what lies on GPUs.
     gpus: Option<Gpus>,
     ranks: Vec<u32>,
@@ -161,15 +164,17 @@ impl World {
         if plan.ranks.len() != seat.world as usize {
             return Err(WorldError::Size { planned: plan.ranks.len(), started: seat.world });
         }
-        Self::meet(seat, &plan.communicators, device, timeout)
+        let nodes: Vec<u32> = plan.ranks.iter().map(|rank| rank.node).collect();
+        Self::meet(seat, (&plan.communicators, &nodes), device, timeout)
     }
 
-    /// Meets the other ranks and creates communicators, in their order; `world`, all ranks, must be among them.
+    /// Meets the other ranks and creates communicators, in their order; `world`, all ranks, must be among them. `nodes` are those
+    /// of the ranks; of ranks that it does not tell of, one.
     ///
     /// Until all have met, nobody's connection tells that a rank has died: so those of this machine are looked at all the time.
     pub fn meet(
         seat: Seat,
-        communicators: &[CommunicatorSpec],
+        (communicators, nodes): (&[CommunicatorSpec], &[u32]),
         device: Device,
         timeout: Duration,
     ) -> Result<Self, WorldError> {
@@ -188,9 +193,12 @@ impl World {
             Unmet::Store(cause) => meeting(&seat, cause),
         })?;
         let (sender, made) = channel();
-        let (store, specs, own) = (Arc::clone(&peers.store), communicators.to_vec(), seat.clone());
+        let (store, own) = (Arc::clone(&peers.store), seat.clone());
+        let (specs, nodes) = (communicators.to_vec(), nodes.to_vec());
         // It can wait for a rank that is no more: then this rank ends without it.
-        std::thread::spawn(move || sender.send(connect(&store, &specs, (&own, device), timeout)));
+        std::thread::spawn(move || {
+            sender.send(connect(&store, (&specs, &nodes), (&own, device), timeout))
+        });
         let members = loop {
             match made.recv_timeout(LOOK) {
                 Ok(members) => break members?,
@@ -235,11 +243,14 @@ impl World {
         self.device
     }
 
-    /// Sums a tensor over a communicator that this rank is in, in place.
+    /// Sums a flat tensor over a communicator that this rank is in, in place.
     pub fn sum(&self, communicator: &str, tensor: &Tensor) -> Result<(), WorldError> {
-        self.with(communicator, |member| match &member.gpus {
-            Some(gpus) if tensor.device() != Device::Cpu => gpus.sum(tensor, self.peers.as_ref()),
-            _ => member.group.sum(tensor),
+        self.with(communicator, |member| match (&member.gpus, &member.levels) {
+            (Some(gpus), _) if tensor.device() != Device::Cpu => {
+                gpus.sum(tensor, self.peers.as_ref())
+            }
+            (_, Some(levels)) => levels.sum(tensor),
+            (_, None) => member.group.sum(tensor),
         })
     }
 
@@ -249,7 +260,8 @@ impl World {
             return Ok(());
         }
         let tensor = Tensor::from_slice(numbers);
-        self.sum("world", &tensor)?;
+        // So few that two levels would only take more turns.
+        self.with("world", |member| member.group.sum(&tensor))?;
         tensor.copy_data(numbers, numbers.len());
         Ok(())
     }
@@ -304,7 +316,7 @@ impl World {
 /// The groups of the communicators that a rank is in, created in their order.
 fn connect(
     store: &Store,
-    communicators: &[CommunicatorSpec],
+    (communicators, nodes): (&[CommunicatorSpec], &[u32]),
     (seat, device): (&Seat, Device),
     timeout: Duration,
 ) -> Result<BTreeMap<String, Member>, WorldError> {
@@ -317,16 +329,22 @@ fn connect(
         let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
             continue;
         };
-        let (name, ranks, seat) = (&spec.name, spec.ranks.clone(), (place, spec.ranks.len()));
+        let (name, ranks, rank) = (&spec.name, spec.ranks.clone(), seat.rank);
         let failed = |cause| WorldError::SetUp { name: name.clone(), ranks: ranks.clone(), cause };
-        let group = Group::new(store, name, seat, bind, timeout).map_err(failed)?;
-        let gpus = match device {
-            Device::Cuda(number) if !spec.modules.is_empty() => {
-                Some(Gpus::connect(store, name, seat, number, timeout).map_err(failed)?)
+        let place = (place, ranks.len());
+        let group = Group::new(store, name, place, bind, timeout).map_err(failed)?;
+        let (mut levels, mut gpus) = (None, None);
+        match device {
+            _ if spec.modules.is_empty() => {}
+            Device::Cuda(number) => {
+                gpus = Some(Gpus::connect(store, name, place, number, timeout).map_err(failed)?);
             }
-            Device::Cuda(_) | Device::Cpu | Device::Mps | Device::Vulkan => None,
-        };
-        members.insert(name.clone(), Member { group, gpus, ranks });
+            Device::Cpu | Device::Mps | Device::Vulkan => {
+                let seen = (rank, ranks.as_slice(), nodes);
+                levels = Levels::connect(store, name, seen, bind, timeout).map_err(failed)?;
+            }
+        }
+        members.insert(name.clone(), Member { group, levels, gpus, ranks });
     }
     Ok(members)
 }
@@ -366,7 +384,7 @@ mod tests {
         let (name, modules) = ("world".to_owned(), Vec::new());
         let everyone = [CommunicatorSpec { name, ranks, modules, elements: 0 }];
         let began = Instant::now();
-        let fault = World::meet(seat, &everyone, Device::Cpu, COLLECTIVE).unwrap_err();
+        let fault = World::meet(seat, (&everyone, &[]), Device::Cpu, COLLECTIVE).unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         rank_1.join().unwrap();
         let said = fault.to_string();
