@@ -80,6 +80,7 @@ impl World for Folder<'_> {
             bos: Some(1),
             eos: Some(2),
             pad: None,
+            one_way: false,
         })
     }
 

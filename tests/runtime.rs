@@ -14,6 +14,8 @@ mod equivalence;
 mod kill;
 #[path = "runtime/precision.rs"]
 mod precision;
+#[path = "runtime/scores.rs"]
+mod scores;
 #[path = "runtime/serve.rs"]
 mod serve;
 #[path = "runtime/tensorboard.rs"]

@@ -2,7 +2,7 @@
 //! `.stderr` (`MMC_BLESS=1` rewrites that).
 //!
 //! A note `#~ CODE` stands in the lines below the one where the finding's first label begins; before any other line it is
-//! about a finding without place. `#@ param NAME=VALUE`, `#@ missing FILE`, `#@ lines FILE COUNT`, `#@ not_utf8 FILE LINE`,
+//! about a finding without place. `#@ param NAME=VALUE`, `#@ missing FILE`, `#@ one_way FILE`, `#@ lines FILE COUNT`, `#@ not_utf8 FILE LINE`,
 //! `#@ unknown FILE PIECES_OF_1000`, `#@ fault FILE WORD` and `#@ remark WORD FILE...` set the stage.
 
 use std::collections::{BTreeMap, BTreeSet};

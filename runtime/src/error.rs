@@ -1,9 +1,13 @@
 //! Why a worker can't go on.
 
+use mmc_plan::Measure;
+use mmc_text::metrics::MetricError;
+
 use crate::dist::{SeatError, WorldError};
 use crate::ffi::ShimError;
 use crate::model::ModelError;
 use crate::store::StoreError;
+use crate::translate::TranslateError;
 
 /// Everything that ends a worker, in words for people.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,17 @@ pub enum WorkerError {
     /// Text.
     #[error(transparent)]
     Text(#[from] mmc_text::batch::StreamError),
+    /// Translations of validation text.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
+    /// Scores of them.
+    #[error("scoring validation text by {measure}: {fault}")]
+    Score {
+        /// The measure.
+        measure: Measure,
+        /// Why it can't be computed.
+        fault: MetricError,
+    },
     /// Tensors.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

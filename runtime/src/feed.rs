@@ -91,6 +91,11 @@ impl<'a> Feed<'a> {
         &self.states
     }
 
+    /// Of the vocabularies of all tasks that the rank trains or validates.
+    pub(crate) fn tokenizers(&self) -> &Tokenizers {
+        &self.tokenizers
+    }
+
     /// Hands the batches of a task's validation text to `take`, in the text's order.
     pub fn validation(
         &self,

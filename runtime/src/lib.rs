@@ -16,6 +16,7 @@ pub mod memory;
 pub mod model;
 pub mod optim;
 pub mod scaler;
+pub(crate) mod scoring;
 pub mod serve;
 pub mod step;
 pub mod store;

@@ -145,12 +145,20 @@ fn points(event: &Event) -> Option<(u64, Points)> {
             accuracy,
             macro_loss,
             macro_accuracy,
+            scores,
+            macro_scores,
         } => {
             points.add_tasks("validation_loss", losses);
             points.add_tasks("validation_accuracy", accuracies);
             let tokens = [("loss", *loss), ("accuracy", *accuracy)];
             let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
             points.add("validation", tokens.into_iter().chain(means));
+            for (measure, of_tasks) in scores {
+                points.add_tasks(&format!("validation_{measure}"), of_tasks);
+            }
+            for (measure, mean) in macro_scores {
+                points.add("validation", [(format!("macro_{measure}").as_str(), *mean)]);
+            }
             *step
         }
         Event::Started { .. }

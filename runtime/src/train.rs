@@ -20,7 +20,7 @@ use crate::memory;
 use crate::model::Network;
 use crate::step::{StepRecord, Stepper};
 use crate::store::Store;
-use crate::validation::{self, Validation};
+use crate::validation;
 use crate::watch::Watch;
 
 /// What a training worker is asked.
@@ -244,16 +244,7 @@ impl<'a> Trainer<'a> {
             (Some(watch), Some(rule)) => watch.see(rule, step, &found),
             _ => false,
         };
-        let Validation { losses, accuracies, loss, accuracy, macro_loss, macro_accuracy } = found;
-        events.tell(&Event::Validated {
-            step,
-            losses,
-            accuracies,
-            loss,
-            accuracy,
-            macro_loss,
-            macro_accuracy,
-        })?;
+        events.tell(&found.told(step))?;
         Ok(best)
     }
 

@@ -1,13 +1,14 @@
-//! Validation: cross-entropy and accuracy of every task's validation text, and over tasks.
+//! Validation: cross-entropy, accuracy and scores of every task's validation text, and over tasks.
 
 use std::collections::BTreeMap;
 
-use mmc_plan::Plan;
+use mmc_plan::{Event, Measure, Plan};
 
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::feed::Feed;
 use crate::model::{Direction, Mode, Objective};
+use crate::scoring;
 
 /// What a validation found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,10 +25,50 @@ pub struct Validation {
     pub macro_loss: f64,
     /// Mean of the tasks' accuracies.
     pub macro_accuracy: f64,
+    /// Scores of each task that is scored.
+    pub scores: BTreeMap<Measure, BTreeMap<String, f64>>,
+    /// Mean of the tasks' scores.
+    pub macro_scores: BTreeMap<Measure, f64>,
 }
 
-/// Sums over a task's text: cross-entropy, right tokens, tokens.
-type Sums = [f64; 3];
+impl Validation {
+    /// The mean of a score over tasks; the worst where nothing was scored.
+    pub fn mean_of(&self, measure: Measure) -> f64 {
+        self.macro_scores.get(&measure).copied().unwrap_or(0.0)
+    }
+
+    /// As it is told.
+    pub fn told(self, step: u64) -> Event {
+        let Self {
+            losses,
+            accuracies,
+            loss,
+            accuracy,
+            macro_loss,
+            macro_accuracy,
+            scores,
+            macro_scores,
+        } = self;
+        Event::Validated {
+            step,
+            losses,
+            accuracies,
+            loss,
+            accuracy,
+            macro_loss,
+            macro_accuracy,
+            scores,
+            macro_scores,
+        }
+    }
+}
+
+/// Numbers of a task's losses: cross-entropy, right tokens, tokens. Behind them, with scores, come the pairs that were scored and
+/// the score of each measure.
+const SUMS: usize = 3;
+
+/// Sums over a task's text.
+type Sums = [f64; SUMS];
 
 /// Validates all tasks: each is computed by one rank and added to zeros elsewhere. None when no task has text for it.
 pub fn validate<'d>(
@@ -37,22 +78,49 @@ pub fn validate<'d>(
     feed: &Feed<'_>,
     direction: &dyn Fn(&str) -> Result<&'d Direction, WorkerError>,
 ) -> Result<Option<Validation>, WorkerError> {
-    let names: Vec<&String> = plan.tasks.keys().collect();
-    let mut sums = vec![0.0; names.len() * 3];
-    for (task, slots) in names.iter().zip(sums.chunks_exact_mut(3)) {
-        if own.contains(task) {
-            slots.copy_from_slice(&of_task(task, feed, direction(task)?)?);
+    let width = usize::try_from(plan.task_scalars()).unwrap_or(SUMS);
+    let mut numbers = vec![0.0; plan.tasks.len() * width];
+    for ((name, task), slots) in plan.tasks.iter().zip(numbers.chunks_exact_mut(width)) {
+        if !own.contains(name) {
+            continue;
+        }
+        let (sums, scores) = slots.split_at_mut(SUMS);
+        sums.copy_from_slice(&of_task(name, feed, direction(name)?)?);
+        if let Some(spec) = plan.scores_of(task) {
+            let found = scoring::of_task(plan, task, spec, feed.tokenizers(), direction(name)?)?;
+            scores.copy_from_slice(&found);
         }
     }
-    world.sum_all(&mut sums)?;
-    let of_tasks = sums.chunks_exact(3).filter_map(|slots| Sums::try_from(slots).ok());
-    let found: BTreeMap<&str, Sums> = names
-        .into_iter()
-        .map(String::as_str)
-        .zip(of_tasks)
-        .filter(|(_, [_, _, tokens])| *tokens > 0.0)
-        .collect();
-    Ok((!found.is_empty()).then(|| summary(&found)))
+    world.sum_all(&mut numbers)?;
+    let measures = plan.training.scores.as_ref().map_or(&[][..], |scores| &scores.measures);
+    let (mut found, mut scored) = (BTreeMap::new(), BTreeMap::new());
+    for (name, slots) in plan.tasks.keys().zip(numbers.chunks_exact(width)) {
+        let (sums, scores) = slots.split_at(SUMS);
+        if let Some(sums) = Sums::try_from(sums).ok().filter(|[_, _, tokens]| *tokens > 0.0) {
+            found.insert(name.as_str(), sums);
+        }
+        if let Some((_, scores)) = scores.split_first().filter(|(pairs, _)| **pairs > 0.0) {
+            scored.insert(name.as_str(), scores);
+        }
+    }
+    Ok((!found.is_empty()).then(|| with_scores(summary(&found), measures, &scored)))
+}
+
+/// Adds scores, in the order of the measures, to losses.
+fn with_scores(
+    mut found: Validation,
+    measures: &[Measure],
+    scored: &BTreeMap<&str, &[f64]>,
+) -> Validation {
+    for (at, measure) in measures.iter().enumerate() {
+        let score = |(task, scores): (&&str, &&[f64])| Some(((*task).to_owned(), *scores.get(at)?));
+        let of_tasks: BTreeMap<String, f64> = scored.iter().filter_map(score).collect();
+        if !of_tasks.is_empty() {
+            found.macro_scores.insert(*measure, mean(&of_tasks));
+            found.scores.insert(*measure, of_tasks);
+        }
+    }
+    found
 }
 
 fn of_task(task: &str, feed: &Feed<'_>, direction: &Direction) -> Result<Sums, WorkerError> {
@@ -80,6 +148,7 @@ fn summary(found: &BTreeMap<&str, Sums>) -> Validation {
         macro_accuracy: mean(&accuracies),
         losses,
         accuracies,
+        ..Validation::default()
     }
 }
 
@@ -104,6 +173,20 @@ fn number(count: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scores_are_means_of_the_tasks_that_have_some() {
+        let scored: BTreeMap<&str, &[f64]> =
+            [("a", &[10.0, 40.0][..]), ("c", &[30.0, 50.0])].into();
+        let found = with_scores(Validation::default(), &[Measure::Chrf, Measure::Bleu], &scored);
+        assert_eq!((found.mean_of(Measure::Chrf), found.mean_of(Measure::Bleu)), (20.0, 45.0));
+        assert_eq!(
+            (found.scores[&Measure::Bleu]["c"], found.scores[&Measure::Bleu].len()),
+            (50.0, 2)
+        );
+        let none = with_scores(Validation::default(), &[Measure::Bleu], &BTreeMap::new());
+        assert_eq!((none.mean_of(Measure::Bleu), none.scores.len()), (0.0, 0));
+    }
 
     #[test]
     fn over_tokens_and_over_tasks() {

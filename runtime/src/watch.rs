@@ -1,6 +1,6 @@
 //! Early stopping: the best validation so far, and how many have passed since.
 
-use mmc_plan::{Criterion, StopEarly};
+use mmc_plan::{Criterion, Measure, StopEarly};
 use serde::{Deserialize, Serialize};
 
 use crate::validation::Validation;
@@ -26,10 +26,12 @@ impl Watch {
         let value = match rule.on {
             Criterion::Loss => validation.loss,
             Criterion::Accuracy => validation.accuracy,
+            Criterion::Bleu => validation.mean_of(Measure::Bleu),
+            Criterion::Chrf => validation.mean_of(Measure::Chrf),
         };
         let better = self.best.is_none_or(|best| match rule.on {
             Criterion::Loss => value < best.value,
-            Criterion::Accuracy => value > best.value,
+            Criterion::Accuracy | Criterion::Bleu | Criterion::Chrf => value > best.value,
         });
         if better {
             *self = Self { best: Some(Best { step, value }), since: 0 };
@@ -79,6 +81,18 @@ mod tests {
         let rule = StopEarly { patience: 1, on: Criterion::Accuracy };
         let (watch, better) = saw(rule, &[0.5, 0.6, 0.55]);
         assert_eq!(better, [true, true, false]);
+        assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
+    }
+
+    #[test]
+    fn scores_are_better_when_they_are_higher() {
+        let rule = StopEarly { patience: 1, on: Criterion::Chrf };
+        let mut watch = Watch::default();
+        let mut see = |step, chrf| {
+            let macro_scores = [(Measure::Bleu, 100.0 - chrf), (Measure::Chrf, chrf)].into();
+            watch.see(rule, step, &Validation { macro_scores, ..Validation::default() })
+        };
+        assert_eq!([see(1, 20.0), see(2, 30.0), see(3, 30.0)], [true, true, false]);
         assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
     }
 

@@ -85,6 +85,7 @@ pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)>
                 params.push((name.to_owned(), value.to_owned()));
             }
             ["missing", file] => drop(world.missing.insert((*file).to_owned())),
+            ["one_way", file] => drop(world.one_way.insert((*file).to_owned())),
             ["not_utf8", file, line] => {
                 world.not_utf8.insert((*file).to_owned(), line.parse().expect("a line"));
             }

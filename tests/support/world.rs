@@ -22,6 +22,8 @@ pub(crate) struct TestWorld {
     pub(crate) folder: Option<PathBuf>,
     /// Corpus and tokenizer files that are not there.
     pub(crate) missing: BTreeSet<String>,
+    /// Tokenizer files that can't turn pieces back into text.
+    pub(crate) one_way: BTreeSet<String>,
     /// Lines of corpora.
     pub(crate) lines: BTreeMap<String, u64>,
     /// Lines that are not UTF-8.
@@ -103,6 +105,7 @@ impl World for TestWorld {
             bos: Some(1),
             eos: Some(2),
             pad: None,
+            one_way: self.one_way.contains(path),
         })
     }
     /// Languages whose files' names end alike are alike.

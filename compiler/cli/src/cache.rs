@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::output;
 
 /// Bumped when the cache's meaning changes; older caches are forgotten.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// What identifies a file's content without reading it: bytes, and modification time in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

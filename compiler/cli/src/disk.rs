@@ -186,8 +186,9 @@ impl World for Disk {
         }
         let bytes = fs::read(path).map_err(|cause| fault(&cause))?;
         let found = mmc_text::tokenizer::facts(&bytes, kind).map_err(WorldError::Unreadable)?;
-        let mmc_text::tokenizer::TokenizerFacts { pieces, unk, bos, eos, pad, sha256 } = found;
-        let facts = TokenizerFacts { pieces, sha256, unk, bos, eos, pad };
+        let mmc_text::tokenizer::TokenizerFacts { pieces, unk, bos, eos, pad, sha256, one_way } =
+            found;
+        let facts = TokenizerFacts { pieces, sha256, unk, bos, eos, pad, one_way };
         self.cache.borrow_mut().tokenizers.insert(key, (stamp, facts.clone()));
         *self.changed.borrow_mut() = true;
         Ok(facts)

@@ -91,10 +91,13 @@ impl Progress {
                 self.window.seconds += seconds;
                 self.step(*step, *lr);
             }
-            Event::Validated { step, losses, loss, accuracy, .. } => {
+            Event::Validated { step, losses, loss, accuracy, macro_scores, .. } => {
                 let percent = 100.0 * accuracy;
+                let scores: Vec<String> =
+                    macro_scores.iter().map(|(of, score)| format!(", {of} {score:.1}")).collect();
                 self.say(&format!(
-                    "step {step}: validation loss {loss:.3}, accuracy {percent:.1} %;{}",
+                    "step {step}: validation loss {loss:.3}, accuracy {percent:.1} %{};{}",
+                    scores.concat(),
                     listed(losses)
                 ));
             }

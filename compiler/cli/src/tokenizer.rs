@@ -191,6 +191,7 @@ impl World for Untrained<'_> {
             bos: Some(1),
             eos: Some(2),
             pad: Some(3),
+            one_way: false,
         };
         // Which of them a path belongs to does not matter here: only that some tokenizer makes files of this kind.
         let mut tokenizers = self.experiment.tokenizers.iter().filter(|known| known.kind == kind);

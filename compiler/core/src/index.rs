@@ -292,6 +292,7 @@ mod tests {
             bos: None,
             eos: Some(1),
             pad: None,
+            one_way: true,
         };
         index.tokenizers.insert("no".to_owned(), facts);
         assert_eq!(CorpusIndex::from_yaml(&index.to_yaml()), Ok(index));

@@ -136,4 +136,7 @@ pub struct TokenizerFacts {
     /// Padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pad: Option<u32>,
+    /// Whether its pieces can't be turned back into text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_way: bool,
 }

@@ -15,8 +15,8 @@
 //!    it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
 //! 3. The optimiser steps every trained module. No communication.
 //! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last: one all-reduce (sum) over
-//!    `world` of 64-bit floats: for each task of the plan, in order of name, the sum of its losses and its target tokens;
-//!    zeros for tasks that another rank validates or none.
+//!    `world` of 64-bit floats: for each task of the plan, in order of name, its numbers ([`Plan::task_scalars`]); zeros for
+//!    tasks that another rank validates or none.
 //! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every` and after the last: three barriers over
 //!    `world`: the folder is there; every rank has written the modules that it owns; rank 0 has published the whole.
 //!
@@ -36,7 +36,7 @@ pub enum CollectivePurpose {
     Gradients,
     /// Losses and tokens of lanes, norm, requests to end.
     Scalars,
-    /// Validation losses.
+    /// Validation losses and scores.
     Validation,
     /// A barrier around the files of a checkpoint.
     Checkpoint,
@@ -60,9 +60,6 @@ pub const LANE_SCALARS: u64 = 3;
 
 /// Numbers behind the lanes' among the scalars: sum of squares, requests to end.
 pub const RANK_SCALARS: u64 = 2;
-
-/// Numbers of a task in a validation: sum of losses, target tokens.
-pub const TASK_SCALARS: u64 = 2;
 
 /// Barriers of a checkpoint.
 pub const CHECKPOINT_BARRIERS: usize = 3;
@@ -132,8 +129,8 @@ impl Plan {
         let scalars = LANE_SCALARS * self.lanes.len() as u64 + RANK_SCALARS;
         calls.push(over_world(CollectivePurpose::Scalars, scalars));
         if self.validates_after(step) {
-            let losses = TASK_SCALARS * self.tasks.len() as u64;
-            calls.push(over_world(CollectivePurpose::Validation, losses));
+            let numbers = self.task_scalars() * self.tasks.len() as u64;
+            calls.push(over_world(CollectivePurpose::Validation, numbers));
         }
         if self.saves_after(step) {
             let barrier = over_world(CollectivePurpose::Checkpoint, 0);

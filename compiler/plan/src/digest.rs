@@ -235,6 +235,7 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         label_smoothing,
         normalise,
         validate_every: _,
+        scores: _,
         // Ends training sooner; the parameters after each step stay what they are.
         stop_early: _,
         checkpoint,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scores::Measure;
+
 /// What a machine was measured to do, with all ranks at work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -85,6 +87,12 @@ pub enum Event {
         macro_loss: f64,
         /// Mean of the tasks' accuracies.
         macro_accuracy: f64,
+        /// With `scores`: each measure of each task that translates, 0 to 100.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        scores: BTreeMap<Measure, BTreeMap<String, f64>>,
+        /// Mean of the tasks' scores, by measure.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        macro_scores: BTreeMap<Measure, f64>,
     },
     /// Training ends before its last step: the plan's `stop_early` says so.
     StoppedEarly {

@@ -22,6 +22,7 @@ pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
+pub mod scores;
 pub mod shared;
 pub mod stretch;
 pub mod summary;
@@ -53,6 +54,7 @@ pub use plan::{
     RunEstimate, TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
+pub use scores::{Measure, ScoresSpec};
 pub use shared::Shared;
 pub use training::{
     CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Optimizer, Precision, Schedule,

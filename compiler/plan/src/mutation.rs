@@ -8,6 +8,7 @@ use crate::curriculum::Synchronised;
 use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
 use crate::plan::{FoundSpec, PlacementSpec, Plan};
 use crate::sample::{self, Sample};
+use crate::scores::{Measure, ScoresSpec};
 use crate::training::{Criterion, StopEarly};
 use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
@@ -52,6 +53,8 @@ pub(crate) fn subject() -> Plan {
         kind: AdapterKind::Lora { rank: 2, alpha: 4.5, on: LoraPlace::FeedForward },
         sharing: Sharing::TargetLanguage,
     }];
+    sample.training.scores =
+        Some(ScoresSpec { measures: vec![Measure::Bleu], beam: 4, sentences: Some(9) });
     sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Loss });
     for corpus in &mut sample.corpora {
         corpus.test = sample::corpus("x", "y", 10).valid;
@@ -84,7 +87,7 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
             ..,
         ] => true,
         ["training", field, ..] => {
-            !matches!(*field, "validate_every" | "stop_early" | "checkpoint")
+            !matches!(*field, "validate_every" | "scores" | "stop_early" | "checkpoint")
         }
         // The subject has dropout, whose masks are the device's.
         ["cluster", field] => *field == "device",
@@ -93,7 +96,7 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
 }
 
 /// Words that stand in a plan for choices: an unknown word there makes no plan.
-const CHOICES: [&str; 40] = [
+const CHOICES: [&str; 41] = [
     "relu",
     "gelu",
     "pre",
@@ -125,6 +128,7 @@ const CHOICES: [&str; 40] = [
     "module",
     "loss",
     "accuracy",
+    "chrf",
     "bart",
     "mass",
     "nothing",

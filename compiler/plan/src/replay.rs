@@ -15,9 +15,7 @@ use thiserror::Error;
 
 use worker::Worker;
 
-use crate::collective::{
-    CHECKPOINT_BARRIERS, CollectivePurpose, LANE_SCALARS, RANK_SCALARS, TASK_SCALARS,
-};
+use crate::collective::{CHECKPOINT_BARRIERS, CollectivePurpose, LANE_SCALARS, RANK_SCALARS};
 use crate::plan::{Plan, TaskSpec};
 use crate::random::name_key;
 use crate::schedule::Draws;
@@ -348,8 +346,8 @@ impl<'a> Play<'a> {
         let lanes = plan.lanes.len() as u64;
         let mut calls = vec![call(CollectivePurpose::Scalars, lanes * LANE_SCALARS + RANK_SCALARS)];
         if due(plan.training.validate_every) {
-            let tasks = plan.tasks.len() as u64;
-            calls.push(call(CollectivePurpose::Validation, tasks * TASK_SCALARS));
+            let numbers = plan.tasks.len() as u64 * plan.task_scalars();
+            calls.push(call(CollectivePurpose::Validation, numbers));
         }
         if due(plan.training.checkpoint.every) {
             for _ in 0..CHECKPOINT_BARRIERS {

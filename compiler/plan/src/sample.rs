@@ -163,6 +163,7 @@ pub fn training() -> TrainingSpec {
         label_smoothing: 0.1,
         normalise: Normalise::Tokens,
         validate_every: Some(10),
+        scores: None,
         stop_early: None,
         checkpoint: CheckpointSpec { every: Some(10), keep: 2 },
     }

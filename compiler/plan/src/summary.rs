@@ -65,6 +65,7 @@ impl Plan {
                     units::count(self.training.batch_tokens.into())
                 ),
             ),
+            ("scores", self.scores_words()),
             (
                 "cluster",
                 format!(
@@ -86,6 +87,21 @@ impl Plan {
             let _ = writeln!(text, "  {name:<12} {fact}");
         }
         text
+    }
+
+    /// What validations score, and how they translate.
+    fn scores_words(&self) -> String {
+        let Some(scores) = &self.training.scores else { return String::new() };
+        let measures: Vec<String> = scores.measures.iter().map(ToString::to_string).collect();
+        let search = match scores.beam {
+            1 => "greedy search".to_owned(),
+            beam => format!("beam {beam}"),
+        };
+        let text = match scores.sentences {
+            Some(most) => format!(" of the first {} sentences", units::count(most)),
+            None => String::new(),
+        };
+        format!("{} of every validation, by {search}{text}", measures.join(", "))
     }
 
     /// What is summed in a step, under both schedules.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scores::ScoresSpec;
+
 /// Steps, batches, optimiser and schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,9 @@ pub struct TrainingSpec {
     /// Steps between validations; none: only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate_every: Option<u64>,
+    /// How validation text is translated and scored; none: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<ScoresSpec>,
     /// When training ends before its last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_early: Option<StopEarly>,
@@ -259,7 +264,7 @@ pub struct StopEarly {
     pub on: Criterion,
 }
 
-/// What validations are compared by, over the tokens of all tasks together.
+/// What validations are compared by: loss and accuracy over the tokens of all tasks together, scores by the mean of the tasks' own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
@@ -267,6 +272,10 @@ pub enum Criterion {
     Loss,
     /// Part of the tokens that are predicted first; more is better.
     Accuracy,
+    /// BLEU; more is better.
+    Bleu,
+    /// chrF; more is better.
+    Chrf,
 }
 
 /// When checkpoints are written and how many stay.

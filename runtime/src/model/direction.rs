@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::batch::{Batch, Ids};
 use super::bridge::Bridge;
@@ -29,6 +29,16 @@ pub struct Direction {
 }
 
 impl Direction {
+    /// The same layers, whose activations are kept and multiplied in the kind of their parameters: as translation computes.
+    pub(crate) fn plain(&self) -> Self {
+        Self { kind: None, ..self.clone() }
+    }
+
+    /// Where the parameters lie.
+    pub(crate) fn device(&self) -> Device {
+        self.output.weight.device()
+    }
+
     /// The summed cross-entropy of a batch; gradients are recorded unless the caller forbids it.
     pub fn loss(&self, batch: &Batch, mode: Mode<'_>, objective: Objective) -> LossSum {
         let memory = self.encode(&batch.source, mode);

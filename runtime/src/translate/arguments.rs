@@ -56,15 +56,26 @@ pub struct Models {
     pub threads: Option<u32>,
 }
 
+/// Most sentences translated together where nothing else is said.
+const BATCH: u32 = 64;
+/// Most padded source tokens, likewise.
+const BATCH_TOKENS: u32 = 4096;
+
 /// What is translated together.
 #[derive(Debug, Clone, Copy, PartialEq, clap::Args)]
 pub struct Batching {
     /// Most sentences translated together.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
     /// Most padded source tokens translated together; one sentence is always allowed.
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = BATCH_TOKENS, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_tokens: u32,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { batch: BATCH, batch_tokens: BATCH_TOKENS }
+    }
 }
 
 /// What is given of a translation.

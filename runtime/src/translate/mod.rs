@@ -25,6 +25,7 @@ pub(crate) use engine::Engine;
 pub use error::TranslateError;
 use search::Found;
 pub use settings::Settings;
+pub(crate) use sides::Sides;
 pub(crate) use translator::{Line, Translator};
 
 /// Lines that are read, sorted and translated before any of them is written.

@@ -1,7 +1,10 @@
 //! The two sides of a direction as text: lines to source ids, target ids to lines.
 
+use std::sync::Arc;
+
 use mmc_plan::path::ModulePath;
 use mmc_plan::{ModuleKind, Plan, TaskSpec, Transform, VocabularySpec};
+use mmc_text::batch::Tokenizers;
 use mmc_text::tokenizer::Tokenizer;
 
 use super::TranslateError;
@@ -15,7 +18,7 @@ pub(crate) struct Sides {
 
 #[derive(Debug)]
 struct Side {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     spec: VocabularySpec,
     prefix: Vec<u32>,
 }
@@ -43,6 +46,23 @@ impl Sides {
         };
         let source = side(path.encoder.first(), &prefixes[0])?;
         Ok(Self { source, target: side(path.decoder.first(), &prefixes[1])? })
+    }
+
+    /// Those of a task, by the tokenizers that its training uses.
+    pub(crate) fn of_task(
+        plan: &Plan,
+        task: &TaskSpec,
+        tokenizers: &Tokenizers,
+    ) -> Result<Self, TranslateError> {
+        let [source, target] = own_prefixes(task, String::clone);
+        let direction = format!("{}-{}", task.source, task.target);
+        let side = |name: &str, prefix: &[String]| {
+            let fault = |reason: &dyn ToString| fault(name, reason.to_string());
+            let tokenizer = tokenizers.get(name).map_err(|reason| fault(&reason))?;
+            Side::new(plan, name, tokenizer, prefix, &direction)
+        };
+        let source = side(&task.source_vocabulary, &source)?;
+        Ok(Self { source, target: side(&task.target_vocabulary, &target)? })
     }
 
     /// What the encoder reads: prefix tokens, pieces, end token. None for a line without text.
@@ -127,22 +147,29 @@ impl Side {
         prefix: &[String],
         direction: &str,
     ) -> Result<Self, TranslateError> {
-        let fault = |fault: String| {
-            let vocabulary = name.to_owned();
-            TranslateError::Tokenizer { vocabulary, fault }
-        };
-        let spec =
-            plan.vocabularies.get(name).ok_or_else(|| fault("is not in the plan".to_owned()))?;
-        let tokenizer =
-            Tokenizer::load(spec.kind, &spec.file).map_err(|reason| fault(reason.to_string()))?;
+        let spec = spec(plan, name)?;
+        let tokenizer = Tokenizer::load(spec.kind, &spec.file)
+            .map_err(|reason| fault(name, reason.to_string()))?;
         if tokenizer.facts().sha256 != spec.sha256 {
-            return Err(fault(format!(
+            let words = format!(
                 "{} has changed since the plan was made: its sha256 is {}, the plan says {}",
                 spec.file,
                 tokenizer.facts().sha256,
                 spec.sha256
-            )));
+            );
+            return Err(fault(name, words));
         }
+        Self::new(plan, name, Arc::new(tokenizer), prefix, direction)
+    }
+
+    fn new(
+        plan: &Plan,
+        name: &str,
+        tokenizer: Arc<Tokenizer>,
+        prefix: &[String],
+        direction: &str,
+    ) -> Result<Self, TranslateError> {
+        let spec = spec(plan, name)?;
         let id = |token: &String| {
             spec.added_id(token).ok_or_else(|| TranslateError::NoToken {
                 direction: direction.to_owned(),
@@ -153,6 +180,15 @@ impl Side {
         let prefix = prefix.iter().map(id).collect::<Result<_, _>>()?;
         Ok(Self { tokenizer, spec: spec.clone(), prefix })
     }
+}
+
+/// A vocabulary of the plan.
+fn spec<'p>(plan: &'p Plan, name: &str) -> Result<&'p VocabularySpec, TranslateError> {
+    plan.vocabularies.get(name).ok_or_else(|| fault(name, "is not in the plan".to_owned()))
+}
+
+fn fault(vocabulary: &str, fault: String) -> TranslateError {
+    TranslateError::Tokenizer { vocabulary: vocabulary.to_owned(), fault }
 }
 
 /// Prefix tokens of source and target. A direction without a task takes those of a task with its target, else its source, else
@@ -175,12 +211,17 @@ fn prefixes(plan: &Plan, source: &str, target: &str) -> [Vec<String>; 2] {
             token.clone()
         }
     };
+    own_prefixes(like, own)
+}
+
+/// Prefix tokens of a task's source and target, each as `own` turns it.
+fn own_prefixes(task: &TaskSpec, own: impl Fn(&String) -> String) -> [Vec<String>; 2] {
     let mut prefixes = [Vec::new(), Vec::new()];
-    for transform in &like.transforms {
+    for transform in &task.transforms {
         // Filters and noise are for training only.
         if let Transform::Prefix { source, target } = transform {
-            prefixes[0].extend(source.iter().map(own));
-            prefixes[1].extend(target.iter().map(own));
+            prefixes[0].extend(source.iter().map(&own));
+            prefixes[1].extend(target.iter().map(&own));
         }
     }
     prefixes

@@ -41,8 +41,13 @@ struct Item {
 }
 
 impl Translator {
-    pub(super) fn new(directions: Vec<Direction>, sides: Sides, batching: Batching) -> Self {
+    pub(crate) fn new(directions: Vec<Direction>, sides: Sides, batching: Batching) -> Self {
         Self { directions, sides, batching }
+    }
+
+    /// Where the parameters lie.
+    fn device(&self) -> Device {
+        self.directions.first().map_or(Device::Cpu, Direction::device)
     }
 
     pub(crate) fn sides(&self) -> &Sides {
@@ -81,7 +86,7 @@ impl Translator {
                     key: item.key,
                 });
                 let asked: Vec<Asked<'_>> = asked.collect();
-                search.run(&self.directions, &asked, Device::Cpu)
+                search.run(&self.directions, &asked, self.device())
             });
             for (item, result) in batch.into_iter().zip(results) {
                 drawn.extend(result.into_iter().map(|found| (item.at, item.key, found)));

@@ -43,7 +43,8 @@ impl World for Anything {
 
     fn tokenizer(&self, _: &str, _: VocabularyKind) -> Result<TokenizerFacts, WorldError> {
         let sha256 = "0".repeat(64);
-        Ok(TokenizerFacts { pieces: 50, sha256, unk: Some(0), bos: None, eos: Some(1), pad: None })
+        let (unk, eos) = (Some(0), Some(1));
+        Ok(TokenizerFacts { pieces: 50, sha256, unk, bos: None, eos, pad: None, one_way: false })
     }
 
     fn profile(&self, path: &str) -> Result<TextProfile, WorldError> {

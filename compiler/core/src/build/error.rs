@@ -174,6 +174,29 @@ pub enum BuildError {
         #[help]
         help: &'static str,
     },
+    #[error("`{path}` can't turn pieces back into text, so `{task}` can't be scored")]
+    #[diagnostic(
+        code(mmc::tokenizer::one_way),
+        help(
+            "give the file a `decoder` that joins its pieces, or validate without `scores`; a file that `mmc tokenizer train` made has one"
+        )
+    )]
+    OneWay {
+        path: String,
+        task: String,
+        #[label("scores are of text")]
+        span: Span,
+        #[label("this tokenizer cuts it")]
+        tokenizer: Span,
+    },
+    #[error("no translation of validation text can be scored")]
+    #[diagnostic(code(mmc::corpus::nothing_scored))]
+    NothingScored {
+        #[label("scored here")]
+        span: Span,
+        #[help]
+        help: &'static str,
+    },
     #[error("module `{module}` would need two vocabularies: {uses}")]
     #[diagnostic(code(mmc::model::vocabularies_differ))]
     VocabulariesDiffer {

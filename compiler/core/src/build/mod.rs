@@ -5,6 +5,7 @@ mod error;
 mod freeze;
 mod known;
 mod modules;
+mod scores;
 mod shares;
 mod tasks;
 mod vocabularies;

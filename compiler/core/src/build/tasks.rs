@@ -11,6 +11,7 @@ use mmc_syntax::source::Span;
 use super::curriculum::{Run, means, windows};
 use super::error::BuildError;
 use super::known::{Asked, Known};
+use super::scores;
 use super::shares::Size;
 use super::vocabularies::{Transformed, Vocabularies};
 use crate::diagnostics::{Diagnostics, Halt};
@@ -45,6 +46,7 @@ pub fn expand_tasks(
     rows.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     reader.known.report(reader.diagnostics);
     vocabularies.report(diagnostics);
+    scores::report(experiment, rows.iter().map(|(row, _)| row), &vocabularies, diagnostics);
     report_duplicates(&rows, experiment.task_blocks.len() > 1, diagnostics);
     diagnostics.checkpoint()?;
     let Some(span) = experiment.task_blocks.first().map(|block| block.span) else {

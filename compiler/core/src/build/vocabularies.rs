@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::transform::MASK_TOKEN;
 use mmc_plan::{Shared, Transform, VocabularyKind, VocabularySpec};
+use mmc_syntax::source::Span;
 
 use super::error::BuildError;
 use crate::diagnostics::Diagnostics;
@@ -105,6 +106,14 @@ impl<'a> Vocabularies<'a> {
                 }
             }
         }
+    }
+
+    /// The path of a vocabulary whose pieces can't be turned back into text, and where its tokenizer tells it.
+    pub(super) fn one_way(&self, name: &str) -> Option<(String, Span)> {
+        let draft = self.drafts.get(name)?;
+        let tokenizer = self.experiment.tokenizers.get(draft.tokenizer)?;
+        let one_way = draft.facts.as_ref().is_ok_and(|facts| facts.one_way);
+        one_way.then(|| (draft.path.clone(), tokenizer.file.span))
     }
 
     /// The finished vocabularies, all of whose files are known.

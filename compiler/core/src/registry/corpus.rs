@@ -77,6 +77,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Told,
     },
     Row {
+        code: "mmc::corpus::nothing_scored",
+        title: "scores without validation text",
+        meaning: "`scores` translates validation text, but no corpus of a task that translates has `valid`.",
+        wrong: "training { scores = [bleu, chrf] }",
+        right: "corpus held { train = \"held.{src_lang}\" -> \"held.{tgt_lang}\"  valid = \"valid.{src_lang}\" -> \"valid.{tgt_lang}\" }\ntasks more { pairs = cs -> fr  corpus = held  transforms = [pieces, prefix(target)] }\ntraining { scores = [bleu, chrf] }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::corpus::shards_differ",
         title: "two sides with different numbers of files",
         meaning: "File i of one side belongs to file i of the other; `{shard}` found more on one side.",

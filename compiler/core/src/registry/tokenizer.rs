@@ -13,6 +13,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::tokenizer::one_way",
+        title: "scores of text that a tokenizer can't give back",
+        meaning: "`scores` compares translations as text, but the target's `tokenizer.json` cuts words into pieces and has no `decoder` that joins them.",
+        wrong: "#@ one_way spm/fr.model\ncorpus held { train = \"held.{src_lang}\" -> \"held.{tgt_lang}\"  valid = \"valid.{src_lang}\" -> \"valid.{tgt_lang}\" }\ntasks more { pairs = cs -> fr  corpus = held  transforms = [pieces, prefix(target)] }\ntraining { scores = bleu }",
+        right: "corpus held { train = \"held.{src_lang}\" -> \"held.{tgt_lang}\"  valid = \"valid.{src_lang}\" -> \"valid.{tgt_lang}\" }\ntasks more { pairs = cs -> fr  corpus = held  transforms = [pieces, prefix(target)] }\ntraining { scores = bleu }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::tokenizer::unreadable",
         title: "a tokenizer file that can not be read",
         meaning: "The file is there, but it is of another kind, or broken.",

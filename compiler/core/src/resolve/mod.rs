@@ -30,6 +30,7 @@ mod pairs;
 mod placement;
 mod program;
 mod read;
+mod scores;
 mod section;
 mod settings;
 mod sharing;

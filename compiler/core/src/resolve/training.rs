@@ -11,7 +11,7 @@ use super::error::ResolveError;
 use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs};
 use super::section::{Known, Section};
 use super::units::Dimension;
-use super::{freeze, optimizers};
+use super::{freeze, optimizers, scores};
 use crate::ir::experiment::{At, Selector};
 
 const KNOWN: Known = Known {
@@ -27,11 +27,12 @@ const KNOWN: Known = Known {
         "optimizer",
         "precision",
         "schedule",
+        "scores",
         "shuffle",
         "steps",
         "validate",
     ],
-    blocks: &["checkpoint", "stop_early"],
+    blocks: &["checkpoint", "scores", "stop_early"],
     not_built: &[("average", "`average`"), ("ema", "`ema`")],
 };
 
@@ -46,8 +47,6 @@ const PRECISIONS: &[Choice<Precision>] = &[
     ("fp16", Precision::Fp16),
 ];
 const CLOCKS: &[Choice<Clock>] = &[("steps", Clock::Steps), ("updates", Clock::Updates)];
-const CRITERIA: &[Choice<Criterion>] =
-    &[("loss", Criterion::Loss), ("accuracy", Criterion::Accuracy)];
 const NORMALISE: &[Choice<Normalise>] =
     &[("tokens", Normalise::Tokens), ("lanes", Normalise::Lanes)];
 const STEPS: super::read::UnitRule = may_have(Dimension::Steps);
@@ -87,9 +86,14 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let validate_every = section
         .value("validate")
         .map_or(Some(None), |value| every(value, "validate", reader).map(Some));
+    let scores = scores::resolve(section, reader);
     let stop_early = section.block("stop_early").map_or(Some(None), |block| {
         validated(section, block, reader);
-        stop_early(block, reader).map(Some)
+        let found = stop_early(block, reader)?;
+        if let Some(scores) = &scores {
+            scores::check_measured(scores.as_ref(), found, block, reader);
+        }
+        Some(Some(found))
     });
     let checkpoint = checkpoint(section, reader);
     let freeze = section.value("freeze").map_or(Some(None), |value| {
@@ -111,6 +115,7 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
         label_smoothing: label_smoothing?,
         normalise: normalise?,
         validate_every: validate_every?,
+        scores: scores?,
         stop_early: stop_early?,
         checkpoint: checkpoint?,
     };
@@ -156,7 +161,7 @@ fn stop_early<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<
     section.check(&STOP_EARLY, reader.diagnostics);
     let patience = reader.required(section, "patience", "patience = 5");
     let patience = patience.and_then(|value| reader.small(value, "patience", PLAIN, 1));
-    let on = choice(section, "on", CRITERIA, Criterion::Loss, reader);
+    let on = choice(section, "on", scores::CRITERIA, Criterion::Loss, reader);
     Some(StopEarly { patience: patience?, on: on? })
 }
 

@@ -30,11 +30,27 @@ fn rhythm(draft: &mut Draft<'_>) {
     draft.top("valid_steps", whole(spec.validate_every.unwrap_or(spec.steps)));
     draft.top("save_checkpoint_steps", whole(spec.checkpoint.every.unwrap_or(spec.steps)));
     draft.top("keep_checkpoint", whole(spec.checkpoint.keep));
+    if spec.scores.is_some() {
+        draft.sink.report(EmitFault::LeftOut {
+            what: "`scores`",
+            reason: "MAMMOTH's validation does not translate",
+            span: draft.place("training", "scores"),
+            help: "score the translations of its checkpoints",
+        });
+    }
     if let Some(stop) = spec.stop_early {
         draft.top("early_stopping", whole(stop.patience));
         let criterion = match stop.on {
             Criterion::Loss => "ppl",
             Criterion::Accuracy => "accuracy",
+            Criterion::Bleu | Criterion::Chrf => {
+                let help = "stop by `loss` or `accuracy`: MAMMOTH's validation does not translate";
+                return draft.no_equal(
+                    "this criterion",
+                    draft.place("training", "stop_early"),
+                    help,
+                );
+            }
         };
         let list = draft.texts([criterion]);
         draft.top("early_stopping_criteria", list);

@@ -169,6 +169,7 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
         label_smoothing,
         normalise,
         validate_every,
+        scores,
         stop_early,
         checkpoint,
     } = before;
@@ -188,6 +189,8 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
     let CheckpointSpec { every, keep } = *checkpoint;
     let owner = Owner::other(Subject::Training, "");
     found.field(owner, "validate_every", *validate_every, after.validate_every);
+    let after_scores = after.scores.as_ref().map(parts::word);
+    found.field(owner, "scores", scores.as_ref().map(parts::word), after_scores);
     let after_stop = after.stop_early.as_ref().map(parts::word);
     found.field(owner, "stop_early", stop_early.as_ref().map(parts::word), after_stop);
     found.field(owner, "checkpoint.every", every, after.checkpoint.every);

@@ -2,6 +2,7 @@
 
 use crate::model::{Positions, StackPattern};
 use crate::plan::{PlacementSpec, Plan, VocabularySpec};
+use crate::scores::{Measure, ScoresSpec, WIDEST_BEAM};
 use crate::training::{Optimizer, Schedule, TrainingSpec};
 use crate::verify::{Findings, Rule};
 
@@ -99,9 +100,35 @@ fn training(training: &TrainingSpec, findings: &mut Findings) {
     }
     range.half_open("label_smoothing", training.label_smoothing, 0.0, 1.0);
     range.counts("validate_every", training.validate_every.unwrap_or(1));
+    if let Some(scores) = &training.scores {
+        range.counts("scores.beam", scores.beam.into());
+        range.counts("scores.sentences", scores.sentences.unwrap_or(1));
+    }
     range.counts("stop_early.patience", training.stop_early.map_or(1, |s| s.patience.into()));
     range.counts("checkpoint.every", training.checkpoint.every.unwrap_or(1));
     range.counts("checkpoint.keep", training.checkpoint.keep.into());
+    scores(training, findings);
+}
+
+/// Measures that are there once each, and what early stopping goes by among them.
+fn scores(training: &TrainingSpec, findings: &mut Findings) {
+    let measures = training.scores.as_ref().map_or(&[][..], |scores| &scores.measures);
+    if let Some(ScoresSpec { beam, .. }) = training.scores {
+        let mut once: Vec<Measure> = measures.to_vec();
+        once.sort_unstable();
+        once.dedup();
+        findings.expect(!once.is_empty() && once.len() == measures.len(), Rule::Number, || {
+            ("training.scores.measures", format!("{measures:?} are none, or one twice"))
+        });
+        findings.expect(beam <= WIDEST_BEAM, Rule::Number, || {
+            ("training.scores.beam", format!("{beam} is more than {WIDEST_BEAM}"))
+        });
+    }
+    let wanted = training.stop_early.and_then(|stop| stop.on.measure());
+    let measured = wanted.is_none_or(|wanted| measures.contains(&wanted));
+    findings.expect(measured, Rule::Reference, || {
+        ("training.stop_early.on", "it is a score that validations do not measure")
+    });
 }
 
 fn optimizer(optimizer: &Optimizer, range: &mut Range<'_>) {

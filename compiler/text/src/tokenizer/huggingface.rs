@@ -89,8 +89,16 @@ struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 /// The `model` of a file.
 struct Model<'i>(&'i mut Ids);
 
+/// What a model says besides its pieces.
+#[derive(Debug, Default)]
+struct Said {
+    unknown: Option<u64>,
+    /// Whether its pieces are whole words.
+    whole_words: bool,
+}
+
 impl<'de> DeserializeSeed<'de> for Model<'_> {
-    type Value = Option<u64>;
+    type Value = Said;
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
         input.deserialize_map(self)
@@ -98,24 +106,28 @@ impl<'de> DeserializeSeed<'de> for Model<'_> {
 }
 
 impl<'de> Visitor<'de> for Model<'_> {
-    type Value = Option<u64>;
+    type Value = Said;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a model")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut unknown = None;
+        let mut said = Said::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "vocab" => map.next_value_seed(Vocabulary(&mut *self.0))?,
-                "unk_id" => unknown = map.next_value::<Option<u64>>()?,
+                "unk_id" => said.unknown = map.next_value::<Option<u64>>()?,
+                "type" => {
+                    let kind = map.next_value::<Option<String>>()?;
+                    said.whole_words = kind.as_deref() == Some("WordLevel");
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(unknown)
+        Ok(said)
     }
 }
 
@@ -129,21 +141,22 @@ struct Added {
 struct Whole<'i>(&'i mut Ids);
 
 impl<'de> Visitor<'de> for Whole<'_> {
-    type Value = Option<u64>;
+    /// The id of the unknown piece, and whether pieces can't be joined to text.
+    type Value = (Option<u64>, bool);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a `tokenizer.json`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut unknown = None;
-        let mut modelled = false;
+        let mut model = None;
+        let mut joins = false;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "model" => {
-                    unknown = map.next_value_seed(Model(&mut *self.0))?;
-                    modelled = true;
+                    model = Some(map.next_value_seed(Model(&mut *self.0))?);
                 }
+                "decoder" => joins = map.next_value::<Option<IgnoredAny>>()?.is_some(),
                 "added_tokens" => {
                     for added in map.next_value::<Option<Vec<Added>>>()?.unwrap_or_default() {
                         self.0.meet(&added.content, added.id);
@@ -154,7 +167,10 @@ impl<'de> Visitor<'de> for Whole<'_> {
                 }
             }
         }
-        if modelled { Ok(unknown) } else { Err(serde::de::Error::missing_field("model")) }
+        let Said { unknown, whole_words } =
+            model.ok_or_else(|| serde::de::Error::missing_field("model"))?;
+        // Without a decoder pieces are joined by spaces, which is right for words.
+        Ok((unknown, !joins && !whole_words))
     }
 }
 
@@ -162,7 +178,8 @@ impl<'de> Visitor<'de> for Whole<'_> {
 pub(crate) fn facts(bytes: &[u8], sha256: String) -> Result<TokenizerFacts, String> {
     let mut ids = Ids::default();
     let mut input = serde_json::Deserializer::from_slice(bytes);
-    let unknown = input.deserialize_map(Whole(&mut ids)).map_err(|fault| fault.to_string())?;
+    let (unknown, one_way) =
+        input.deserialize_map(Whole(&mut ids)).map_err(|fault| fault.to_string())?;
     input.end().map_err(|fault| fault.to_string())?;
     let pieces = u32::try_from(ids.pieces).map_err(|_| "ids beyond 32 bits".to_owned())?;
     if pieces == 0 {
@@ -170,7 +187,7 @@ pub(crate) fn facts(bytes: &[u8], sha256: String) -> Result<TokenizerFacts, Stri
     }
     let [unk, bos, eos, pad] = ids.named.map(|named| named.map(|(_, id)| id));
     let unk = unknown.and_then(|id| u32::try_from(id).ok()).or(unk);
-    Ok(TokenizerFacts { pieces, unk, bos, eos, pad, sha256 })
+    Ok(TokenizerFacts { pieces, unk, bos, eos, pad, sha256, one_way })
 }
 
 impl HuggingFace {
@@ -209,5 +226,22 @@ impl HuggingFace {
     /// The text of ids, special pieces left out.
     pub(crate) fn decode(&self, ids: &[u32]) -> String {
         self.model.decode(ids, true).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::facts;
+
+    #[test]
+    fn pieces_of_words_need_a_decoder_and_whole_words_none() {
+        let one_way = |kind: &str, decoder: &str| {
+            let model = format!(r#"{{"type": "{kind}", "vocab": {{"<unk>": 0, "a": 1}}}}"#);
+            let file = format!(r#"{{"version": "1.0", "model": {model}{decoder}}}"#);
+            facts(file.as_bytes(), String::new()).unwrap().one_way
+        };
+        assert!(one_way("BPE", "") && one_way("WordPiece", r#", "decoder": null"#));
+        assert!(!one_way("BPE", r#", "decoder": {"type": "ByteLevel"}"#));
+        assert!(!one_way("WordLevel", ""));
     }
 }

@@ -30,6 +30,8 @@ pub struct TokenizerFacts {
     pub pad: Option<u32>,
     /// `sha256` of the file's bytes, in hexadecimal.
     pub sha256: String,
+    /// Whether pieces can't be turned back into text: the file cuts words and does not say how they are joined.
+    pub one_way: bool,
 }
 
 /// The kinds of model behind a [`Tokenizer`].

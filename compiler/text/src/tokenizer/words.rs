@@ -49,7 +49,8 @@ impl Words {
             u32::try_from(words.len() - 1).map_err(|_| "ids beyond 32 bits".to_owned())?
         };
         let pieces = u32::try_from(words.len()).map_err(|_| "ids beyond 32 bits".to_owned())?;
-        let facts = TokenizerFacts { pieces, unk: Some(unknown), bos, eos, pad, sha256 };
+        let facts =
+            TokenizerFacts { pieces, unk: Some(unknown), bos, eos, pad, sha256, one_way: false };
         let control = [bos, eos, pad].into_iter().flatten().collect();
         Ok((Self { tokens: words, ids, unknown, control }, facts))
     }

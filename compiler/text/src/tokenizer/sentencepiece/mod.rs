@@ -39,6 +39,7 @@ fn facts_of(model: &Model, sha256: String) -> TokenizerFacts {
         eos: model.control(&model.eos),
         pad: model.control(&model.pad),
         sha256,
+        one_way: false,
     }
 }
 

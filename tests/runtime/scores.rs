@@ -1,0 +1,155 @@
+//! Scores of validation: what `translate` and the metrics say of the checkpoint of that step, on any mapping, and nothing that
+//! training would notice.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use mmc_plan::{
+    CheckpointSpec, Criterion, Event, Measure, Plan, Precision, ScoresSpec, StopEarly, Transform,
+};
+use mmc_text::metrics::{self, BleuOptions, ChrfOptions};
+
+use super::train::assert_same_checkpoint;
+use super::workplace::{LANGUAGES, Workplace, train};
+
+/// Measure -> task -> score.
+type Scores = BTreeMap<Measure, BTreeMap<String, f64>>;
+
+/// All directions, told by a token before the source, with dropout, and validation that scores so.
+fn plan(place: &Workplace, mapping: &[&[u32]], output: &str, scores: Option<ScoresSpec>) -> Plan {
+    let mut sample = place.sample(mapping, Precision::Fp32, output);
+    let joint = sample.vocabularies.get_mut("joint").unwrap();
+    joint.added.extend(LANGUAGES.map(|language| format!("<to_{language}>")));
+    joint.added.sort();
+    joint.pad = joint.added_id("<pad>").unwrap();
+    sample.training.scores = scores;
+    let mut plan = sample.plan();
+    for task in plan.tasks.values_mut() {
+        let source = vec![format!("<to_{}>", task.target)];
+        task.transforms.push(Transform::Prefix { source, target: Vec::new() });
+    }
+    plan.digest = plan.mathematics_digest();
+    plan
+}
+
+/// What every validation scored, by its step.
+fn told(events: &[Event]) -> BTreeMap<u64, Scores> {
+    let of = |event: &Event| {
+        let Event::Validated { step, scores, macro_scores, .. } = event else { return None };
+        for (measure, of_tasks) in scores {
+            let count = f64::from(u32::try_from(of_tasks.len()).unwrap());
+            assert_near(macro_scores[measure], of_tasks.values().sum::<f64>() / count);
+        }
+        Some((*step, scores.clone()))
+    };
+    events.iter().filter_map(of).collect()
+}
+
+/// Equal but for what JSON's digits lose.
+#[track_caller]
+fn assert_near(one: f64, other: f64) {
+    assert!((one - other).abs() < 1e-9, "{one} is not {other}");
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The lines that `mmc-worker translate` makes of a file.
+fn translated(
+    plan: &Path,
+    checkpoint: &Path,
+    [source, target]: [&str; 2],
+    text: &Path,
+) -> Vec<String> {
+    let end = Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
+        .args([
+            "translate",
+            "--threads",
+            "1",
+            "--beam",
+            "2",
+            "--source",
+            source,
+            "--target",
+            target,
+        ])
+        .arg("--plan")
+        .arg(plan)
+        .arg("--checkpoint")
+        .arg(checkpoint)
+        .stdin(File::open(text).unwrap())
+        .output()
+        .unwrap();
+    assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
+    lines(&String::from_utf8(end.stdout).unwrap())
+}
+
+#[test]
+fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
+    let place = Workplace::new();
+    let measures = vec![Measure::Bleu, Measure::Chrf];
+    let scores = || Some(ScoresSpec { measures: measures.clone(), beam: 2, sentences: Some(12) });
+    let mappings: [&[&[u32]]; 2] = [&[&[0, 1, 2, 3]], &[&[3, 0], &[2, 1]]];
+    let mut found = Vec::new();
+    for (at, mapping) in mappings.iter().enumerate() {
+        let plan = plan(&place, mapping, &format!("run{at}"), scores());
+        let path = place.write(&format!("plan{at}.yaml"), &plan);
+        found.push(told(&train(&path, u32::try_from(mapping.len()).unwrap(), &[])));
+    }
+    assert_eq!(found[0], found[1]);
+    assert!(found[0].keys().eq([10, 20].iter()));
+    let (plan, path) = (plan(&place, mappings[0], "run0", scores()), place.path("plan0.yaml"));
+    for (step, scores) in &found[0] {
+        let checkpoint = place.path(&format!("run0/checkpoints/step_{step:06}"));
+        for (name, task) in &plan.tasks {
+            let files = task.corpus.valid.as_ref().unwrap();
+            let (source, target) = (Path::new(&files.source[0]), Path::new(&files.target[0]));
+            let mut ours = translated(&path, &checkpoint, [&task.source, &task.target], source);
+            let mut theirs = lines(&fs::read_to_string(target).unwrap());
+            (ours.truncate(12), theirs.truncate(12));
+            let theirs = [theirs];
+            let bleu = metrics::bleu(&ours, &theirs, &BleuOptions::default()).unwrap().score;
+            let chrf = metrics::chrf(&ours, &theirs, &ChrfOptions::default()).unwrap().score;
+            assert_near(scores[&Measure::Bleu][name], bleu);
+            assert_near(scores[&Measure::Chrf][name], chrf);
+        }
+    }
+    let all = found[0].values().flat_map(|scores| scores[&Measure::Chrf].values());
+    assert!(all.clone().count() == 12 && all.sum::<f64>() > 0.0, "{found:?}");
+}
+
+#[test]
+fn training_does_not_notice_that_validation_scores() {
+    let place = Workplace::new();
+    let scores = ScoresSpec { measures: vec![Measure::Chrf], beam: 1, sentences: None };
+    for (output, scores) in [("scored", Some(scores)), ("plain", None)] {
+        let path =
+            place.write(output, &plan(&place, &[&[0, 1, 2, 3]], &format!("{output}.run"), scores));
+        train(&path, 1, &[]);
+    }
+    assert_same_checkpoint(&place.path("scored.run"), &place.path("plain.run"), 20);
+}
+
+#[test]
+fn early_stopping_goes_by_a_score() {
+    let place = Workplace::new();
+    let scores = ScoresSpec { measures: vec![Measure::Chrf], beam: 1, sentences: None };
+    let mut plan = plan(&place, &[&[0, 1], &[2, 3]], "run", Some(scores));
+    plan.training.steps = 40;
+    plan.training.validate_every = Some(4);
+    plan.training.stop_early = Some(StopEarly { patience: 2, on: Criterion::Chrf });
+    plan.training.checkpoint = CheckpointSpec { every: None, keep: 1 };
+    plan.digest = plan.mathematics_digest();
+    let told = train(&place.write("plan.yaml", &plan), 2, &[]);
+    let means = told.iter().filter_map(|event| match event {
+        Event::Validated { step, macro_scores, .. } => Some((*step, macro_scores[&Measure::Chrf])),
+        _ => None,
+    });
+    let best =
+        means.fold((0, f64::NEG_INFINITY), |best, one| if one.1 > best.1 { one } else { best });
+    let named = fs::read_to_string(place.path("run/checkpoints/best")).unwrap();
+    assert_eq!(named, format!("step_{:06}\n", best.0));
+}
