@@ -73,12 +73,16 @@ fn the_documentation_is_that_of_the_registry() {
 #[test]
 fn snippets_of_the_language_page_are_clean() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
-    let snippets: Vec<&str> =
-        page.split("```mmc\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(snippets.len() > 5, "the page has snippets");
-    for snippet in snippets {
-        let found = codes("mmc::resolve::", snippet, Example::Over);
-        assert!(found.is_empty(), "{found:?} in\n{snippet}");
+    for (fence, least, kind) in
+        [("```mmc\n", 5, Example::Over), ("```mmc alone\n", 1, Example::Alone)]
+    {
+        let snippets: Vec<&str> =
+            page.split(fence).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(snippets.len() >= least, "the page has snippets");
+        for snippet in snippets {
+            let found = codes("mmc::resolve::", snippet, kind);
+            assert!(found.is_empty(), "{found:?} in\n{snippet}");
+        }
     }
 }
 

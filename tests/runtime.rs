@@ -6,6 +6,8 @@
     reason = "a test that can't go on has failed"
 )]
 
+#[path = "runtime/causal.rs"]
+mod causal;
 #[path = "runtime/choices.rs"]
 mod choices;
 #[path = "runtime/equivalence.rs"]

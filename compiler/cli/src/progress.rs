@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mmc_plan::{Calibration, Event};
+use mmc_plan::{Calibration, Event, Measure};
 
 use crate::report;
 
@@ -92,14 +92,8 @@ impl Progress {
                 self.step(*step, *lr);
             }
             Event::Validated { step, losses, loss, accuracy, macro_scores, .. } => {
-                let percent = 100.0 * accuracy;
-                let scores: Vec<String> =
-                    macro_scores.iter().map(|(of, score)| format!(", {of} {score:.1}")).collect();
-                self.say(&format!(
-                    "step {step}: validation loss {loss:.3}, accuracy {percent:.1} %{};{}",
-                    scores.concat(),
-                    listed(losses)
-                ));
+                let found = validated(*loss, *accuracy, macro_scores);
+                self.say(&format!("step {step}: validation {found};{}", listed(losses)));
             }
             Event::StoppedEarly { step, best } => {
                 self.say(&format!(
@@ -235,6 +229,13 @@ fn mean(losses: &BTreeMap<String, f64>) -> f64 {
     losses.values().sum::<f64>() / (losses.len().max(1) as f64)
 }
 
+/// `loss 1.234, accuracy 56.7 %, bleu 8.9`: over all tasks.
+fn validated(loss: f64, accuracy: f64, scores: &BTreeMap<Measure, f64>) -> String {
+    let scores: Vec<String> =
+        scores.iter().map(|(measure, score)| format!(", {measure} {score:.1}")).collect();
+    format!("loss {loss:.3}, accuracy {:.1} %{}", 100.0 * accuracy, scores.concat())
+}
+
 /// ` task 1.234, task 2.345 and 30 more`.
 fn listed(losses: &BTreeMap<String, f64>) -> String {
     let shown: Vec<String> =
@@ -307,6 +308,14 @@ mod tests {
         assert_eq!(duration(7380.0), "2 h 3 min");
         assert_eq!(per_second(100, 0.0), 0);
         assert_eq!(per_second(100, 4.0), 25);
+    }
+
+    #[test]
+    fn validations_tell_their_scores() {
+        assert_eq!(validated(1.5, 0.25, &BTreeMap::new()), "loss 1.500, accuracy 25.0 %");
+        let scores = BTreeMap::from([(Measure::Bleu, 12.34), (Measure::Chrf, 40.0)]);
+        let found = validated(1.5, 0.25, &scores);
+        assert_eq!(found, "loss 1.500, accuracy 25.0 %, bleu 12.3, chrf 40.0");
     }
 
     #[test]

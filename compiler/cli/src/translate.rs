@@ -18,7 +18,7 @@ use crate::output;
 pub(crate) struct Arguments {
     #[command(flatten)]
     models: Models,
-    /// Source language
+    /// Source language; of a model without an encoder, the language of text to continue or to score
     #[arg(long, value_name = "LANG")]
     from: String,
     /// Target language; any direction whose modules exist, trained or not
@@ -163,6 +163,12 @@ fn check_direction(plan: &Plan, from: &str, to: &str) -> Result<(), CliError> {
             return Err(CliError::NoModules { message, help });
         }
     }
+    if !plan.model.has_encoder() && from != to {
+        return Err(CliError::NoModules {
+            message: "a model without an encoder does not translate".to_owned(),
+            help: format!("it continues or scores text of one language: `--from {to} --to {to}`"),
+        });
+    }
     let path = plan.module_path(from, to);
     let modules = path.iter().flat_map(ModulePath::modules);
     let missing: Vec<&str> =
@@ -189,6 +195,10 @@ mod tests {
         assert!(check_direction(&plan, "de", "en").is_ok());
         let fault = check_direction(&plan, "de", "em").unwrap_err();
         assert!(matches!(fault, CliError::NoModules { help, .. } if help.contains("`en`")));
+        let alone = mmc_plan::sample::Sample::causal(&["de", "en"], 2, &[&[0, 1]]).plan();
+        assert!(check_direction(&alone, "de", "de").is_ok());
+        let fault = check_direction(&alone, "de", "en").unwrap_err();
+        assert!(matches!(fault, CliError::NoModules { help, .. } if help.contains("--from en")));
         let mut poor = plan.clone();
         let own = poor.module_path("de", "en").unwrap().decoder.pop().unwrap();
         poor.modules.remove(&own);

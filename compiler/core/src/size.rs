@@ -96,7 +96,8 @@ fn encoder_layer(model: &ModelSpec) -> Size {
 }
 
 fn decoder_layer(model: &ModelSpec) -> Size {
-    attention(model).times(2) + feed_forward(model, model.ffn.into()) + norm(model).times(3)
+    let cross = attention(model) + norm(model);
+    encoder_layer(model) + if model.has_encoder() { cross } else { Size::default() }
 }
 
 fn adapter(model: &ModelSpec, spec: &AdapterSpec) -> Size {
@@ -115,7 +116,8 @@ fn adapter(model: &ModelSpec, spec: &AdapterSpec) -> Size {
         AdapterKind::Bapna { hidden } => bottleneck(hidden) + Size::new(0, 2 * d),
         AdapterKind::Ff { hidden } => feed_forward(model, hidden.into()) + norm(model),
         AdapterKind::Prefix { length } => {
-            let attentions = if spec.side == StackSide::Encoder { 1 } else { 2 };
+            let is_crossed = spec.side == StackSide::Decoder && model.has_encoder();
+            let attentions = if is_crossed { 2 } else { 1 };
             Size::new(0, attentions * 2 * u64::from(length) * q)
         }
     };
@@ -149,10 +151,11 @@ pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     let inner = |f: u64| f * kept_inside(model);
     let attention = 2 * d + 4 * q;
     let encoder_layer = attention + 2 * d + inner(model.ffn.into());
+    let decoder_layer = encoder_layer + if model.has_encoder() { attention } else { 0 };
     match kind {
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * encoder_layer,
-        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (encoder_layer + attention),
+        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * decoder_layer,
         ModuleKind::Adapter { adapter } => {
             let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
             let Some(spec) = spec else { return 0 };
@@ -210,11 +213,12 @@ pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
         around + activation + d + if model.ffn_dropout > 0.0 { 4 * f } else { 0 }
     };
     let encoder_layer = attention + feed_forward(model.ffn.into());
+    let decoder_layer = encoder_layer + if model.has_encoder() { attention } else { 0 };
     match kind {
         ModuleKind::Embedding { .. } => 7 * d,
         ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * encoder_layer,
-        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * (encoder_layer + attention),
+        ModuleKind::DecoderStack { layers, .. } => u64::from(*layers) * decoder_layer,
         ModuleKind::Adapter { adapter } => {
             let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
             let Some(spec) = spec else { return 0 };
@@ -261,6 +265,10 @@ mod tests {
         let decoder = size(ModuleKind::DecoderStack { layers: 1, closed: false });
         assert_eq!((decoder, decoder), (2 * attention + inner + 6 * d, 4_204_032));
         assert_eq!(size(ModuleKind::EncoderStack { layers: 6, closed: true }), 6 * encoder + 2 * d);
+        // Without an encoder a layer is that of GPT (Radford et al. 2018): the same as an encoder's.
+        let causal = ModelSpec { encoder: Vec::new(), ..model.clone() };
+        let kind = ModuleKind::DecoderStack { layers: 1, closed: false };
+        assert_eq!(module(&causal, &kind, &|_| 64_000).parameters(), encoder);
         let vocabulary = || "joint".to_owned();
         assert_eq!(size(ModuleKind::Embedding { vocabulary: vocabulary() }), 64_000 * d);
         assert_eq!(size(ModuleKind::Head { vocabulary: vocabulary() }), 64_000 * d);

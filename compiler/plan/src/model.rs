@@ -42,7 +42,7 @@ pub struct ModelSpec {
     pub positions: Positions,
     /// How parameters begin.
     pub init: Initial,
-    /// Encoder stacks, input to output.
+    /// Encoder stacks, input to output; none: all tasks are causal, and decoders have no cross-attention.
     pub encoder: Vec<StackPattern>,
     /// Decoder stacks, input to output.
     pub decoder: Vec<StackPattern>,
@@ -60,6 +60,11 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
+    /// Whether there is an encoder; without one all tasks are causal.
+    pub fn has_encoder(&self) -> bool {
+        !self.encoder.is_empty()
+    }
+
     /// Width of all heads together.
     pub fn attention_dim(&self) -> u64 {
         u64::from(self.heads) * u64::from(self.head_dim)
@@ -268,7 +273,7 @@ pub struct ModuleSpec {
     /// Its parameters. With width `d`, attention width `q`, inner width `f`, vocabulary `v`:
     /// an attention has `4dq`, and `3q+d` of biases; a feed-forward sublayer `2df`, and `f+d` of biases, or, gated, `3df` and
     /// `2f+d`; a norm by [`Normalisation::parameters`]. An encoder layer has an attention, a feed-forward sublayer and two norms, a
-    /// decoder layer one more attention and norm, a closed stack one more norm; an embedding `vd`, and `length * d` of learned positions;
+    /// decoder layer one more attention and norm, if the model has an encoder, a closed stack one more norm; an embedding `vd`, and `length * d` of learned positions;
     /// a head `vd`; adapters and bridges by [`AdapterSpec`] and [`BridgeSpec`].
     pub parameters: u64,
     /// Never trained: it is in no communicator and has no optimiser state.
@@ -292,7 +297,7 @@ pub enum ModuleKind {
         /// Whether a norm follows the last layer.
         closed: bool,
     },
-    /// Causal self-attention, cross-attention and feed-forward layers.
+    /// Causal self-attention, cross-attention (if the model has an encoder) and feed-forward layers.
     DecoderStack {
         /// Layers.
         layers: u32,

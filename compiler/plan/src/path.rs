@@ -9,7 +9,7 @@ use crate::plan::Plan;
 /// The modules of one direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModulePath {
-    /// Source embedding, then encoder stacks.
+    /// Source embedding, then encoder stacks; nothing in a model without an encoder.
     pub encoder: Vec<String>,
     /// Between the two.
     pub bridge: Option<String>,
@@ -189,8 +189,9 @@ impl<'m> Places<'m> {
         let head = (!embeddings.tie_output).then(|| Place::new("head".into(), &embeddings.target));
         let source = Place::new(source.into(), &embeddings.source);
         let target = Place::new(target.into(), &embeddings.target);
+        let source = model.has_encoder().then_some(source);
         let encoder_places: Vec<Place<'_>> =
-            [source].into_iter().chain(stacks("encoder", encoder)).collect();
+            source.into_iter().chain(stacks("encoder", encoder)).collect();
         let decoder_places: Vec<Place<'_>> =
             [target].into_iter().chain(stacks("decoder", decoder)).chain(head).collect();
         let bridge = model.bridge.as_ref();

@@ -235,6 +235,9 @@ pub enum TaskKind {
     Translate,
     /// A segment from a noisy copy of itself: both sides are the same text.
     Denoise,
+    /// Every token of a segment from those before it, by a model without an encoder: both sides are the same text, of which the
+    /// target alone is read.
+    Causal,
 }
 
 /// The files of a task.

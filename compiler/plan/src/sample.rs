@@ -197,6 +197,17 @@ impl Sample {
         }
     }
 
+    /// A causal task of each language on invented files, by decoder stacks `[1 x TGT_LANGUAGE, 1 x FULL]`.
+    pub fn causal(languages: &[&str], lanes: u32, mapping: &[&[u32]]) -> Self {
+        let mut sample = Self::new(languages, lanes, mapping);
+        let own = |name: &&str| [(*name).to_owned(), (*name).to_owned()];
+        sample.pairs = languages.iter().map(own).collect();
+        sample.corpora = languages.iter().map(|name| corpus(name, name, 1000)).collect();
+        sample.model.encoder = Vec::new();
+        sample.model.decoder.push(StackPattern { layers: 1, sharing: Sharing::Full });
+        sample
+    }
+
     /// The plan. A sample that contradicts itself gives a plan that [`crate::verify`] rejects.
     pub fn plan(&self) -> Plan {
         let mut plan = self.frame();
@@ -205,7 +216,7 @@ impl Sample {
             let vocabulary = |language| self.vocabulary_of.get(language).cloned();
             let path = plan.module_path(source, target);
             let task = TaskSpec {
-                kind: TaskKind::Translate,
+                kind: if self.model.has_encoder() { TaskKind::Translate } else { TaskKind::Causal },
                 source: source.clone(),
                 target: target.clone(),
                 share: last - first,

@@ -48,8 +48,8 @@ impl Plan {
             (
                 "model",
                 format!(
-                    "encoder [{}], decoder [{}], width {}, {} parameters",
-                    stacks(&self.model.encoder).join(", "),
+                    "{}decoder [{}], width {}, {} parameters",
+                    self.encoder_words(),
                     stacks(&self.model.decoder).join(", "),
                     self.model.dim,
                     units::count(parameters)
@@ -87,6 +87,12 @@ impl Plan {
             let _ = writeln!(text, "  {name:<12} {fact}");
         }
         text
+    }
+
+    /// The encoder's stacks, where there is one.
+    fn encoder_words(&self) -> String {
+        let stacks = stacks(&self.model.encoder).join(", ");
+        if self.model.has_encoder() { format!("encoder [{stacks}], ") } else { String::new() }
     }
 
     /// What validations score, and how they translate.

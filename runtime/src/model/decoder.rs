@@ -1,4 +1,4 @@
-//! A stack of decoder layers: causal self-attention, cross-attention and feed-forward sublayers; all positions at once, or
+//! A stack of decoder layers: causal self-attention, cross-attention (where there is an encoder) and feed-forward sublayers; all positions at once, or
 //! position after position with cached keys and values.
 
 use tch::Tensor;
@@ -14,7 +14,8 @@ use super::sublayer::Residual;
 #[derive(Debug)]
 pub(crate) struct DecoderLayer {
     pub(crate) self_attention: (Residual, SelfAttention),
-    pub(crate) cross_attention: (Residual, CrossAttention),
+    /// None where there is no encoder.
+    pub(crate) cross_attention: Option<(Residual, CrossAttention)>,
     pub(crate) feed_forward: (Residual, FeedForward),
 }
 
@@ -25,7 +26,7 @@ pub(crate) struct DecoderStack {
     pub(crate) norm: Option<Normaliser>,
 }
 
-/// The encoder's states and where they are padded.
+/// The encoder's states and where they are padded; without an encoder, of no columns.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// `[rows * columns, dim]`.
@@ -34,6 +35,14 @@ pub(crate) struct Memory {
     pub(crate) grid: Grid,
     /// Where they are padded; none when nothing is.
     pub(crate) padding: Option<Padding>,
+}
+
+impl Memory {
+    /// What so many rows see where there is no encoder.
+    pub(crate) fn none(rows: i64, like: &Tensor) -> Self {
+        let states = Tensor::zeros([0, 0], (like.kind(), like.device()));
+        Self { states, grid: Grid { rows, columns: 0 }, padding: None }
+    }
 }
 
 impl DecoderStack {
@@ -55,9 +64,10 @@ impl DecoderStack {
                 let seen = attention.forward(x, grid, Mask::Causal, inside, mode);
                 adapters.behind_self_attention(seen)
             });
-            let (residual, attention) = &layer.cross_attention;
-            let inside = adapters.in_cross_attention();
-            x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
+            if let Some((residual, attention)) = &layer.cross_attention {
+                let inside = adapters.in_cross_attention();
+                x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
+            }
             let (residual, feed_forward) = &layer.feed_forward;
             x = residual.around(&x, mode, |x| adapters.feed_forward(feed_forward, x, mode));
             x = adapters.behind_layer(x, mode);

@@ -1,4 +1,4 @@
-//! One direction's way through the modules: from ids to encoder states, decoder states and the loss.
+//! One direction's way through the modules: from ids to encoder states, decoder states and the loss; of a causal task without the first.
 
 use std::rc::Rc;
 
@@ -16,7 +16,8 @@ use super::loss::{LossSum, Objective, Scored, cross_entropy};
 /// The layers of one direction, looked up once.
 #[derive(Debug, Clone)]
 pub struct Direction {
-    pub(crate) source: Rc<Embedding>,
+    /// None where there is no encoder.
+    pub(crate) source: Option<Rc<Embedding>>,
     pub(crate) encoder: Vec<(Rc<EncoderStack>, StackAdapters)>,
     pub(crate) bridge: Option<Rc<Bridge>>,
     pub(crate) target: Rc<Embedding>,
@@ -52,9 +53,12 @@ impl Direction {
         LossSum { loss, root, tokens: batch.tokens(), hits }
     }
 
-    /// Source ids to the encoder's states.
+    /// Source ids to the encoder's states; to nothing where there is no encoder.
     pub(crate) fn encode(&self, source: &Ids, mode: Mode<'_>) -> Memory {
-        let mut states = self.embed(&self.source, source, mode);
+        let Some(embedding) = &self.source else {
+            return Memory::none(source.grid.rows, &self.target.weight);
+        };
+        let mut states = self.embed(embedding, source, mode);
         let padding = source.padding(&states);
         for (stack, adapters) in &self.encoder {
             states = stack.forward(states, source.grid, padding.as_ref(), adapters, mode);

@@ -68,6 +68,9 @@ pub enum ModelError {
         wanted: &'static str,
     },
     /// A path is too short to be a direction's.
-    #[error("a direction needs a source embedding and a target embedding")]
+    #[error("a direction needs a target embedding")]
     EmptyPath,
+    /// Decoders that see an encoder where there is none, or the other way round.
+    #[error("a direction needs an encoder exactly where its decoder's layers see one")]
+    Encoder,
 }

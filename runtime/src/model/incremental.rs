@@ -3,12 +3,13 @@
 use tch::{Kind, Tensor};
 
 use super::adapter::Adapters;
-use super::attention::{Grid, Mask, Padding, halves, parted};
+use super::attention::{CrossAttention, Grid, Mask, Padding, halves, parted};
 use super::batch::Ids;
 use super::decoder::{DecoderLayer, Memory};
 use super::direction::Direction;
 use super::dropout::Mode;
 use super::encoder::of_layer;
+use super::sublayer::Residual;
 
 /// Positions by which a cache of keys and values grows.
 const BLOCK: i64 = 16;
@@ -39,8 +40,8 @@ struct Coverage {
 struct LayerCache {
     /// Of the target: `[rows, capacity, 2 dim]`, of which the decoding's length is filled; none before the first position.
     target: Option<Tensor>,
-    /// Of the source: `[sentences, heads, columns, dim / heads]` each.
-    source: [Tensor; 2],
+    /// Of the source: `[sentences, heads, columns, dim / heads]` each; none where there is no encoder.
+    source: Option<[Tensor; 2]>,
 }
 
 impl LayerCache {
@@ -70,7 +71,8 @@ impl LayerCache {
 impl Decoding {
     /// Goes on with some of the rows, in a new order, and some of the sentences: those that the rows belong to.
     pub(crate) fn select(&mut self, rows: &[i64], sentences: &[i64]) {
-        let device = self.layers.first().map_or(tch::Device::Cpu, |layer| layer.source[0].device());
+        let kept = self.layers.first().and_then(|layer| layer.target.as_ref());
+        let device = kept.map_or(tch::Device::Cpu, Tensor::device);
         let index = |list: &[i64]| Tensor::from_slice(list).to_device(device);
         let count = self.layers.first().and_then(|layer| layer.target.as_ref());
         let count = count.map_or(0, |target| target.size3().unwrap_or_default().0);
@@ -87,7 +89,9 @@ impl Decoding {
         if !all {
             let kept = index(sentences);
             for layer in &mut self.layers {
-                layer.source = layer.source.each_ref().map(|part| part.index_select(0, &kept));
+                if let Some(source) = &mut layer.source {
+                    *source = source.each_ref().map(|part| part.index_select(0, &kept));
+                }
             }
             self.padding = self.padding.take().map(|padding| Padding {
                 lengths: padding.lengths.index_select(0, &kept),
@@ -139,7 +143,10 @@ impl Direction {
         let layers = self.decoder.iter().flat_map(|(stack, _)| &stack.layers);
         let layers = layers.map(|layer| LayerCache {
             target: None,
-            source: layer.cross_attention.1.memory(&memory.states, memory.grid),
+            source: layer
+                .cross_attention
+                .as_ref()
+                .map(|(_, attention)| attention.memory(&memory.states, memory.grid)),
         });
         let sentences = memory.grid.rows;
         let (layers, padding) = (layers.collect(), memory.padding);
@@ -207,20 +214,35 @@ impl Step<'_> {
             let seen = attention.over([&q, &k, &v], mask, inside.prefix, mode);
             adapters.behind_self_attention(attention.out.forward(&seen))
         });
-        let (residual, attention) = &layer.cross_attention;
-        let x = residual.around(&x, mode, |x| {
-            // All hypotheses of a sentence see the same source: they are so many queries of one row.
-            let columns = grid.rows * grid.columns / self.sentences.max(1);
-            let queries = Grid { rows: self.sentences, columns };
-            let inside = adapters.in_cross_attention();
-            if let Some(coverage) = coverage {
-                let weights = attention.weights(x, queries, &cache.source[0], padding, inside);
-                coverage.add(&weights, grid);
-            }
-            attention.extend(x, queries, &cache.source, padding, inside)
-        });
+        let x = match (&layer.cross_attention, &cache.source) {
+            (Some(cross), Some(source)) => self.cross(cross, source, &x, padding, coverage),
+            _ => x,
+        };
         let (residual, feed_forward) = &layer.feed_forward;
         let x = residual.around(&x, mode, |x| adapters.feed_forward(feed_forward, x, mode));
         adapters.behind_layer(x, mode)
+    }
+
+    /// The sublayer that sees the source.
+    fn cross(
+        &self,
+        (residual, attention): &(Residual, CrossAttention),
+        source: &[Tensor; 2],
+        x: &Tensor,
+        padding: Option<&Padding>,
+        coverage: Option<&mut Coverage>,
+    ) -> Tensor {
+        residual.around(x, Mode::Evaluate, |x| {
+            // All hypotheses of a sentence see the same source: they are so many queries of one row.
+            let grid = self.grid;
+            let columns = grid.rows * grid.columns / self.sentences.max(1);
+            let queries = Grid { rows: self.sentences, columns };
+            let inside = self.adapters.in_cross_attention();
+            if let Some(coverage) = coverage {
+                let weights = attention.weights(x, queries, &source[0], padding, inside);
+                coverage.add(&weights, grid);
+            }
+            attention.extend(x, queries, source, padding, inside)
+        })
     }
 }

@@ -70,7 +70,9 @@ pub fn layout(plan: &Plan, module: &str) -> Result<Vec<ParameterSpec>, ModelErro
             }
         }
         ModuleKind::EncoderStack { layers, closed } => parameters.stack(*layers, *closed, false),
-        ModuleKind::DecoderStack { layers, closed } => parameters.stack(*layers, *closed, true),
+        ModuleKind::DecoderStack { layers, closed } => {
+            parameters.stack(*layers, *closed, model.has_encoder());
+        }
         ModuleKind::Adapter { adapter } => {
             let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
             parameters.adapter(spec.ok_or_else(|| ModelError::UnknownModule(module.to_owned()))?);
@@ -115,13 +117,14 @@ impl Parameters<'_> {
         self.push(name.to_owned(), &[size, dim], Init::Normal { std: variance.sqrt() });
     }
 
-    fn stack(&mut self, layers: u32, closed: bool, decoder: bool) {
+    /// With `cross`, every layer sees an encoder.
+    fn stack(&mut self, layers: u32, closed: bool, cross: bool) {
         let norm = self.model.normalisation;
         for layer in 0..layers {
             let at = format!("layers.{layer}");
             self.norm(&format!("{at}.self_attention_norm"), norm);
             self.self_attention(&format!("{at}.self_attention"));
-            if decoder {
+            if cross {
                 self.norm(&format!("{at}.cross_attention_norm"), norm);
                 self.cross_attention(&format!("{at}.cross_attention"));
             }
@@ -238,10 +241,8 @@ impl Parameters<'_> {
                 }
                 AdapterKind::Prefix { length } => {
                     let both = ["self_attention", "cross_attention"];
-                    let attentions = match spec.side {
-                        StackSide::Encoder => 1,
-                        StackSide::Decoder => 2,
-                    };
+                    let crossed = spec.side == StackSide::Decoder && self.model.has_encoder();
+                    let attentions = if crossed { 2 } else { 1 };
                     for attention in both.iter().take(attentions) {
                         for part in ["keys", "values"] {
                             let name = format!("{at}.{attention}.{part}");

@@ -39,7 +39,7 @@ enum Module {
 /// The names on a direction's way.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// Source embedding, then encoder stacks.
+    /// Source embedding, then encoder stacks; nothing where there is no encoder.
     pub encoder: &'a [String],
     /// Between the two.
     pub bridge: Option<&'a String>,
@@ -97,7 +97,10 @@ impl Network {
     /// A direction's way. Names are looked up here, once.
     pub fn direction<'a>(&self, way: impl Into<Way<'a>>) -> Result<Direction, ModelError> {
         let Way { encoder, bridge, decoder, adapters } = way.into();
-        let (source, encoder) = encoder.split_first().ok_or(ModelError::EmptyPath)?;
+        let (source, encoder) = match encoder.split_first() {
+            Some((source, encoder)) => (Some(self.embedding(source)?), encoder),
+            None => (None, encoder),
+        };
         let (target, decoder) = decoder.split_first().ok_or(ModelError::EmptyPath)?;
         let target = self.embedding(target)?;
         let (output, decoder) = match decoder.split_last() {
@@ -111,18 +114,23 @@ impl Network {
             self.adapters(names.map_or(&[][..], Vec::as_slice))
         };
         let bridge = bridge.map(|name| self.bridge(name)).transpose()?;
+        let decoder: Vec<(Rc<DecoderStack>, StackAdapters)> = decoder
+            .iter()
+            .map(|name| Ok((self.decoder(name)?, adapted(name)?)))
+            .collect::<Result<_, ModelError>>()?;
+        let mut layers = decoder.iter().flat_map(|(stack, _)| &stack.layers);
+        if layers.any(|layer| layer.cross_attention.is_some() != source.is_some()) {
+            return Err(ModelError::Encoder);
+        }
         Ok(Direction {
-            source: self.embedding(source)?,
+            source,
             encoder: encoder
                 .iter()
                 .map(|name| Ok((self.encoder(name)?, adapted(name)?)))
                 .collect::<Result<_, ModelError>>()?,
             bridge,
             target,
-            decoder: decoder
-                .iter()
-                .map(|name| Ok((self.decoder(name)?, adapted(name)?)))
-                .collect::<Result<_, ModelError>>()?,
+            decoder,
             output,
             positions: self.positions.clone(),
             dropout: self.dropout,

@@ -129,15 +129,16 @@ impl Parts<'_> {
     /// The decoder layer whose parameters begin with `at`.
     pub(super) fn decoder_layer(&self, at: &str) -> Result<DecoderLayer, ModelError> {
         let residual = |name: &str| self.own_residual(&format!("{at}.{name}"));
+        let cross = || {
+            let attention = self.cross_attention(&format!("{at}.cross_attention"))?;
+            Ok::<_, ModelError>((residual("cross_attention_norm")?, attention))
+        };
         Ok(DecoderLayer {
             self_attention: (
                 residual("self_attention_norm")?,
                 self.self_attention(&format!("{at}.self_attention"))?,
             ),
-            cross_attention: (
-                residual("cross_attention_norm")?,
-                self.cross_attention(&format!("{at}.cross_attention"))?,
-            ),
+            cross_attention: self.model.has_encoder().then(cross).transpose()?,
             feed_forward: (
                 residual("feed_forward_norm")?,
                 self.feed_forward(&format!("{at}.feed_forward"))?,
@@ -206,10 +207,9 @@ impl Parts<'_> {
             ),
             AdapterKind::Prefix { .. } => Adapter::Prefix {
                 own: self.prefix(&behind_attention)?,
-                cross: match spec.side {
-                    StackSide::Encoder => None,
-                    StackSide::Decoder => Some(self.prefix(&format!("{at}.cross_attention"))?),
-                },
+                cross: (spec.side == StackSide::Decoder && self.model.has_encoder())
+                    .then(|| self.prefix(&format!("{at}.cross_attention")))
+                    .transpose()?,
             },
         })
     }

@@ -117,7 +117,8 @@ impl From<TranslateError> for Refusal {
             TranslateError::Language { .. } => Self::new(404, "unknown_language", message),
             TranslateError::NoPath { .. }
             | TranslateError::NoModule { .. }
-            | TranslateError::NotSaved { .. } => Self::new(404, "no_modules", message),
+            | TranslateError::NotSaved { .. }
+            | TranslateError::Continues { .. } => Self::new(404, "no_modules", message),
             TranslateError::Plan { .. }
             | TranslateError::NoCheckpoint(_)
             | TranslateError::Parameters { .. }

@@ -112,8 +112,7 @@ fn serve(engine: &mut Engine, jobs: Vec<Job>, limits: Limits) {
 }
 
 fn fits(translator: &Translator, text: &str, limits: Limits) -> bool {
-    let ids = translator.sides().encode(text);
-    ids.is_none_or(|ids| ids.len() <= limits.max_pieces as usize)
+    translator.length(text) <= limits.max_pieces as usize
 }
 
 /// All translations of requests, by request.

@@ -33,6 +33,14 @@ pub enum TranslateError {
         /// Target language.
         target_language: String,
     },
+    /// Two languages for a model that reads and writes one.
+    #[error(
+        "the model has no encoder, so it continues or scores text of one language, and does not translate: ask for `{language}` from and to"
+    )]
+    Continues {
+        /// The target language.
+        language: String,
+    },
     /// A module of the direction was never trained.
     #[error(
         "direction `{direction}` needs module `{module}`, which no task of the plan trains; modules like it: {alike}"

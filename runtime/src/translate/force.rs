@@ -5,17 +5,11 @@ use tch::{Device, Kind, Tensor};
 use crate::model::{Direction, Ids, Mode};
 
 use super::search::{Joint, Search, log_mean};
-
-/// A source and the translation to score: ids; the source with its end token, the target's pieces alone.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Pair {
-    pub(super) source: Vec<u32>,
-    pub(super) target: Vec<u32>,
-}
+use super::sides::Encoded;
 
 /// The scores of pairs, as the search would give them to these translations. All positions are computed at once, with the given
 /// words before them.
-pub(super) fn scores(search: &Search, directions: &[Direction], pairs: &[&Pair]) -> Vec<f64> {
+pub(super) fn scores(search: &Search, directions: &[Direction], pairs: &[&Encoded]) -> Vec<f64> {
     tch::no_grad(|| {
         let source = Ids::new(pairs.iter().map(|pair| pair.source.as_slice()), Device::Cpu);
         let given: Vec<Vec<u32>> = pairs
@@ -55,7 +49,12 @@ pub(super) fn scores(search: &Search, directions: &[Direction], pairs: &[&Pair])
 }
 
 /// The coverage of each pair's source when its end token is produced, position after position; nothing where it does not count.
-fn coverage(search: &Search, directions: &[Direction], source: &Ids, pairs: &[&Pair]) -> Vec<f64> {
+fn coverage(
+    search: &Search,
+    directions: &[Direction],
+    source: &Ids,
+    pairs: &[&Encoded],
+) -> Vec<f64> {
     if search.coverage_penalty <= 0.0 {
         return Vec::new();
     }
@@ -64,7 +63,7 @@ fn coverage(search: &Search, directions: &[Direction], source: &Ids, pairs: &[&P
     let longest = pairs.iter().map(|pair| pair.target.len()).max().unwrap_or(0);
     for at in 0..=longest {
         // Behind a translation's end anything may stand: its coverage was taken before.
-        let next = |pair: &&Pair| match at.checked_sub(1) {
+        let next = |pair: &&Encoded| match at.checked_sub(1) {
             None => search.prompt.clone(),
             Some(at) => vec![pair.target.get(at).copied().unwrap_or(search.end)],
         };

@@ -22,6 +22,9 @@ pub(super) fn path(plan: &Plan, source: &str, target: &str) -> Result<ModulePath
             return Err(TranslateError::Language { language, known });
         }
     }
+    if !plan.model.has_encoder() && source != target {
+        return Err(TranslateError::Continues { language: target.to_owned() });
+    }
     let path = plan.module_path(source, target).ok_or_else(|| TranslateError::NoPath {
         source_language: source.to_owned(),
         target_language: target.to_owned(),

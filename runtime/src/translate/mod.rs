@@ -1,4 +1,5 @@
-//! Translation: lines from standard input to standard output by checkpoints' modules, one line each, in order.
+//! Translation: lines from standard input to standard output by checkpoints' modules, one line each, in order. A model without an
+//! encoder continues lines, or scores them, in the same way.
 //!
 //! Any direction whose modules exist will do, whether or not a task trained it. Lines are read in blocks, sorted by length
 //! within a block, translated in batches and written in their order; a result does not depend on the batch it was made in.
@@ -98,7 +99,9 @@ fn block(
     lines: &[String],
     done: u64,
 ) -> Result<String, TranslateError> {
-    let line = |(number, line): (u64, &'_ String)| match arguments.given {
+    // Without an encoder a line is given whole, to be continued or scored.
+    let given = arguments.given.filter(|_| !translator.sides().continues());
+    let line = |(number, line): (u64, &'_ String)| match given {
         Some(_) => line
             .split_once('\t')
             .map(|(source, target)| (number, source.to_owned(), target.to_owned()))

@@ -1,4 +1,4 @@
-//! The two sides of a direction as text: lines to source ids, target ids to lines.
+//! The two sides of a direction as text: lines to source ids, target ids to lines. Without an encoder there is one side.
 
 use std::sync::Arc;
 
@@ -12,8 +12,25 @@ use super::TranslateError;
 /// Both sides of a direction.
 #[derive(Debug)]
 pub(crate) struct Sides {
-    source: Side,
+    /// None where there is no encoder: then lines are continued.
+    source: Option<Side>,
     target: Side,
+}
+
+/// A line as ids.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Encoded {
+    /// What the encoder reads: prefix tokens, pieces, end token; nothing where there is none.
+    pub(super) source: Vec<u32>,
+    /// The pieces that are given of what the decoder writes.
+    pub(super) target: Vec<u32>,
+}
+
+impl Encoded {
+    /// Ids of the longer side, the end of what is written counted.
+    pub(super) fn longer(&self) -> usize {
+        self.source.len().max(self.target.len() + 1)
+    }
 }
 
 #[derive(Debug)]
@@ -44,8 +61,8 @@ impl Sides {
             });
             Side::load(plan, name.unwrap_or_default(), prefix, &direction)
         };
-        let source = side(path.encoder.first(), &prefixes[0])?;
-        Ok(Self { source, target: side(path.decoder.first(), &prefixes[1])? })
+        let source = path.encoder.first().map(|module| side(Some(module), &prefixes[0]));
+        Ok(Self { source: source.transpose()?, target: side(path.decoder.first(), &prefixes[1])? })
     }
 
     /// Those of a task, by the tokenizers that its training uses.
@@ -61,25 +78,30 @@ impl Sides {
             let tokenizer = tokenizers.get(name).map_err(|reason| fault(&reason))?;
             Side::new(plan, name, tokenizer, prefix, &direction)
         };
-        let source = side(&task.source_vocabulary, &source)?;
-        Ok(Self { source, target: side(&task.target_vocabulary, &target)? })
+        let source = plan.model.has_encoder().then(|| side(&task.source_vocabulary, &source));
+        Ok(Self { source: source.transpose()?, target: side(&task.target_vocabulary, &target)? })
     }
 
-    /// What the encoder reads: prefix tokens, pieces, end token. None for a line without text.
-    pub(crate) fn encode(&self, line: &str) -> Option<Vec<u32>> {
-        let pieces = self.source.tokenizer.encode(line);
+    /// Whether lines are continued, as there is no encoder that reads them.
+    pub(crate) fn continues(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// What is read of a line, and of what is given of its translation. None for a line to translate without text.
+    pub(super) fn encode(&self, line: &str, given: &str) -> Option<Encoded> {
+        let Some(side) = &self.source else {
+            return Some(Encoded {
+                source: Vec::new(),
+                target: self.target.tokenizer.encode(line),
+            });
+        };
+        let pieces = side.tokenizer.encode(line);
         if pieces.is_empty() {
             return None;
         }
-        let mut ids = self.source.prefix.clone();
-        ids.extend(pieces);
-        ids.push(self.source.spec.eos);
-        Some(ids)
-    }
-
-    /// The pieces of a translation, or of its beginning.
-    pub(super) fn encode_target(&self, line: &str) -> Vec<u32> {
-        self.target.tokenizer.encode(line)
+        let prefix = side.prefix.iter().copied();
+        let source = prefix.chain(pieces).chain([side.spec.eos]).collect();
+        Some(Encoded { source, target: self.target.tokenizer.encode(given) })
     }
 
     /// What the decoder is given first: start token and prefix tokens.
@@ -103,9 +125,18 @@ impl Sides {
 
     /// Refuses sides that read or write other ids than these, which cannot decode together.
     pub(super) fn same_as(&self, other: &Self, direction: &str) -> Result<(), TranslateError> {
+        let target = [(Some(&self.target), Some(&other.target), "target")];
         let parts =
-            [("source", &self.source, &other.source), ("target", &self.target, &other.target)];
-        for (side, one, two) in parts {
+            [(self.source.as_ref(), other.source.as_ref(), "source")].into_iter().chain(target);
+        for (one, two, side) in parts {
+            let (one, two) = match (one, two) {
+                (Some(one), Some(two)) => (one, two),
+                (None, None) => continue,
+                (Some(_), None) | (None, Some(_)) => {
+                    let (direction, differs) = (direction.to_owned(), "encoders");
+                    return Err(TranslateError::Apart { direction, side, differs });
+                }
+            };
             let (a, b) = (&one.spec, &two.spec);
             let differs = if a.sha256 != b.sha256
                 || (a.unk, a.bos, a.eos, a.pad) != (b.unk, b.bos, b.eos, b.pad)

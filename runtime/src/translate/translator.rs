@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tch::Device;
 
-use super::force::{self, Pair};
+use super::force;
 use super::search::{Asked, Found, Search};
-use super::sides::Sides;
+use super::sides::{Encoded, Sides};
 use super::{Batching, Settings, memory};
 use crate::model::Direction;
 
@@ -23,6 +23,7 @@ pub(crate) struct Translator {
 pub(crate) struct Line<'a> {
     /// Its number from 0 on, by which random numbers are drawn.
     pub(crate) number: u64,
+    /// What is translated; without an encoder, what is continued or scored.
     pub(crate) source: &'a str,
     /// What its translation begins with, or all of it where a score is wanted.
     pub(crate) target: &'a str,
@@ -35,8 +36,7 @@ struct Item {
     at: usize,
     /// Of its random numbers; copies of a line have their own.
     key: u64,
-    ids: Vec<u32>,
-    forced: Vec<u32>,
+    ids: Encoded,
     limit: usize,
 }
 
@@ -54,6 +54,11 @@ impl Translator {
         &self.sides
     }
 
+    /// Pieces of a text, with what is put around them.
+    pub(crate) fn length(&self, text: &str) -> usize {
+        self.sides.encode(text, "").map_or(0, |ids| ids.source.len() + ids.target.len())
+    }
+
     /// The translations of each line, best first; none for lines without text. What else is translated with a line changes nothing.
     pub(crate) fn translate(
         &self,
@@ -65,24 +70,23 @@ impl Translator {
         let copies = settings.copies();
         let mut items = Vec::new();
         for (at, line) in lines.iter().enumerate() {
-            let Some(ids) = self.sides.encode(line.source) else { continue };
-            let forced = self.sides.encode_target(line.target);
-            let limit = settings.limit(ids.len());
+            let Some(ids) = self.sides.encode(line.source, line.target) else { continue };
+            let begun = if self.sides.continues() { ids.target.len() } else { 0 };
+            let limit = begun + settings.limit(ids.source.len());
             items.extend((0..copies).map(|copy| Item {
                 at,
                 key: line.number * copies + copy,
                 ids: ids.clone(),
-                forced: forced.clone(),
                 limit,
             }));
         }
         let mut drawn: Vec<(usize, u64, Found)> = Vec::new();
-        for batch in batches(&items, self.batching, |item| item.ids.len()) {
+        for batch in batches(&items, self.batching, |item| item.ids.longer()) {
             let results = within_memory(&batch, &|part| {
                 let asked = part.iter().map(|item| Asked {
-                    source: &item.ids,
+                    source: &item.ids.source,
                     limit: item.limit,
-                    forced: &item.forced,
+                    forced: &item.ids.target,
                     key: item.key,
                 });
                 let asked: Vec<Asked<'_>> = asked.collect();
@@ -106,17 +110,14 @@ impl Translator {
     /// The scores of given translations; 0 for lines without text.
     pub(crate) fn score(&self, settings: &Settings, lines: &[Line<'_>]) -> Vec<f64> {
         let search: Search = settings.search(&self.sides, None);
-        let mut pairs = Vec::new();
+        let mut pairs: Vec<(usize, Encoded)> = Vec::new();
         for (at, line) in lines.iter().enumerate() {
-            if let Some(source) = self.sides.encode(line.source) {
-                pairs.push((at, Pair { source, target: self.sides.encode_target(line.target) }));
-            }
+            pairs.extend(self.sides.encode(line.source, line.target).map(|pair| (at, pair)));
         }
         let mut scores = vec![0.0; lines.len()];
-        let longer = |(_, pair): &(usize, Pair)| pair.source.len().max(pair.target.len() + 1);
-        for batch in batches(&pairs, self.batching, longer) {
+        for batch in batches(&pairs, self.batching, |(_, pair)| pair.longer()) {
             let found = within_memory(&batch, &|part| {
-                let of: Vec<&Pair> = part.iter().map(|(_, pair)| pair).collect();
+                let of: Vec<&Encoded> = part.iter().map(|(_, pair)| pair).collect();
                 force::scores(&search, &self.directions, &of)
             });
             for ((at, _), score) in batch.into_iter().zip(found) {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mmc_plan::{CorpusFiles, ParallelFiles, Shared, TaskKind};
+use mmc_plan::{CorpusFiles, ParallelFiles, Shared};
 use mmc_syntax::source::Span;
 
 use super::curriculum::{Run, means, windows};
@@ -80,13 +80,13 @@ fn expand_block<'a>(
     reader.ask(corpus, block);
     let mut transformed = Transformed::new(experiment, block);
     for (at, pair) in block.pairs.iter().enumerate() {
-        match reader.training(corpus, block.is_mono, (at, pair)) {
+        match reader.training(corpus, block.is_mono(), (at, pair)) {
             Found::Files(train) => {
-                let files = reader.with_extras(train, corpus, block.is_mono, (at, pair));
+                let files = reader.with_extras(train, corpus, block.is_mono(), (at, pair));
                 let (source_vocabulary, target_vocabulary) = vocabularies.sides(block, pair);
                 let row = TaskRow {
                     name: format!("{}.{}-{}", block.name, pair.source, pair.target),
-                    kind: if block.is_mono { TaskKind::Denoise } else { TaskKind::Translate },
+                    kind: block.kind.value,
                     source: pair.source.clone(),
                     target: pair.target.clone(),
                     share: 0,
@@ -100,7 +100,7 @@ fn expand_block<'a>(
                 rows.push((row, block.weight));
             }
             Found::Missing(path) if pair.named => {
-                let template = train_span(corpus, block.is_mono);
+                let template = train_span(corpus, block.is_mono());
                 reader.missing(template, pair, path);
             }
             Found::Missing(_) => {
@@ -234,7 +234,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Asks the world for all files of a block at once.
     fn ask(&mut self, corpus: &'a Corpus, block: &TaskBlock) {
-        let wanted: Vec<&'a str> = if block.is_mono {
+        let wanted: Vec<&'a str> = if block.is_mono() {
             let templates = corpus.mono.iter().chain(&corpus.mono_valid);
             templates.flat_map(|templates| &templates.value).map(String::as_str).collect()
         } else {
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
             wanted.into_iter().partition(|template| is_sharded(self.templates, template));
         for template in patterns {
             let filled: Vec<Option<String>> =
-                block.pairs.iter().map(|pair| self.fill(template, pair, block.is_mono)).collect();
+                block.pairs.iter().map(|pair| self.fill(template, pair, block.is_mono())).collect();
             let numbers = self.known.match_all(filled.iter().flatten().cloned().collect());
             let mut numbers = numbers.into_iter().map(Asked::Pattern);
             let asked = filled.iter().map(|path| path.as_ref().and_then(|_| numbers.next()));
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         // Direction by direction: paths come in about the order of their names.
         for pair in &block.pairs {
             for (template, asked) in paths.iter().zip(&mut asked) {
-                let path = self.fill(template, pair, block.is_mono);
+                let path = self.fill(template, pair, block.is_mono());
                 asked.push(path.map(|path| Asked::Path(self.known.path(&path))));
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::transform::MASK_TOKEN;
-use mmc_plan::{Shared, Transform, VocabularyKind, VocabularySpec};
+use mmc_plan::{Shared, TaskKind, Transform, VocabularyKind, VocabularySpec};
 use mmc_syntax::source::Span;
 
 use super::error::BuildError;
@@ -248,7 +248,13 @@ fn transforms(experiment: &Experiment, block: &TaskBlock, pair: &Pair) -> Vec<Tr
             TransformWish::Prefix { source, target } => {
                 let from = source.then(|| from_token(&pair.source));
                 let to = target.then(|| to_token(&pair.target));
-                Transform::Prefix { source: from.into_iter().chain(to).collect(), target: vec![] }
+                let tokens = from.into_iter().chain(to).collect();
+                match block.kind.value {
+                    TaskKind::Causal => Transform::Prefix { source: vec![], target: tokens },
+                    TaskKind::Translate | TaskKind::Denoise => {
+                        Transform::Prefix { source: tokens, target: vec![] }
+                    }
+                }
             }
             TransformWish::FilterScript { least } => Transform::FilterScript {
                 source: script(&pair.source),

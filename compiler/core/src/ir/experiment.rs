@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::{
-    ClusterSpec, Competence, Coupling, ExperimentSpec, ModelSpec, Sampling, StackSide,
+    ClusterSpec, Competence, Coupling, ExperimentSpec, ModelSpec, Sampling, StackSide, TaskKind,
     TrainingSpec, Transform, VocabularyKind,
 };
 use mmc_syntax::source::Span;
@@ -244,8 +244,9 @@ pub struct TaskBlock {
     pub pairs: Vec<Pair>,
     /// Index into `Experiment::corpora`.
     pub corpus: At<usize>,
-    /// Takes the corpus's monolingual text; every direction is then from a language to itself.
-    pub is_mono: bool,
+    /// What its tasks learn, with what says so. Unless they translate, they take the corpus's monolingual text, and every
+    /// direction is from a language to itself.
+    pub kind: At<TaskKind>,
     /// Index into `Experiment::tokenizers`: the one tokenizer among the transforms.
     pub tokenizer: At<usize>,
     /// All transforms, in order; [`TransformWish::Tokenize`], once, stands for `tokenizer`.
@@ -254,6 +255,16 @@ pub struct TaskBlock {
     pub weight: f64,
     /// Its declaration.
     pub span: Span,
+}
+
+impl TaskBlock {
+    /// Whether its tasks take the corpus's monolingual text.
+    pub fn is_mono(&self) -> bool {
+        match self.kind.value {
+            TaskKind::Translate => false,
+            TaskKind::Denoise | TaskKind::Causal => true,
+        }
+    }
 }
 
 /// A direction of a `tasks` block.

@@ -1,5 +1,7 @@
 //! A task from a language to itself has nothing to learn but copying.
 
+use mmc_plan::TaskKind;
+
 use super::{Found, Lint, Subject, counted, warning};
 
 pub(super) const LINT: Lint =
@@ -7,6 +9,7 @@ pub(super) const LINT: Lint =
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let blocks = subject.experiment.task_blocks.iter();
+    let blocks = blocks.filter(|block| block.kind.value != TaskKind::Causal);
     let noiseless =
         blocks.filter(|block| !block.transforms.iter().any(|wish| wish.value.is_noise()));
     noiseless

@@ -38,7 +38,7 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
 
 /// The first block whose tasks translate.
 pub(super) fn translating<'a>(subject: &Subject<'a>) -> Option<&'a TaskBlock> {
-    subject.experiment.task_blocks.iter().find(|block| !block.is_mono)
+    subject.experiment.task_blocks.iter().find(|block| !block.is_mono())
 }
 
 /// A direction that no task trains.

@@ -1,9 +1,9 @@
-//! Checks every path: an embedding, then at least one layer of its side.
+//! Checks every path: an embedding, then at least one layer of its side; causal tasks have one side.
 //!
 //! All modules have the model's width, so that any two of a path fit.
 
 use miette::Diagnostic;
-use mmc_plan::ModuleKind;
+use mmc_plan::{ModuleKind, TaskKind};
 use mmc_syntax::source::Span;
 use thiserror::Error;
 
@@ -37,7 +37,8 @@ pub(super) fn run(
 ) -> Result<ModuleGraph, Halt> {
     for (task, path) in program.table.tasks.iter().zip(&graph.paths) {
         for (side, ids) in [("encoder", &path.encoder), ("decoder", &path.decoder)] {
-            if !has_stack(&graph, ids) {
+            let is_needed = side == "decoder" || task.kind != TaskKind::Causal;
+            if is_needed && !has_stack(&graph, ids) {
                 diagnostics.report(ShapeError::NoStack {
                     side,
                     task: task.name.clone(),

@@ -15,8 +15,8 @@ use super::read::{PLAIN, Reader};
 use super::section::{Known, Section};
 use super::sharing::{InUse, Patterns};
 use super::{
-    cluster, corpora, curriculum, groups, languages, model, names, placement, settings, tasks,
-    training,
+    causal, cluster, corpora, curriculum, groups, languages, model, names, placement, settings,
+    tasks, training,
 };
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::{Corpus, Experiment, Grouping, Language, Places, TaskBlock, Tokenizer};
@@ -138,7 +138,9 @@ fn machine<'a>(
         in_use.targets.insert(target.clone());
     }
     let used = content.used.as_ref();
+    let causal = causal::of_blocks(&content.blocks, reader);
     let around = Surroundings {
+        causal,
         patterns: Patterns { groupings: &content.groupings, in_use: &in_use },
         algebra,
         used,

@@ -11,6 +11,7 @@
 
 mod assemble;
 mod attachments;
+mod causal;
 mod change;
 mod cluster;
 mod corpora;

@@ -9,13 +9,13 @@ use mmc_plan::{
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
-use super::attachments;
 use super::error::ResolveError;
 use super::pairs::{Algebra, Directions};
 use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, optional};
 use super::section::{Known, Section};
 use super::sharing::{Patterns, Side};
 use super::units::Dimension;
+use super::{attachments, causal};
 use crate::ir::experiment::ModelSpans;
 
 const KNOWN: Known = Known {
@@ -66,6 +66,7 @@ const ACTIVATIONS: &[Choice<Activation>] = &[
     ("swiglu", Activation::Swiglu),
     ("geglu", Activation::Geglu),
 ];
+const KINDS: &[Choice<bool>] = &[("encoder_decoder", false), ("decoder_only", true)];
 const INITIALS: &[Choice<Initial>] = &[("xavier", Initial::Xavier), ("torch", Initial::Torch)];
 
 /// The model with the places of its parts.
@@ -82,6 +83,8 @@ pub(crate) struct Surroundings<'s> {
     pub(crate) algebra: Algebra<'s>,
     /// The directions of all tasks; nothing when some are faulty.
     pub(crate) used: Option<&'s Directions>,
+    /// Where causal tasks are asked for: then there is no encoder.
+    pub(crate) causal: Option<Span>,
     /// Some tokenizer has one file per language, so that embeddings are per language unless told otherwise.
     pub(crate) by_language: bool,
 }
@@ -93,9 +96,14 @@ pub(crate) fn resolve<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<Resolved> {
     section.check(&KNOWN, reader.diagnostics);
-    only(section, "kind", "encoder_decoder", reader);
+    kind(section, around.causal, reader);
     let shape = shape(section, reader);
-    let encoder = stacks(section, "encoder", Side::Source, "encoder = [6 x FULL]", around, reader);
+    let encoder = if let Some(objective) = around.causal {
+        causal::check_model(section, objective, reader);
+        Some(Vec::new())
+    } else {
+        stacks(section, "encoder", Side::Source, "encoder = [6 x FULL]", around, reader)
+    };
     let decoder = stacks(section, "decoder", Side::Target, "decoder = [6 x FULL]", around, reader);
     let (embeddings, embeddings_span) = embeddings(section, around, reader);
     let overrides = overrides(section, around, reader);
@@ -108,6 +116,14 @@ pub(crate) fn resolve<'a>(
     let bridge = attachments::bridge(section, &spec, around.patterns, reader);
     let adapters = attachments::adapters(section, &spec, around.patterns, reader)?;
     spec.bridge = bridge.ok()?;
+    if let Some(objective) = around.causal {
+        spec.bridge = None;
+        let stacks = decoder.iter().map(|(pattern, span)| (&pattern.sharing, *span));
+        let inside = adapters.iter().map(|at| (&at.value.sharing, at.span));
+        let target = section.block("embeddings").and_then(|block| block.value("target"));
+        let target = target.map(|value| (&spec.embeddings.target, value.span));
+        causal::check_sharing(stacks.chain(inside).chain(target), objective, reader);
+    }
     let spans = ModelSpans {
         encoder: encoder.into_iter().map(|(_, span)| span).collect(),
         decoder: decoder.into_iter().map(|(_, span)| span).collect(),
@@ -119,19 +135,27 @@ pub(crate) fn resolve<'a>(
     Some(Resolved { spec, spans })
 }
 
-/// A field with one built value.
-pub(crate) fn only<'a>(
-    section: &Section<'a>,
-    field: &'static str,
-    fine: &'static str,
-    reader: &mut Reader<'_, 'a>,
-) {
-    let Some(value) = section.value(field).and_then(|value| reader.follow(value)) else { return };
-    match head(value) {
-        Some((word, _)) if word == fine => {}
-        Some((word, span)) => reader.not_built(format!("`{field} = {word}`"), span),
-        None => reader
-            .not_built(format!("`{field}` with {}", super::values::describe(value)), value.span),
+/// `kind`, which the tasks imply.
+fn kind<'a>(section: &Section<'a>, causal: Option<Span>, reader: &mut Reader<'_, 'a>) {
+    let Some(value) = section.value("kind") else { return };
+    let Some(alone) = reader.choice(value, "kind", KINDS, &[]) else { return };
+    match causal {
+        Some(objective) if !alone => {
+            causal::conflict(
+                "causal tasks use no encoder",
+                (value.span, "of an encoder"),
+                objective,
+                "write `kind = decoder_only`, or nothing",
+                reader,
+            );
+        }
+        None if alone => reader.report(ResolveError::MissingField {
+            block: "tasks".to_owned(),
+            field: "objective",
+            span: value.span,
+            help: "a decoder alone learns causal tasks: `objective = causal`".to_owned(),
+        }),
+        Some(_) | None => {}
     }
 }
 
@@ -348,12 +372,20 @@ fn embeddings<'a>(
         None if around.by_language => Some(default),
         None => Some(Sharing::Full),
     };
-    let source = sharing("source", Side::Source, Sharing::SourceLanguage);
     let target = sharing("target", Side::Target, Sharing::TargetLanguage);
+    // A decoder alone has one embedding, of both names.
+    let source = match around.causal {
+        Some(_) => target.as_ref().map(causal::as_source),
+        None => sharing("source", Side::Source, Sharing::SourceLanguage),
+    };
     let mut tie = |field, default| {
         section.value(field).map_or(Some(default), |value| reader.boolean(value, field))
     };
-    let (tie_source, tie_output) = (tie("tie_source", false), tie("tie_output", true));
+    let tie_source = match around.causal {
+        Some(_) => Some(true),
+        None => tie("tie_source", false),
+    };
+    let tie_output = tie("tie_output", true);
     let scale = tie("scale", true);
     let embeddings = || {
         let (source, target) = (source?, target?);
@@ -363,6 +395,7 @@ fn embeddings<'a>(
     let embeddings = embeddings();
     if let Some(found) = &embeddings
         && found.tie_source
+        && around.causal.is_none()
         && !ties(&found.source, &found.target)
     {
         reader.report(ResolveError::Conflict {

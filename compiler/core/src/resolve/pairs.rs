@@ -80,10 +80,20 @@ impl Algebra<'_> {
 
     /// The same as rows of the experiment.
     pub(crate) fn pairs(&self, expr: &Expr, reader: &mut Reader<'_, '_>) -> Option<Vec<Pair>> {
-        let directions = self.directions(expr, reader)?;
-        let pair =
-            |((source, target), Chosen { named, span })| Pair { source, target, named, span };
-        Some(directions.into_iter().map(pair).collect())
+        self.directions(expr, reader).map(rows)
+    }
+
+    /// Each of the languages that an expression selects, to itself.
+    pub(crate) fn to_themselves(
+        self,
+        expr: &Expr,
+        reader: &mut Reader<'_, '_>,
+    ) -> Option<Vec<Pair>> {
+        let languages = self.evaluate(expr, reader)?;
+        let Set::Directions(found) = self.to_itself(&languages, expr.span, reader)? else {
+            return None;
+        };
+        Some(rows(found))
     }
 
     fn evaluate(&self, expr: &Expr, reader: &mut Reader<'_, '_>) -> Option<Set> {
@@ -272,6 +282,12 @@ impl Algebra<'_> {
         }
         Some(sum)
     }
+}
+
+/// Directions as rows of the experiment.
+fn rows(directions: Directions) -> Vec<Pair> {
+    let pair = |((source, target), Chosen { named, span })| Pair { source, target, named, span };
+    directions.into_iter().map(pair).collect()
 }
 
 /// The grouping of a name.

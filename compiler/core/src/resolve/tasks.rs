@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mmc_plan::TaskKind;
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -10,12 +11,15 @@ use super::pairs::Algebra;
 use super::program::{Declared, Program};
 use super::read::{Bounds, PLAIN, Reader};
 use super::section::Known;
-use super::transforms;
+use super::{causal, transforms};
 use crate::ir::experiment::{At, Pair, TaskBlock, TransformWish};
 use crate::suggest;
 
-const KNOWN: Known =
-    Known { values: &["corpus", "pairs", "transforms", "weight"], blocks: &[], not_built: &[] };
+const KNOWN: Known = Known {
+    values: &["corpus", "languages", "objective", "pairs", "transforms", "weight"],
+    blocks: &[],
+    not_built: &[],
+};
 
 /// The `tasks` blocks that are free of faults, in order of name.
 pub(crate) fn resolve<'a>(
@@ -38,9 +42,13 @@ fn block<'a>(
 ) -> Option<TaskBlock> {
     let section = &declared.section;
     section.check(&KNOWN, reader.diagnostics);
-    let pairs = reader
-        .required(section, "pairs", "pairs = all <-> all")
-        .and_then(|expr| selected(expr, algebra, reader));
+    let objective = causal::objective(section, reader)?;
+    let pairs = match objective {
+        Some(objective) => causal::texts(section, objective, algebra, reader),
+        None => reader
+            .required(section, "pairs", "pairs = all <-> all")
+            .and_then(|expr| selected(expr, algebra, reader)),
+    };
     let corpus = reader
         .required(section, "corpus", "corpus = multi30k")
         .and_then(|expr| corpus(expr, program, reader));
@@ -50,17 +58,27 @@ fn block<'a>(
     let weight = section
         .value("weight")
         .map_or(Some(1.0), |expr| reader.real(expr, "weight", PLAIN, Bounds::POSITIVE));
+    if let (Some(objective), Some((corpus, is_mono)), Some((_, wishes))) =
+        (objective, &corpus, &transforms)
+    {
+        causal::check_text((corpus.span, *is_mono), wishes, objective, reader);
+    }
     let (tokenizer, transforms) = transforms?;
     let (pairs, (corpus, is_mono)) = (pairs?, corpus?);
-    if is_mono {
-        to_themselves(&pairs, corpus.span, reader);
-    }
+    let kind = match objective {
+        Some(objective) => At { value: TaskKind::Causal, span: objective },
+        None if is_mono => {
+            to_themselves(&pairs, corpus.span, reader);
+            At { value: TaskKind::Denoise, span: corpus.span }
+        }
+        None => At { value: TaskKind::Translate, span: declared.span },
+    };
     scripts(&transforms, &pairs, algebra, reader);
     Some(TaskBlock {
         name: declared.name.to_owned(),
         pairs,
         corpus,
-        is_mono,
+        kind,
         tokenizer,
         transforms,
         weight: weight?,

@@ -18,6 +18,11 @@ const BASE: u32 = 10_000;
 
 pub(super) fn write(draft: &mut Draft<'_>) {
     let model = &draft.experiment.model;
+    if !model.has_encoder() {
+        let help =
+            "MAMMOTH trains no decoder alone: give the model an `encoder`, and tasks a source";
+        return draft.no_equal("a model without an encoder", draft.place("model", "decoder"), help);
+    }
     draft.top("model_dim", whole(model.dim));
     for (key, stacks) in [("enc_layers", &model.encoder), ("dec_layers", &model.decoder)] {
         let layers = draft.list(stacks.iter().map(|stack| whole(stack.layers)));

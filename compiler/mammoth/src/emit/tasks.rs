@@ -133,12 +133,12 @@ fn paths(row: &Row<'_>, id: Id, draft: &mut Draft<'_>) {
     let train = corpus.and_then(|corpus| {
         let mono = corpus.mono.as_ref().map(|mono| mono.span);
         let train = corpus.train.as_ref().map(|train| train.span);
-        if row.block.is_mono { mono } else { train }
+        if row.block.is_mono() { mono } else { train }
     });
     let valid = corpus.and_then(|corpus| {
         let mono = corpus.mono_valid.as_ref().map(|mono| mono.span);
         let valid = corpus.valid.as_ref().map(|valid| valid.span);
-        if row.block.is_mono { mono } else { valid }
+        if row.block.is_mono() { mono } else { valid }
     });
     let files = &row.spec.corpus;
     set(&files.train, id, ["path_src", "path_tgt"], train.unwrap_or(whole), draft);

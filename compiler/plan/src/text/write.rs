@@ -183,6 +183,7 @@ fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
     let kind = match kind {
         TaskKind::Translate => "translate",
         TaskKind::Denoise => "denoise",
+        TaskKind::Causal => "causal",
     };
     text.extend(["    kind: ", kind, "\n    source: ", source, "\n    target: ", target]);
     let _ = writeln!(text, "\n    share: {share}\n    corpus:");

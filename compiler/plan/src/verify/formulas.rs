@@ -85,7 +85,7 @@ impl<'a> Widths<'a> {
             AdapterKind::Prefix { length } => {
                 let attentions = match spec.side {
                     StackSide::Encoder => 1,
-                    StackSide::Decoder => 2,
+                    StackSide::Decoder => decoder_attentions(self.model),
                 };
                 (0, attentions * 2 * u128::from(length) * q)
             }
@@ -117,6 +117,11 @@ impl<'a> Widths<'a> {
     }
 }
 
+/// Attentions of a decoder layer: to what was written and, with an encoder, to what was read.
+fn decoder_attentions(model: &ModelSpec) -> u128 {
+    if model.encoder.is_empty() { 1 } else { 2 }
+}
+
 /// Weights that every token meets, and all parameters; none when the vocabulary or the adapter does not exist.
 fn sizes(plan: &Plan, kind: &ModuleKind) -> Option<(u128, u128)> {
     let widths = Widths::new(&plan.model);
@@ -136,7 +141,7 @@ fn sizes(plan: &Plan, kind: &ModuleKind) -> Option<(u128, u128)> {
             (u128::from(*layers) * weights, u128::from(*layers) * all + closing(*closed))
         }
         ModuleKind::DecoderStack { layers, closed } => {
-            let (weights, all) = widths.layer(2);
+            let (weights, all) = widths.layer(decoder_attentions(&plan.model));
             (u128::from(*layers) * weights, u128::from(*layers) * all + closing(*closed))
         }
         ModuleKind::Adapter { adapter } => {
@@ -243,7 +248,8 @@ fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
     };
     let inner = |f: u128| of_activation * f;
     let f = u128::from(plan.model.ffn);
-    let (encoder_layer, decoder_layer) = (4 * d + 4 * q + inner(f), 6 * d + 8 * q + inner(f));
+    let layer = |attentions: u128| 2 * (attentions + 1) * d + 4 * attentions * q + inner(f);
+    let (encoder_layer, decoder_layer) = (layer(1), layer(decoder_attentions(&plan.model)));
     match kind {
         ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
@@ -293,7 +299,9 @@ fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
         ModuleKind::Embedding { .. } => 7 * d,
         ModuleKind::Head { .. } => 0,
         ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * layer(1),
-        ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * layer(2),
+        ModuleKind::DecoderStack { layers, .. } => {
+            u128::from(*layers) * layer(decoder_attentions(model))
+        }
         ModuleKind::Adapter { adapter } => {
             let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
             let of_layer = spec.map_or(0, |spec| match spec.kind {

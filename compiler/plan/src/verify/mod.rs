@@ -14,6 +14,7 @@ use crate::stretch;
 use index::Index;
 
 mod attachments;
+mod causal;
 mod communicators;
 mod curriculum;
 mod estimates;
@@ -124,6 +125,7 @@ fn violations(plan: &Plan) -> Vec<Violation> {
     tasks::check(plan, &index, &mut findings);
     modules::check(plan, &index, &mut findings);
     attachments::check(plan, &mut findings);
+    causal::model(plan, &mut findings);
     lanes::check(plan, &index, &mut findings);
     curriculum::check(plan, &mut findings);
     ranks::check(plan, &index, &mut findings);

@@ -125,8 +125,8 @@ fn scores(training: &TrainingSpec, findings: &mut Findings) {
         });
     }
     let wanted = training.stop_early.and_then(|stop| stop.on.measure());
-    let measured = wanted.is_none_or(|wanted| measures.contains(&wanted));
-    findings.expect(measured, Rule::Reference, || {
+    let is_scored = wanted.is_none_or(|wanted| measures.contains(&wanted));
+    findings.expect(is_scored, Rule::Reference, || {
         ("training.stop_early.on", "it is a score that validations do not measure")
     });
 }

@@ -7,7 +7,7 @@ use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec, VocabularySpec};
 use crate::stretch;
 use crate::transform::{MaskUnit, Transform};
 use crate::verify::index::{Index, Row};
-use crate::verify::{Findings, Rule, STRETCH};
+use crate::verify::{Findings, Rule, STRETCH, causal};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     names(plan, findings);
@@ -24,6 +24,7 @@ pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
             references(&known, index, row, &mut findings);
             corpus(name, task, &mut findings);
             transforms(&known, name, task, &mut findings);
+            causal::task(plan, name, task, &mut findings);
             if !is_led(plan, index, row, &mut ways) {
                 path(plan, name, task, &mut findings);
             }
@@ -180,7 +181,7 @@ fn transforms(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Fin
     }
     let same = task.source == task.target && task.corpus.train.source == task.corpus.train.target;
     findings.expect(task.kind == TaskKind::Translate || same, Rule::Corpus, || {
-        (place(), "it denoises, but its sides are not the same text")
+        (place(), "it does not translate, but its sides are not the same text")
     });
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::attachment::{BridgeLayer, BridgeSpec};
 use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
-use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate};
+use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate, TaskKind, TaskSpec};
 use crate::sample::{self, Sample};
 use crate::training::{Optimizer, Precision, Schedule};
 use crate::transform::Transform;
@@ -15,9 +16,17 @@ fn plan() -> Plan {
     sample::plan(&["cs", "de", "en"], 4, &[&[0, 1], &[2], &[3]])
 }
 
+/// Three causal tasks on three ranks.
+fn causal() -> Plan {
+    Sample::causal(&["cs", "de", "en"], 4, &[&[0, 1], &[2], &[3]]).plan()
+}
+
 /// The rules that a spoilt plan breaks; its digest is made anew, so that only the spoilt facts count.
 fn broken(spoil: impl FnOnce(&mut Plan)) -> BTreeSet<Rule> {
-    let mut plan = plan();
+    broken_of(plan(), spoil)
+}
+
+fn broken_of(mut plan: Plan, spoil: impl FnOnce(&mut Plan)) -> BTreeSet<Rule> {
     spoil(&mut plan);
     plan.digest = plan.mathematics_digest();
     let violations = verify(&plan).err().unwrap_or_default();
@@ -120,6 +129,81 @@ fn numbers_out_of_range_are_found() {
     ] {
         breaks(Rule::Number, |plan| plan.training.optimizer = optimizer);
     }
+}
+
+#[test]
+fn causal_tasks_are_checked() {
+    type Spoil = fn(&mut Plan);
+    assert_eq!(verify(&causal()), Ok(()));
+    let each =
+        |plan: &mut Plan, change: fn(&mut TaskSpec)| plan.tasks.values_mut().for_each(change);
+    let spoils: [(Rule, Spoil); 6] = [
+        (Rule::Path, |plan| plan.model.encoder = sample::model().encoder),
+        (Rule::Path, |plan| {
+            plan.model.overrides.push(StackOverride {
+                pairs: vec![["cs".to_owned(), "cs".to_owned()]],
+                encoder: Some(sample::model().encoder),
+                decoder: None,
+            });
+        }),
+        (Rule::Path, |plan| {
+            plan.model.bridge = Some(BridgeSpec {
+                layers: vec![BridgeLayer::Lin],
+                hidden: 8,
+                fixed: 2,
+                normalisation: None,
+                sharing: Sharing::Full,
+            });
+        }),
+        (Rule::Module, |plan| {
+            plan.modules.values_mut().for_each(|module| module.parameters += 1);
+        }),
+        (Rule::Name, |plan| plan.experiment.name.clear()),
+        (Rule::Reference, |plan| drop(plan.vocabularies.remove("joint"))),
+    ];
+    for (rule, spoil) in spoils {
+        let rules = broken_of(causal(), spoil);
+        assert!(rules.contains(&rule), "{rule:?} is kept; broken: {rules:?}");
+    }
+    let of_tasks: [(Rule, fn(&mut TaskSpec)); 5] = [
+        (Rule::Path, |task| task.kind = TaskKind::Translate),
+        (Rule::Corpus, |task| task.corpus.train.source = vec!["other".to_owned()].into()),
+        (Rule::Vocabulary, |task| task.source_vocabulary = "other".to_owned()),
+        (Rule::Vocabulary, |task| task.transforms.push(Transform::TokenDrop { temperature: 1.0 })),
+        (Rule::Vocabulary, |task| {
+            let source = vec!["<pad>".to_owned()];
+            task.transforms.push(Transform::Prefix { source, target: Vec::new() });
+        }),
+    ];
+    for (rule, spoil) in of_tasks {
+        let rules = broken_of(causal(), |plan| each(plan, spoil));
+        assert!(rules.contains(&rule), "{rule:?} is kept; broken: {rules:?}");
+    }
+    breaks(Rule::Path, |plan| each(plan, |task| task.kind = TaskKind::Causal));
+}
+
+#[test]
+fn scores_are_checked() {
+    use crate::scores::{Measure, ScoresSpec};
+    use crate::training::{Criterion, StopEarly};
+    let scores = |measures: &[Measure], beam| {
+        let measures = measures.to_vec();
+        Some(ScoresSpec { measures, beam, sentences: Some(1) })
+    };
+    let stop = |on| Some(StopEarly { patience: 1, on });
+    let mut fine = plan();
+    fine.training.scores = scores(&[Measure::Chrf, Measure::Bleu], 1000);
+    fine.training.stop_early = stop(Criterion::Bleu);
+    assert_eq!(verify(&fine), Ok(()), "scores are no mathematics");
+    breaks(Rule::Number, |plan| plan.training.scores = scores(&[], 1));
+    breaks(Rule::Number, |plan| plan.training.scores = scores(&[Measure::Bleu; 2], 1));
+    breaks(Rule::Number, |plan| plan.training.scores = scores(&[Measure::Bleu], 0));
+    breaks(Rule::Number, |plan| plan.training.scores = scores(&[Measure::Bleu], 1001));
+    breaks(Rule::Number, |plan| {
+        plan.training.scores = scores(&[Measure::Bleu], 1);
+        plan.training.scores.iter_mut().for_each(|scores| scores.sentences = Some(0));
+    });
+    breaks(Rule::Reference, |plan| plan.training.stop_early = stop(Criterion::Chrf));
 }
 
 #[test]

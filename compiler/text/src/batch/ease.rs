@@ -16,7 +16,7 @@ pub(super) fn easiest(chunk: Vec<Example>, keep: usize, difficulty: Difficulty) 
     }
     let mut ranked: Vec<(u64, usize)> = match difficulty {
         Difficulty::Length => {
-            chunk.iter().map(|example| example.source.len() as u64).zip(0..).collect()
+            chunk.iter().map(|example| example.read().len() as u64).zip(0..).collect()
         }
         Difficulty::Rarity => rarities(&chunk).into_iter().zip(0..).collect(),
     };
@@ -38,16 +38,16 @@ pub(super) fn easiest(chunk: Vec<Example>, keep: usize, difficulty: Difficulty) 
 )]
 fn rarities(chunk: &[Example]) -> Vec<u64> {
     let mut counts: HashMap<u32, u64> = HashMap::new();
-    for piece in chunk.iter().flat_map(|example| &example.source) {
+    for piece in chunk.iter().flat_map(Example::read) {
         *counts.entry(*piece).or_default() += 1;
     }
-    let all: u64 = chunk.iter().map(|example| example.source.len() as u64).sum();
+    let all: u64 = chunk.iter().map(|example| example.read().len() as u64).sum();
     let rarity = |piece: &u32| {
         let count = counts.get(piece).copied().unwrap_or(1);
         // Rounded, so that sums do not depend on their order.
         (libm::log(all as f64 / count as f64) * 1e6).round() as u64
     };
-    chunk.iter().map(|example| example.source.iter().map(rarity).sum()).collect()
+    chunk.iter().map(|example| example.read().iter().map(rarity).sum()).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use mmc_plan::random::Stream;
-use mmc_plan::{Denoise, Plan, TaskSpec, Transform, VocabularySpec};
+use mmc_plan::{Denoise, Plan, TaskKind, TaskSpec, Transform, VocabularySpec};
 use serde::{Deserialize, Serialize};
 
 use super::{StreamError, Tokenizers};
@@ -14,12 +14,19 @@ use crate::transform::{Change, Filter, Pieces, Vocabulary, change, denoise, look
 /// Ids of a pair as the network reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Example {
-    /// Prefix tokens, pieces, end token.
+    /// Prefix tokens, pieces, end token; nothing of a causal task.
     pub(super) source: Vec<u32>,
     /// Start token, prefix tokens, pieces, end token.
     pub(super) target: Vec<u32>,
     /// Which predictions of the target are scored; the first is of the id behind the start token.
     pub(super) scored: Range<usize>,
+}
+
+impl Example {
+    /// What is read first: the source, or all there is.
+    pub(super) fn read(&self) -> &[u32] {
+        if self.source.is_empty() { &self.target } else { &self.source }
+    }
 }
 
 /// Pairs that were read and not used, by reason.
@@ -158,7 +165,8 @@ impl Step {
 pub(super) struct Examples {
     filters: Vec<Filter>,
     steps: Vec<Step>,
-    source: Side,
+    /// None of a causal task.
+    source: Option<Side>,
     target: Side,
 }
 
@@ -179,10 +187,16 @@ impl Examples {
             filters.extend(Filter::new(transform).map_err(StreamError::NotBuilt)?);
         }
         let words = spec.transforms.iter().any(looks_at_words);
+        let source = match spec.kind {
+            TaskKind::Translate | TaskKind::Denoise => {
+                Some(Side::new(plan, &spec.source_vocabulary, tokenizers, &source_prefix, words)?)
+            }
+            TaskKind::Causal => None,
+        };
         Ok(Self {
             filters,
             steps: spec.transforms.iter().filter_map(Step::new).collect(),
-            source: Side::new(plan, &spec.source_vocabulary, tokenizers, &source_prefix, words)?,
+            source,
             target: Side::new(plan, &spec.target_vocabulary, tokenizers, &target_prefix, false)?,
         })
     }
@@ -200,11 +214,14 @@ impl Examples {
             skipped.filtered += 1;
             return None;
         }
-        let mut source_pieces = self.source.pieces(source, noise.as_mut(), skipped)?;
+        let mut source_pieces = match &self.source {
+            Some(side) => side.pieces(source, noise.as_mut(), skipped)?,
+            None => Vec::new(),
+        };
         let mut target_pieces = self.target.pieces(target, noise.as_mut(), skipped)?;
         let mut run = None;
         for step in &self.steps {
-            match (step, &mut noise) {
+            match (step, self.source.as_ref().zip(noise.as_mut())) {
                 (Step::TooLong { source, target }, _) => {
                     if source_pieces.len() > *source || target_pieces.len() > *target {
                         skipped.too_long += 1;
@@ -212,24 +229,26 @@ impl Examples {
                     }
                 }
                 (Step::Denoise(_) | Step::Swap(..), None) => {}
-                (Step::Denoise(noise), Some(draw)) => {
+                (Step::Denoise(noise), Some((side, draw))) => {
                     let vocabulary = Vocabulary {
-                        facts: self.source.words.as_ref(),
-                        size: self.source.spec.pieces,
-                        special: &self.source.special,
-                        mask: self.source.mask(),
+                        facts: side.words.as_ref(),
+                        size: side.spec.pieces,
+                        special: &side.special,
+                        mask: side.mask(),
                     };
                     (source_pieces, run) = denoise(noise, &source_pieces, vocabulary, draw);
                 }
-                (Step::Swap(what, temperature), Some(draw)) => {
-                    self.source.change(&mut source_pieces, *temperature, *what, draw);
+                (Step::Swap(what, temperature), Some((side, draw))) => {
+                    side.change(&mut source_pieces, *temperature, *what, draw);
                     self.target.change(&mut target_pieces, *temperature, *what, draw);
                 }
             }
         }
-        let mut source = self.source.prefix.clone();
-        source.extend(source_pieces);
-        source.push(self.source.spec.eos);
+        let read = |side: &Side| {
+            let prefix = side.prefix.iter().copied();
+            prefix.chain(source_pieces).chain([side.spec.eos]).collect()
+        };
+        let source: Vec<u32> = self.source.as_ref().map(read).unwrap_or_default();
         let prefix = self.target.prefix.len();
         let predictions = prefix + target_pieces.len() + 1;
         let scored = run.map_or(prefix..predictions, |run| {

@@ -2,7 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::force::{Pair, scores};
+use super::super::force::scores;
+use super::super::sides::Encoded;
 use super::tests::{END, all, direction, log_p, run, search, sources};
 use super::{Asked, Found, Joint, Search};
 use crate::model::{Direction, Grid, Ids, Inside, Mask, Mode};
@@ -27,7 +28,7 @@ fn attention(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f
             x = residual.around(&x, Mode::Evaluate, |x| {
                 attention.forward(x, target.grid, mask, inside, Mode::Evaluate)
             });
-            let (residual, attention) = &layer.cross_attention;
+            let (residual, attention) = layer.cross_attention.as_ref().expect("an encoder");
             x = residual.around(&x, Mode::Evaluate, |x| {
                 let Grid { columns: queries, .. } = target.grid;
                 let rows = |count: i64| usize::try_from(count).expect("small");
@@ -178,7 +179,7 @@ fn penalties_and_ensembles_depend_on_no_batch_and_score_alike_when_given() {
             assert!((one.score - other.score).abs() < 1e-9);
         }
         for Found { ids, score } in found {
-            pairs.push(Pair { source: source.clone(), target: ids.clone() });
+            pairs.push(Encoded { source: source.clone(), target: ids.clone() });
             expected.push(*score);
         }
     }

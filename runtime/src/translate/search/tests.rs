@@ -6,7 +6,8 @@ use mmc_plan::Plan;
 use mmc_plan::sample::Sample;
 use tch::{Device, Kind, Tensor};
 
-use super::super::force::{Pair, scores};
+use super::super::force::scores;
+use super::super::sides::Encoded;
 use super::{Asked, Found, Sampling, Search};
 use crate::model::{Direction, Ids, Mode, Network, Weights, init, layout};
 
@@ -329,7 +330,7 @@ fn what_was_found_scores_the_same_when_it_is_given() {
         let (mut pairs, mut expected) = (Vec::new(), Vec::new());
         for (source, found) in sources.iter().zip(found) {
             for found in found {
-                pairs.push(Pair { source: source.clone(), target: found.ids });
+                pairs.push(Encoded { source: source.clone(), target: found.ids });
                 expected.push(found.score);
             }
         }
