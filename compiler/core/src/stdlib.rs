@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("<stdlib/clusters/roihu.mmc>", include_str!("../../../stdlib/clusters/roihu.mmc")),
     ("<stdlib/models/m2m100.mmc>", include_str!("../../../stdlib/models/m2m100.mmc")),
     ("<stdlib/models/mammoth.mmc>", include_str!("../../../stdlib/models/mammoth.mmc")),
+    ("<stdlib/recipes/mammoth.mmc>", include_str!("../../../stdlib/recipes/mammoth.mmc")),
 ];
 
 /// The text of a library file.
