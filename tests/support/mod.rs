@@ -1,5 +1,6 @@
 //! Shared by the tests.
 
+pub(crate) mod configuration;
 pub(crate) mod world;
 
 use std::fs;
@@ -75,7 +76,8 @@ pub(crate) fn emitted(
 }
 
 /// Sets the stage that the comments `#@` of a source tell: `param NAME=VALUE` (given back), `missing FILE`, `lines FILE COUNT`,
-/// `unknown FILE PIECES`.
+/// `unknown FILE PIECES`, `open FILE` (its last line has no end), `text FILE LINE / LINE`; of those of configurations see
+/// [`configuration`].
 pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)> {
     let mut params = Vec::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("#@ ")) {
@@ -95,6 +97,12 @@ pub(crate) fn staged(world: &mut TestWorld, text: &str) -> Vec<(String, String)>
             ["fault", file, fault] => {
                 world.faults.insert((*file).to_owned(), corpus_fault(fault));
             }
+            ["open", file] => drop(world.open.insert((*file).to_owned())),
+            ["text", file, ..] => {
+                let text = line.splitn(3, ' ').nth(2).expect("a text").replace(" / ", "\n");
+                world.sources.insert((*file).to_owned(), text + "\n");
+            }
+            ["stage" | "flags" | "copy_from" | "without", ..] => {}
             ["remark", remark, files @ ..] => world.remarks.push(corpus_remark(remark, files)),
             ["lines", file, count] => {
                 world.lines.insert((*file).to_owned(), count.parse().expect("a count"));

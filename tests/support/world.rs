@@ -26,6 +26,8 @@ pub(crate) struct TestWorld {
     pub(crate) one_way: BTreeSet<String>,
     /// Lines of corpora.
     pub(crate) lines: BTreeMap<String, u64>,
+    /// Corpora whose last line has no end.
+    pub(crate) open: BTreeSet<String>,
     /// Lines that are not UTF-8.
     pub(crate) not_utf8: BTreeMap<String, u64>,
     /// Of 1000 pieces of a text, those that no tokenizer knows.

@@ -26,6 +26,14 @@ pub enum Example {
     Bare,
     /// A whole file.
     Alone,
+    /// Entries over an experiment that MAMMOTH can say too, written as its configuration.
+    Emitted,
+    /// Keys of a MAMMOTH configuration, in place of those of a whole one, which goes through `mmc mammoth config_all`.
+    Stages,
+    /// The same, imported.
+    Imported,
+    /// A whole file of YAML.
+    Yaml,
     /// A command or a situation; not run.
     Told,
 }
@@ -87,7 +95,8 @@ pub fn markdown(printed: impl Fn(&Row) -> Option<String>) -> String {
         "# Diagnostics\n\nEvery message of `mmc` has a code; `mmc explain CODE` says what stands here. What is printed is what a test got: \
          there the wrong example yields its code, and the right one nothing.\n\
          Most examples are fragments over an experiment with the languages `cs`, `de`, `en` and `fr`, text of 1000 lines in `train.LANG` and a \
-         tokenizer; a comment `#@` sets the stage: a file that is missing, the lines of a file, a `-p` of the command line.\n",
+         tokenizer; a comment `#@` sets the stage: a file that is missing, the lines of a file, a `-p` of the command line. Those of MAMMOTH's \
+         configurations are lines in place of a whole one's; there `#@` also says a stage, flags, and keys that are left out.\n",
     );
     for (stage, rows) in STAGES {
         let _ = write!(page, "\n## Stage `{stage}`\n");

@@ -1,8 +1,18 @@
-//! Codes of the stage `yaml`: configurations of MAMMOTH that can't be read. Tests of `mmc-mammoth` hold them to what is said here.
+//! Codes of the stage `yaml`: configurations of MAMMOTH that can't be read. What can't be shown is held to what is said here by tests
+//! of `mmc-mammoth`.
 
 use super::{Example, Row};
 
 const fn row(
+    code: &'static str,
+    title: &'static str,
+    meaning: &'static str,
+    [wrong, right]: [&'static str; 2],
+) -> Row {
+    Row { code, title, meaning, wrong, right, example: Example::Yaml }
+}
+
+const fn told(
     code: &'static str,
     title: &'static str,
     meaning: &'static str,
@@ -17,7 +27,18 @@ pub(super) const ROWS: &[Row] = &[
         "mmc::yaml::alias_bomb",
         "aliases that stand for too much",
         "Each alias stands for a whole node, so aliases of aliases grow without bound; no configuration needs that.",
-        ["a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]   # and so on, thirty times", "a: [x, x]"],
+        [
+            "\
+a: &a [x, x, x, x, x, x, x, x, x, x]\n\
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n\
+c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n\
+d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n\
+e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\n\
+f: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e, *e]\n\
+g: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f, *f]\n\
+h: &h [*g, *g, *g, *g, *g, *g, *g, *g, *g, *g]",
+            "a: [x, x]",
+        ],
     ),
     row(
         "mmc::yaml::bad_key",
@@ -37,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "YAML 1.1 takes what looks like a date or a number for one. Where a text is meant, quotes say so.",
         ["name: 2001-02-30", "name: '2001-02-30'"],
     ),
-    row(
+    told(
         "mmc::yaml::control_character",
         "a character that YAML does not allow",
         "Control characters are no YAML; the line breaks U+0085, U+2028 and U+2029 are refused because YAML 1.1 and 1.2 read them differently. \
@@ -68,13 +89,13 @@ pub(super) const ROWS: &[Row] = &[
         "A configuration is one document; `---` begins another.",
         ["a: 1\n---\na: 2", "a: 1"],
     ),
-    row(
+    told(
         "mmc::yaml::too_deep",
         "too many things inside each other",
         "Nesting is bounded, so that no file can exhaust the reader.",
         ["[[[[...]]]]", "[[1, 2], [3]]"],
     ),
-    row(
+    told(
         "mmc::yaml::too_large",
         "a file beyond the bound",
         "A file of more than 64 MiB is not read as a configuration.",
