@@ -37,7 +37,7 @@ fn problems() -> impl Strategy<Value = Problem> {
 
 /// A task's places for the greedy orders: its edges.
 fn places(problem: &Problem) -> Vec<Vec<usize>> {
-    problem.edges_of.clone()
+    greedy::places((0..problem.demand.len()).map(|task| problem.edges_of.of(task).iter().copied()))
 }
 
 fn checked(problem: &Problem, spread: &Spread) -> Cost {

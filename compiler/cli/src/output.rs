@@ -88,7 +88,7 @@ impl Output {
             return Err(CliError::OutputTaken { output: self.folder.clone() });
         }
         fs::create_dir_all(&self.folder).writing(&self.folder)?;
-        write_plan(&path, plan)?;
+        write_whole(&path, Lasting::Always, |out| plan.write_yaml(out))?;
         Ok(resumable)
     }
 
@@ -114,22 +114,35 @@ fn short(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
-/// Writes a file that is there whole or not at all.
-pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<(), CliError> {
-    write_whole(path, |out| out.write_all(text.as_bytes()))
+/// What a file must outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    /// The end of this process, however it comes: what is lost with the machine's power is made again.
+    Process,
+    /// The machine's power too. To wait for the disk takes longer than to make a plan.
+    Always,
 }
 
-/// Writes a plan's file, which is there whole or not at all, without holding its text.
+/// Writes a file that is there whole or not at all.
+pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<(), CliError> {
+    write_whole(path, Lasting::Always, |out| out.write_all(text.as_bytes()))
+}
+
+/// Writes the file of a plan whose source is there, whole or not at all, without holding its text.
 pub(crate) fn write_plan(path: &Path, plan: &Plan) -> Result<(), CliError> {
-    write_whole(path, |out| plan.write_yaml(out))
+    write_whole(path, Lasting::Process, |out| plan.write_yaml(out))
 }
 
 fn write_whole(
     path: &Path,
+    lasting: Lasting,
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), CliError> {
     let mut file = beside(path)?;
-    write(&mut file).and_then(|()| file.as_file().sync_all()).writing(path)?;
+    write(&mut file).writing(path)?;
+    if lasting == Lasting::Always {
+        file.as_file().sync_all().writing(path)?;
+    }
     file.persist(path).map_err(|fault| fault.error).writing(path)?;
     Ok(())
 }

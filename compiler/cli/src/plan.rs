@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     }
     let times = arguments.times.then(Times::start);
     let watch = |name: &'static str| times.iter().for_each(|times| times.ended(name));
-    let plan = arguments.program.plan_watched(Watch(Some(&watch)))?;
+    let (plan, rest) = arguments.program.plan_watched(Watch(Some(&watch)))?;
     if let Some(golden) = &arguments.golden {
         return compare(&plan, golden, arguments.bless);
     }
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
         report::note(times.text().trim_end());
     }
     // The process ends here: to free a million tasks one by one would only take time.
-    std::mem::forget(plan);
+    std::mem::forget((plan, rest));
     Ok(Exit::FINE)
 }
 

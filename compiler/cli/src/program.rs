@@ -1,5 +1,6 @@
 //! A file on the command line to a plan: a `.mmc` source is compiled, a `.yaml` plan is read and checked.
 
+use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -54,23 +55,28 @@ pub(crate) struct Compiled {
     pub(crate) findings: Findings,
     /// What every stage made, if asked for.
     pub(crate) stages: Vec<mmc_core::StageText>,
+    /// What the plan was made from.
+    pub(crate) rest: Rest,
 }
+
+/// What a plan was made from: of a million tasks it takes a while to free it, which a process that ends may leave.
+pub(crate) type Rest = Vec<Box<dyn Any>>;
 
 impl ProgramArguments {
     /// The plan of the file. Findings are shown; without a plan everything is said already.
     pub(crate) fn plan(&self) -> Result<Plan, Stop> {
-        self.plan_watched(Watch::default())
+        self.plan_watched(Watch::default()).map(|(plan, _)| plan)
     }
 
-    /// The same; `watch` is told of every end of a stage.
-    pub(crate) fn plan_watched(&self, watch: Watch<'_>) -> Result<Plan, Stop> {
+    /// The same, with what it was made from; `watch` is told of every end of a stage.
+    pub(crate) fn plan_watched(&self, watch: Watch<'_>) -> Result<(Plan, Rest), Stop> {
         if is_plan(&self.file) {
             if !self.source.params.is_empty() || self.source.index.is_some() {
                 let message = format!("`{}` is a plan: everything is decided", self.file.display());
                 let help = "`-p` and `--index` go with a `.mmc` file".to_owned();
                 return Err(CliError::Usage { message, help }.into());
             }
-            return read_plan(&self.file);
+            return read_plan(&self.file).map(|plan| (plan, Rest::default()));
         }
         self.source.compile(&self.file, &Options { watch, ..Options::default() })?.shown()
     }
@@ -95,7 +101,9 @@ impl SourceArguments {
         }
         let compared = index.as_ref().map(|index| Compared::new(index, &disk, self.verify));
         let world = compared.as_ref().map_or(&disk as &dyn World, |world| world);
-        compile_any(file, &self.params, world, &disk, options, then)
+        let mut compiled = compile_any(file, &self.params, world, &disk, options, then)?;
+        compiled.0.rest.push(Box::new(index));
+        Ok(compiled)
     }
 
     /// Resolves a source without planning it. Findings are shown; without an experiment everything is said already.
@@ -140,9 +148,9 @@ impl SourceArguments {
 
 impl Compiled {
     /// Shows the findings, and gives the plan if there is one.
-    pub(crate) fn shown(self) -> Result<Plan, Stop> {
+    pub(crate) fn shown(self) -> Result<(Plan, Rest), Stop> {
         self.findings.show();
-        self.plan.ok_or(Stop::Said(Exit::FINDINGS))
+        Ok((self.plan.ok_or(Stop::Said(Exit::FINDINGS))?, self.rest))
     }
 }
 
@@ -160,7 +168,8 @@ pub(crate) fn compile_any<T>(
         match Configuration::read(file)? {
             Ok(configuration) => Some(configuration),
             Err(findings) => {
-                return Ok((Compiled { plan: None, findings, stages: Vec::new() }, None));
+                let (stages, rest) = (Vec::new(), Rest::default());
+                return Ok((Compiled { plan: None, findings, stages, rest }, None));
             }
         }
     } else {
@@ -170,14 +179,15 @@ pub(crate) fn compile_any<T>(
         Some(configuration) => compile(file, params, &configuration.over(world), disk, options)?,
         None => compile(file, params, world, disk, options)?,
     };
-    let (more, made) = then(&compilation);
-    let Compilation { plan, mut findings, sources, stages, .. } = compilation;
+    let (more, done) = then(&compilation);
+    let Compilation { plan, made, experiment, mut findings, sources, stages } = compilation;
+    let rest: Rest = vec![Box::new(experiment), Box::new(made)];
     findings.extend(more);
     let (findings, sources) = match configuration {
         Some(configuration) => configuration.relocate(findings, sources),
         None => (findings, sources),
     };
-    Ok((Compiled { plan, findings: Findings::new(findings, sources), stages }, Some(made)))
+    Ok((Compiled { plan, findings: Findings::new(findings, sources), stages, rest }, Some(done)))
 }
 
 /// Compiles against a world that asks `disk`, and keeps what the disk has learnt.

@@ -10,8 +10,9 @@ use mmc_syntax::source::SourceMap;
 
 use crate::diagnostics::{Diagnostics, Finding, Halt};
 use crate::ir::experiment::{Experiment, LintLevel};
-use crate::ir::module::Program;
+use crate::ir::module::{ModuleGraph, Program};
 use crate::ir::print;
+use crate::ir::task::TaskTable;
 use crate::place::Care;
 use crate::resolve::ClusterChange;
 use crate::world::World;
@@ -85,11 +86,22 @@ pub struct StageText {
     pub text: String,
 }
 
+/// Tasks and modules by number, from which a plan was made.
+#[derive(Debug)]
+pub struct Made {
+    /// Tasks.
+    pub table: TaskTable,
+    /// Modules, and the tasks' ways through them.
+    pub graph: ModuleGraph,
+}
+
 /// A finished compilation.
 #[derive(Debug)]
 pub struct Compilation {
     /// The plan; none when an error was found.
     pub plan: Option<Plan>,
+    /// What it was made from.
+    pub made: Option<Made>,
     /// The resolved program; none when an error was found in it.
     pub experiment: Option<Experiment>,
     /// All findings in the order of their discovery.
@@ -114,7 +126,7 @@ pub fn compile(
     let mut trace = Trace { on: options.trace, stages: Vec::new(), watch: options.watch, care };
     let experiment = resolve::resolve(entry, params, world, &mut sources, &mut diagnostics);
     let mut experiment = experiment.ok();
-    let plan = experiment.as_mut().and_then(|experiment| {
+    let planned = experiment.as_mut().and_then(|experiment| {
         experiment.lints.extend(options.levels.clone());
         if let Some(change) = &options.cluster {
             change.apply(&mut experiment.cluster.value);
@@ -122,7 +134,8 @@ pub fn compile(
         plan(experiment, world, &mut diagnostics, &mut trace).ok()
     });
     let findings = diagnostics.into_findings();
-    Compilation { plan, experiment, findings, sources, stages: trace.stages }
+    let (plan, made) = planned.unzip();
+    Compilation { plan, made, experiment, findings, sources, stages: trace.stages }
 }
 
 /// Makes the plan of a resolved program.
@@ -133,7 +146,7 @@ pub fn plan_experiment(
 ) -> Result<Plan, Halt> {
     let watch = Watch::default();
     let mut trace = Trace { on: false, stages: Vec::new(), watch, care: Care::Plan };
-    plan(experiment, world, diagnostics, &mut trace)
+    plan(experiment, world, diagnostics, &mut trace).map(|(plan, _)| plan)
 }
 
 fn plan(
@@ -141,7 +154,7 @@ fn plan(
     world: &dyn World,
     diagnostics: &mut Diagnostics,
     trace: &mut Trace<'_>,
-) -> Result<Plan, Halt> {
+) -> Result<(Plan, Made), Halt> {
     trace.stage("resolve", || print::experiment(experiment));
     let table = build::expand_tasks(experiment, world, diagnostics)?;
     trace.stage("tasks", || print::tasks(&table));
@@ -171,7 +184,7 @@ fn plan(
     );
     trace.watch.ended("lint");
     diagnostics.checkpoint()?;
-    Ok(plan)
+    Ok((plan, Made { table, graph }))
 }
 
 /// The plan by the rules of code that shares nothing with the planner: a violation is our fault, and is told as such. The plan

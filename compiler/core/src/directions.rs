@@ -3,9 +3,16 @@
 //! What a template says of one language (`{src_lang|iso3}`) is made by [`Templates`] once a language; templates that say more
 //! than that are left to it whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::template::{TemplateFault, Templates, is_sharded};
+
+/// Each of many codes once, in order.
+pub(crate) fn distinct<'c>(codes: impl Iterator<Item = &'c str>) -> BTreeSet<&'c str> {
+    // Of a million most were met before, which a set without order knows sooner.
+    let mut met = HashSet::new();
+    codes.filter(|code| met.insert(*code)).collect()
+}
 
 /// A template, ready to be filled.
 #[derive(Debug)]

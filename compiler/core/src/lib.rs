@@ -34,5 +34,5 @@ pub mod template;
 pub mod world;
 
 pub use compile::{
-    Compilation, Options, STAGES, Stage, StageText, Watch, compile, plan_experiment,
+    Compilation, Made, Options, STAGES, Stage, StageText, Watch, compile, plan_experiment,
 };

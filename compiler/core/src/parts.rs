@@ -12,9 +12,10 @@ pub(crate) fn apportion(numbers: &[u128], whole: u64) -> Vec<u64> {
     let mut remainders: Vec<(Reverse<u128>, usize)> = Vec::new();
     for (at, number) in numbers.iter().enumerate() {
         let (scaled, least) = (number * free, u128::from(*number > 0));
-        parts.push(scaled / sum + least);
+        let part = scaled / sum;
+        parts.push(part + least);
         if least > 0 {
-            remainders.push((Reverse(scaled % sum), at));
+            remainders.push((Reverse(scaled - part * sum), at));
         }
     }
     let missing = u128::from(whole).saturating_sub(parts.iter().sum::<u128>());

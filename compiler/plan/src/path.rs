@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::attachment::StackSide;
 use crate::model::{ModelSpec, Sharing, StackPattern};
 use crate::plan::Plan;
+use crate::shared::Shared;
 
 /// The modules of one direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,20 +70,24 @@ pub fn module_path(
     group: &dyn Fn(&str, &str) -> Option<String>,
 ) -> Option<ModulePath> {
     let places = Places::of(model, model.stacks(source, target));
-    let way = places.way(&mut |_, place| place.module(source, target, group))?;
-    let Way { encoder, bridge, decoder, adapters } = way;
-    Some(ModulePath { encoder, bridge, decoder, adapters: adapters.into_iter().collect() })
+    let standing = &mut |_: usize, place: &Place<'_>| place.module(source, target, group);
+    Some(ModulePath {
+        encoder: places.encoder(standing)?,
+        bridge: places.bridge(standing)?,
+        decoder: places.decoder(standing)?,
+        adapters: places.adapters(standing)?.into_iter().collect(),
+    })
 }
 
-/// A direction's way through things that stand for modules, in the order of [`ModulePath`].
+/// A direction's way through things that stand for modules, in the order of [`ModulePath`]. Directions that are led alike share lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way<M> {
     /// Source embedding, then encoder stacks.
-    pub encoder: Vec<M>,
+    pub encoder: Shared<Vec<M>>,
     /// Between the two.
     pub bridge: Option<M>,
     /// Target embedding, decoder stacks, then the head when it is not tied.
-    pub decoder: Vec<M>,
+    pub decoder: Shared<Vec<M>>,
     /// Stacks with their adapters, in order of the stacks' names.
     pub adapters: Vec<(M, Vec<M>)>,
 }
@@ -104,7 +109,12 @@ struct Met<'m, M> {
     places: Places<'m>,
     /// Place -> what was made there.
     made: Vec<HashMap<Sharers, M>>,
+    /// What was made of encoders and of decoders.
+    sides: [Sides<M>; 2],
 }
+
+/// Sides by those who share them.
+type Sides<M> = HashMap<Sharers, Shared<Vec<M>>>;
 
 /// The patterns of encoder and decoder.
 type Stacks<'m> = (&'m [StackPattern], &'m [StackPattern]);
@@ -130,12 +140,12 @@ impl<'m, M: Clone> Ways<'m, M> {
         let stacks = self.model.stacks(source, target);
         let at = self.met.iter().position(|met| met.stacks == stacks).unwrap_or_else(|| {
             let places = Places::of(self.model, stacks);
-            let made = vec![HashMap::new(); places.count];
-            self.met.push(Met { stacks, places, made });
+            let made = vec![HashMap::new(); places.count()];
+            self.met.push(Met { stacks, places, made, sides: [HashMap::new(), HashMap::new()] });
             self.met.len() - 1
         });
-        let Met { places, made: known, .. } = self.met.get_mut(at)?;
-        places.way(&mut |at, place| {
+        let Met { places, made: known, sides: [encoders, decoders], .. } = self.met.get_mut(at)?;
+        let standing = &mut |at: usize, place: &Place<'m>| {
             let known = known.get_mut(at)?;
             let sharers = place.sharers(numbers, source <= target);
             if let Some(known) = known.get(&sharers) {
@@ -144,6 +154,17 @@ impl<'m, M: Clone> Ways<'m, M> {
             let new = made(place.module(source, target, group)?);
             known.insert(sharers, new.clone());
             Some(new)
+        };
+        let encoder = places.encoder.iter().map(|place| place.sharers(numbers, true));
+        Some(Way {
+            encoder: side(encoders, encoder, || places.encoder(standing))?,
+            bridge: places.bridge(standing)?,
+            decoder: side(
+                decoders,
+                places.decoder.iter().map(|place| place.sharers(numbers, true)),
+                || places.decoder(standing),
+            )?,
+            adapters: places.adapters(standing)?,
         })
     }
 
@@ -157,6 +178,26 @@ impl<'m, M: Clone> Ways<'m, M> {
     }
 }
 
+/// A side, made once for all whose places have the same sharers.
+fn side<M: Clone>(
+    known: &mut Sides<M>,
+    places: impl Iterator<Item = Sharers>,
+    made: impl FnOnce() -> Option<Vec<M>>,
+) -> Option<Shared<Vec<M>>> {
+    let sharers =
+        places.fold((None, None), |(a, b), (source, target)| (a.or(source), b.or(target)));
+    if let (Some(_), Some(_)) = sharers {
+        // It is one direction's own.
+        return made().map(Shared::from);
+    }
+    if let Some(known) = known.get(&sharers) {
+        return Some(known.clone());
+    }
+    let new = Shared::from(made()?);
+    known.insert(sharers, new.clone());
+    Some(new)
+}
+
 /// Where modules stand in the paths of directions with the same patterns.
 #[derive(Debug)]
 struct Places<'m> {
@@ -165,8 +206,6 @@ struct Places<'m> {
     decoder: Vec<Place<'m>>,
     /// Stacks and the adapters in them.
     adapters: Vec<(Place<'m>, Vec<Place<'m>>)>,
-    /// Of all of them.
-    count: usize,
 }
 
 /// A place: the first words of its modules' names, and who shares one.
@@ -209,33 +248,57 @@ impl<'m> Places<'m> {
             let module = Place::new(format!("adapter.{}", adapter.name), &adapter.sharing);
             adapters.entry(words.clone()).or_insert_with(stack).1.push(module);
         }
-        let adapters: Vec<_> = adapters.into_values().collect();
-        let inside: usize = adapters.iter().map(|(_, inside)| 1 + inside.len()).sum();
-        let count = encoder_places.len() + 1 + decoder_places.len() + inside;
-        Self { encoder: encoder_places, bridge, decoder: decoder_places, adapters, count }
+        let adapters = adapters.into_values().collect();
+        Self { encoder: encoder_places, bridge, decoder: decoder_places, adapters }
     }
 
-    /// What stands at every place, numbered in the order of the path; none when one has nothing.
-    fn way<M>(&self, standing: &mut dyn FnMut(usize, &Place<'m>) -> Option<M>) -> Option<Way<M>> {
-        let mut number = 0;
+    /// Numbers of all of them, in the order of the path.
+    fn count(&self) -> usize {
+        self.behind() + self.adapters.iter().map(|(_, inside)| 1 + inside.len()).sum::<usize>()
+    }
+
+    /// The number of the first adapter's stack.
+    fn behind(&self) -> usize {
+        self.encoder.len() + 1 + self.decoder.len()
+    }
+
+    /// What stands at every place of the encoder; none when one has nothing.
+    fn encoder<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Vec<M>> {
+        self.encoder.iter().enumerate().map(|(at, place)| standing(at, place)).collect()
+    }
+
+    /// What stands between the two sides.
+    fn bridge<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Option<M>> {
+        match &self.bridge {
+            Some(bridge) => standing(self.encoder.len(), bridge).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// What stands at every place of the decoder.
+    fn decoder<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Vec<M>> {
+        let first = self.encoder.len() + 1;
+        self.decoder.iter().enumerate().map(|(at, place)| standing(first + at, place)).collect()
+    }
+
+    /// The stacks with adapters.
+    fn adapters<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Vec<(M, Vec<M>)>> {
+        let mut number = self.behind();
         let mut next = |place: &Place<'m>| {
             number += 1;
             standing(number - 1, place)
         };
-        let encoder = self.encoder.iter().map(&mut next).collect::<Option<Vec<M>>>()?;
-        let bridge = match &self.bridge {
-            Some(bridge) => Some(next(bridge)?),
-            None => None,
-        };
-        let decoder = self.decoder.iter().map(&mut next).collect::<Option<Vec<M>>>()?;
-        let mut adapters = Vec::with_capacity(self.adapters.len());
+        let mut found = Vec::with_capacity(self.adapters.len());
         for (stack, inside) in &self.adapters {
             let stack = next(stack)?;
-            adapters.push((stack, inside.iter().map(&mut next).collect::<Option<Vec<M>>>()?));
+            found.push((stack, inside.iter().map(&mut next).collect::<Option<Vec<M>>>()?));
         }
-        Some(Way { encoder, bridge, decoder, adapters })
+        Some(found)
     }
 }
+
+/// What stands at a place, by the place's number; none when it has nothing.
+type Standing<'f, 'm, M> = dyn FnMut(usize, &Place<'m>) -> Option<M> + 'f;
 
 impl<'m> Place<'m> {
     fn new(words: String, sharing: &'m Sharing) -> Self {

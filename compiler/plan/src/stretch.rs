@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 /// What `work` makes of each stretch of so many items, handed to `take` in their order. A single stretch starts no threads, and
-/// no more results wait than there are cores.
+/// no more results wait than twice the number of cores.
 ///
 /// # Errors
 /// The first fault of `take`, with which it ends.
@@ -16,11 +16,17 @@ pub fn in_order<T: Sync, R: Send, F>(
     if items.len() <= length {
         return take(work(items));
     }
+    let mut ready: Vec<R> = Vec::new();
     for group in items.chunks(length * rayon::current_num_threads()) {
-        let made: Vec<R> = group.par_chunks(length).map(&work).collect();
-        made.into_iter().try_for_each(&mut take)?;
+        let mut made = Vec::new();
+        // While some are taken, the next are made.
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| made = group.par_chunks(length).map(&work).collect());
+            std::mem::take(&mut ready).into_iter().try_for_each(&mut take)
+        })?;
+        ready = made;
     }
-    Ok(())
+    ready.into_iter().try_for_each(take)
 }
 
 /// What `work` makes of each stretch of so many items, in their order.
@@ -33,6 +39,23 @@ pub fn each<'i, T: Sync, R: Send>(
         return vec![work(items)];
     }
     items.par_chunks(length).map(work).collect()
+}
+
+/// Changes all items, so many in one go.
+pub fn change<T: Send>(items: &mut [T], length: usize, work: impl Fn(&mut T) + Sync + Send) {
+    if items.len() <= length {
+        return items.iter_mut().for_each(work);
+    }
+    items.par_chunks_mut(length).for_each(|items| items.iter_mut().for_each(&work));
+}
+
+/// What `work` makes of each of a few items, in their order; at the same time when that is worth threads.
+pub fn every<'i, T: Sync, R: Send>(
+    is_long: bool,
+    items: &'i [T],
+    work: impl Fn(&'i T) -> R + Sync + Send,
+) -> Vec<R> {
+    if is_long { items.par_iter().map(work).collect() } else { items.iter().map(work).collect() }
 }
 
 /// Both answers; at the same time when that is worth a thread.
@@ -59,6 +82,10 @@ mod tests {
         assert_eq!((all, &taken), (Ok(()), &items));
         assert_eq!(each(&items, 7, <[u32]>::to_vec).concat(), items);
         assert_eq!(each(&items[..0], 7, <[u32]>::len), [0]);
+        assert_eq!(every(true, &items, |item| *item), items);
+        let mut changed = items.clone();
+        change(&mut changed, 7, |item| *item += 1);
+        assert!(changed.iter().zip(&items).all(|(new, old)| *new == old + 1));
         let ended = in_order(&items, 7, <[u32]>::to_vec, |stretch| match stretch[0] {
             first if first >= 70 => Err(first),
             _ => Ok(()),

@@ -2,6 +2,7 @@
 
 mod curriculum;
 mod error;
+mod files;
 mod freeze;
 mod known;
 mod modules;

@@ -11,7 +11,7 @@ use super::freeze::freeze;
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
-use crate::ir::module::{ModuleGraph, ModuleRow, TaskPath};
+use crate::ir::module::{ModuleGraph, ModuleRow, TaskPath, renumber};
 use crate::ir::task::{TaskRow, TaskTable};
 
 /// Tasks whose modules are met in one go; tests have fewer.
@@ -83,7 +83,7 @@ pub fn build_modules(
     table: &TaskTable,
     diagnostics: &mut Diagnostics,
 ) -> Result<ModuleGraph, Halt> {
-    let mut stretches = stretch::each(&table.tasks, STRETCH, |tasks| {
+    let stretches = stretch::each(&table.tasks, STRETCH, |tasks| {
         let mut met = Met::new(experiment);
         let path = |task| {
             let path = met.path(task);
@@ -91,17 +91,21 @@ pub fn build_modules(
         };
         let paths: Vec<TaskPath> = tasks.iter().map(path).collect();
         (met, paths)
-    })
-    .into_iter();
-    let (mut met, mut paths) = stretches.next().unwrap_or_else(|| (Met::new(experiment), vec![]));
-    for (other, more) in stretches {
-        let ids = met.join(other);
-        paths.extend(more.into_iter().map(|path| renumbered(path, &ids)));
-    }
-    for fault in met.faults.into_values() {
+    });
+    let mut all = Met::new(experiment);
+    let stretches: Vec<(Vec<ModuleId>, Vec<TaskPath>)> =
+        stretches.into_iter().map(|(met, paths)| (all.join(met), paths)).collect();
+    for fault in all.faults.into_values() {
         diagnostics.report(fault);
     }
-    let mut graph = in_order(met.rows.into_iter().map(|(row, _)| row).collect(), paths);
+    let (modules, places) = in_order(all.rows.into_iter().map(|(row, _)| row).collect());
+    let mut paths = Vec::with_capacity(table.tasks.len());
+    for (met, mut more) in stretches {
+        let places = met.iter().filter_map(|id| places.get(id.index()).copied());
+        renumber(&mut more, &places.collect::<Vec<ModuleId>>());
+        paths.append(&mut more);
+    }
+    let mut graph = ModuleGraph { modules, paths };
     if let Some(wish) = &experiment.freeze {
         freeze(wish, graph.modules.iter_mut(), diagnostics);
     }
@@ -112,7 +116,7 @@ pub fn build_modules(
 /// The modules met so far, numbered as they come, each with the direction that used it first.
 struct Met<'a> {
     experiment: &'a Experiment,
-    ways: Ways<'a, usize>,
+    ways: Ways<'a, ModuleId>,
     rows: Vec<(ModuleRow, &'a TaskRow)>,
     names: Names,
     faults: BTreeMap<String, BuildError>,
@@ -121,16 +125,16 @@ struct Met<'a> {
 /// Names of modules with their numbers.
 #[derive(Default)]
 struct Names {
-    ids: HashMap<String, usize>,
+    ids: HashMap<String, ModuleId>,
     in_order: Vec<String>,
 }
 
 impl Names {
-    fn id(&mut self, name: String) -> usize {
+    fn id(&mut self, name: String) -> ModuleId {
         if let Some(&id) = self.ids.get(&name) {
             return id;
         }
-        let id = self.in_order.len();
+        let id = ModuleId::at(self.in_order.len());
         self.in_order.push(name.clone());
         self.ids.insert(name, id);
         id
@@ -153,28 +157,23 @@ impl<'a> Met<'a> {
         };
         let (ways, names) = (&mut self.ways, &mut self.names);
         let way = ways.of(&task.source, &task.target, &group, &mut |name| names.id(name))?;
-        let Way { encoder: into, bridge, decoder: out, adapters } = way;
-        let (encoder, decoder) = experiment.model.stacks(&task.source, &task.target);
+        let Way { encoder, bridge, decoder, adapters } = way;
+        let (into, out) = experiment.model.stacks(&task.source, &task.target);
         let spans = &experiment.model_spans;
         let source = (Need::Embedding(&task.source_vocabulary), spans.embeddings);
         let target = (Need::Embedding(&task.target_vocabulary), spans.embeddings);
         let head = (Need::Head(&task.target_vocabulary), spans.embeddings);
-        let encoder = [source].into_iter().chain(stacks(experiment, encoder, true));
-        let decoder = [target].into_iter().chain(stacks(experiment, decoder, false)).chain([head]);
-        let encoder = self.all_used(into, encoder, task);
-        let bridge = bridge.map(|id| self.used(id, (Need::Bridge, spans.bridge), task));
-        let decoder = self.all_used(out, decoder, task);
-        let mut found = Vec::with_capacity(adapters.len());
-        for (stack, inside) in adapters {
-            let inside = inside.into_iter().map(|id| {
-                let name = self.names.in_order.get(id).map_or("", |name| adapter(name));
-                let span = spans.adapters.get(name).copied().unwrap_or(spans.embeddings);
-                self.used(id, (Need::Adapter, span), task)
-            });
-            let inside = inside.collect();
-            found.push((ModuleId::at(stack), inside));
+        let into = [source].into_iter().chain(stacks(experiment, into, true));
+        let out = [target].into_iter().chain(stacks(experiment, out, false)).chain([head]);
+        encoder.iter().zip(into).for_each(|(id, need)| self.used(*id, need, task));
+        bridge.iter().for_each(|id| self.used(*id, (Need::Bridge, spans.bridge), task));
+        decoder.iter().zip(out).for_each(|(id, need)| self.used(*id, need, task));
+        for &id in adapters.iter().flat_map(|(_, inside)| inside) {
+            let name = self.names.in_order.get(id.index()).map_or("", |name| adapter(name));
+            let span = spans.adapters.get(name).copied().unwrap_or(spans.embeddings);
+            self.used(id, (Need::Adapter, span), task);
         }
-        Some(TaskPath { encoder, bridge, decoder, adapters: found, ..TaskPath::default() })
+        Some(TaskPath { encoder, bridge, decoder, adapters, ..TaskPath::default() })
     }
 
     /// Takes over what later tasks met; gives the new number of each of their modules.
@@ -184,7 +183,7 @@ impl<'a> Met<'a> {
         }
         let join = |(row, task): (ModuleRow, &'a TaskRow)| {
             let id = self.names.id(row.name.clone());
-            match self.rows.get(id) {
+            match self.rows.get(id.index()) {
                 Some((known, first)) if known.kind != row.kind => {
                     let fault = disagreement(known, first, (&row.kind, row.span), task);
                     self.faults.entry(row.name).or_insert(fault);
@@ -192,24 +191,15 @@ impl<'a> Met<'a> {
                 Some(_) => {}
                 None => self.rows.push((row, task)),
             }
-            ModuleId::at(id)
+            id
         };
         later.rows.into_iter().map(join).collect()
     }
 
-    fn all_used<'n>(
-        &mut self,
-        ids: Vec<usize>,
-        needs: impl Iterator<Item = (Need<'n>, Span)>,
-        task: &'a TaskRow,
-    ) -> Vec<ModuleId> {
-        ids.into_iter().zip(needs).map(|(id, need)| self.used(id, need, task)).collect()
-    }
-
     /// Notes a use of a module, which must be what the task needs. The numbers are those of the first uses.
-    fn used(&mut self, id: usize, (need, span): (Need<'_>, Span), task: &'a TaskRow) -> ModuleId {
-        let name = self.names.in_order.get(id).expect("numbers are given with names");
-        match self.rows.get(id) {
+    fn used(&mut self, id: ModuleId, (need, span): (Need<'_>, Span), task: &'a TaskRow) {
+        let name = self.names.in_order.get(id.index()).expect("numbers are given with names");
+        match self.rows.get(id.index()) {
             Some((known, first)) if !need.is(&known.kind) => {
                 let fault = disagreement(known, first, (&need.kind(name), span), task);
                 self.faults.entry(name.clone()).or_insert(fault);
@@ -222,7 +212,6 @@ impl<'a> Met<'a> {
                 self.rows.push((row, task));
             }
         }
-        ModuleId::at(id)
     }
 }
 
@@ -247,8 +236,8 @@ fn stacks<'a>(
     })
 }
 
-/// The graph with its modules in order of name.
-fn in_order(modules: Vec<ModuleRow>, paths: Vec<TaskPath>) -> ModuleGraph {
+/// Modules in order of name, and the new number of each.
+fn in_order(modules: Vec<ModuleRow>) -> (Vec<ModuleRow>, Vec<ModuleId>) {
     let mut modules: Vec<(usize, ModuleRow)> = modules.into_iter().enumerate().collect();
     modules.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
     let mut places = vec![ModuleId::at(0); modules.len()];
@@ -257,18 +246,7 @@ fn in_order(modules: Vec<ModuleRow>, paths: Vec<TaskPath>) -> ModuleGraph {
             *slot = ModuleId::at(place);
         }
     }
-    let paths = paths.into_iter().map(|path| renumbered(path, &places)).collect();
-    ModuleGraph { modules: modules.into_iter().map(|(_, row)| row).collect(), paths }
-}
-
-/// A path with other numbers of its modules.
-fn renumbered(mut path: TaskPath, numbers: &[ModuleId]) -> TaskPath {
-    let way = path.encoder.iter_mut().chain(&mut path.bridge).chain(&mut path.decoder);
-    let inside = path.adapters.iter_mut().flat_map(|(stack, ids)| [stack].into_iter().chain(ids));
-    for id in way.chain(inside) {
-        *id = numbers.get(id.index()).copied().unwrap_or(*id);
-    }
-    path
+    (modules.into_iter().map(|(_, row)| row).collect(), places)
 }
 
 /// Why two tasks can't share what they would share.

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::transform::MASK_TOKEN;
-use mmc_plan::{Shared, TaskKind, Transform, VocabularyKind, VocabularySpec};
+use mmc_plan::{Shared, TaskKind, Transform, VocabularyKind, VocabularySpec, stretch};
 use mmc_syntax::source::Span;
 
 use super::error::BuildError;
+use super::tasks::STRETCH;
 use crate::diagnostics::Diagnostics;
+use crate::directions::distinct;
 use crate::ir::experiment::{Experiment, Pair, TaskBlock, Tokenizer, TransformWish};
+use crate::ir::task::TaskRow;
 use crate::template::Templates;
 use crate::world::{TokenizerFacts, World, WorldError};
 
@@ -47,8 +50,11 @@ impl<'a> Vocabularies<'a> {
         Self { experiment, templates, world, drafts, languages, own, told, masked }
     }
 
-    /// Names of the vocabularies of a direction's two sides.
-    pub(super) fn sides(&mut self, block: &TaskBlock, pair: &Pair) -> (String, String) {
+    /// Gives the rows of a block their vocabularies.
+    pub(super) fn serve(&mut self, block: &TaskBlock, rows: &mut [TaskRow]) {
+        if rows.is_empty() {
+            return;
+        }
         let at = block.tokenizer.value;
         for wish in &block.transforms {
             if let TransformWish::Prefix { source, target } = wish.value {
@@ -59,14 +65,26 @@ impl<'a> Vocabularies<'a> {
         if block.transforms.iter().any(|wish| wish.value.masks()) {
             self.masked.insert(at);
         }
-        (self.side(at, &pair.source), self.side(at, &pair.target))
+        let found = stretch::each(rows, STRETCH, |rows| {
+            distinct(rows.iter().flat_map(|row| [row.source.as_str(), &row.target]))
+        });
+        for language in found.into_iter().flatten().collect::<BTreeSet<&str>>() {
+            self.side(at, language);
+        }
+        let Some(known) = self.languages.get(&at) else { return };
+        let name = |language: &str| known.get(language).cloned().unwrap_or_default();
+        stretch::change(rows, STRETCH, |row| {
+            row.source_vocabulary = name(&row.source);
+            row.target_vocabulary = name(&row.target);
+        });
     }
 
-    fn side(&mut self, at: usize, language: &str) -> String {
-        if let Some(known) = self.languages.get(&at).and_then(|known| known.get(language)) {
-            return known.clone();
+    /// Finds the vocabulary of a language.
+    fn side(&mut self, at: usize, language: &str) {
+        if self.languages.get(&at).is_some_and(|known| known.contains_key(language)) {
+            return;
         }
-        let Some(tokenizer) = self.experiment.tokenizers.get(at) else { return String::new() };
+        let Some(tokenizer) = self.experiment.tokenizers.get(at) else { return };
         let template = &tokenizer.file.value;
         let templates = self.templates;
         let own = *self.own.entry(at).or_insert_with(|| {
@@ -79,8 +97,7 @@ impl<'a> Vocabularies<'a> {
             let facts = self.world.tokenizer(&path, tokenizer.kind);
             self.drafts.insert(name.clone(), Draft { tokenizer: at, path, facts });
         }
-        self.languages.entry(at).or_default().insert(language.to_owned(), name.clone());
-        name
+        self.languages.entry(at).or_default().insert(language.to_owned(), name);
     }
 
     /// Reports files that are missing or can't be read.

@@ -1,6 +1,9 @@
 //! The module graph: modules by name, and every task's way through them.
 
-use mmc_plan::ModuleKind;
+use std::collections::HashMap;
+use std::ptr;
+
+use mmc_plan::{ModuleKind, Shared};
 use mmc_syntax::source::Span;
 use petgraph::graph::{NodeIndex, UnGraph};
 
@@ -33,15 +36,15 @@ pub struct ModuleRow {
     pub span: Span,
 }
 
-/// A task's way through the modules, and what a batch of it costs.
+/// A task's way through the modules, and what a batch of it costs. Tasks that are led alike share lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskPath {
     /// Source embedding, then encoder stacks.
-    pub encoder: Vec<ModuleId>,
+    pub encoder: Shared<Vec<ModuleId>>,
     /// Between the two.
     pub bridge: Option<ModuleId>,
     /// Target embedding, decoder stacks, then the head when it is not tied.
-    pub decoder: Vec<ModuleId>,
+    pub decoder: Shared<Vec<ModuleId>>,
     /// Stacks with the adapters in them.
     pub adapters: Vec<(ModuleId, Vec<ModuleId>)>,
     /// Floating-point operations of training on one batch. Set by the pass `estimate_costs`.
@@ -65,6 +68,28 @@ impl TaskPath {
         all.sort_unstable();
         all.dedup();
         all
+    }
+}
+
+/// Gives the modules of paths other numbers. What paths share stays shared.
+pub(crate) fn renumber(paths: &mut [TaskPath], numbers: &[ModuleId]) {
+    let number = |id: &mut ModuleId| *id = numbers.get(id.index()).copied().unwrap_or(*id);
+    // By where a list lies: itself, which must stay there, and the new one.
+    let mut known: HashMap<*const Vec<ModuleId>, [Shared<Vec<ModuleId>>; 2]> = HashMap::new();
+    for TaskPath { encoder, bridge, decoder, adapters, .. } in paths {
+        for side in [encoder, decoder] {
+            let [_, new] = known.entry(ptr::from_ref(&**side)).or_insert_with(|| {
+                let mut new = Vec::clone(side);
+                new.iter_mut().for_each(number);
+                [side.clone(), new.into()]
+            });
+            *side = new.clone();
+        }
+        bridge.iter_mut().for_each(number);
+        for (stack, inside) in adapters {
+            number(stack);
+            inside.iter_mut().for_each(number);
+        }
     }
 }
 
@@ -97,7 +122,8 @@ impl ModuleGraph {
 
     /// The tasks of every module, ascending.
     pub fn users(&self) -> Vec<Vec<TaskId>> {
-        let mut users = vec![Vec::new(); self.modules.len()];
+        let mut users: Vec<Vec<TaskId>> =
+            self.user_counts().into_iter().map(Vec::with_capacity).collect();
         for (at, path) in self.paths.iter().enumerate() {
             let task = TaskId::at(at);
             for module in path.steps() {

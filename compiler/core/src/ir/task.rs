@@ -47,6 +47,8 @@ pub struct TaskRow {
     pub source: String,
     /// Target language.
     pub target: String,
+    /// What its block multiplies its weight by.
+    pub factor: f64,
     /// Share of all batches of the run, in parts of [`SHARE_PARTS`]; positive, and all of them sum to it.
     pub share: u64,
     /// Lanes that the task must lie on at least, none with more than its even part.

@@ -12,13 +12,13 @@ pub(super) const LINT: Lint =
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let is_repeated = |epochs: u128| epochs > MOST_EPOCHS && epochs <= corpus_worn_out::MOST_EPOCHS;
-    let repeated = epochs(subject).into_iter().filter(|(epochs, _)| is_repeated(*epochs));
+    let repeated = epochs(subject).filter(|(epochs, _)| is_repeated(*epochs));
     let help = "train shorter, or give small corpora less weight (a larger temperature)";
     finding(subject, repeated.collect(), help)
 }
 
 /// How often each task's text is read, predicted.
-pub(super) fn epochs<'a>(subject: &Subject<'a>) -> Vec<(u128, &'a str)> {
+pub(super) fn epochs<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (u128, &'a str)> {
     let training = &subject.plan.training;
     let tokens = u128::from(training.steps)
         * u128::from(training.accumulate)
@@ -26,12 +26,10 @@ pub(super) fn epochs<'a>(subject: &Subject<'a>) -> Vec<(u128, &'a str)> {
         * subject.plan.lanes.len() as u128;
     let line_tokens = u128::from(subject.experiment.curriculum.value.line_tokens.max(1));
     let tasks = subject.table.tasks.iter();
-    tasks
-        .map(|task| {
-            let lines = u128::from(task.corpus.train.lines.max(1)) * u128::from(SHARE_PARTS);
-            (tokens * u128::from(task.share) / (lines * line_tokens), task.name.as_str())
-        })
-        .collect()
+    tasks.map(move |task| {
+        let lines = u128::from(task.corpus.train.lines.max(1)) * u128::from(SHARE_PARTS);
+        (tokens * u128::from(task.share) / (lines * line_tokens), task.name.as_str())
+    })
 }
 
 /// One finding for all tasks whose text is read too often.

@@ -10,7 +10,7 @@ pub(super) const LINT: Lint =
     denial("mmc::lint::corpus_worn_out", "a corpus is read more than a hundred times", run);
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
-    let worn = epochs(subject).into_iter().filter(|(epochs, _)| *epochs > MOST_EPOCHS);
+    let worn = epochs(subject).filter(|(epochs, _)| *epochs > MOST_EPOCHS);
     let help = "train shorter, give small corpora less weight (a larger temperature, `unimax`), or allow this lint if it is meant";
     finding(subject, worn.collect(), help)
 }

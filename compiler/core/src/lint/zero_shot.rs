@@ -3,12 +3,13 @@
 //! Where encoder and decoder meet, a direction hands the output of one module to another. A pair of modules that some task
 //! trains together knows how; a pair that never met does not, whatever else the two have learnt.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use mmc_plan::TaskSpec;
 use mmc_plan::path::{Way, Ways};
 
 use super::{Found, Lint, Subject, counted, listed, note};
+use crate::directions::distinct;
 use crate::ir::experiment::TaskBlock;
 
 /// Directions that are looked at, at most: the rest of a very large matrix is left out.
@@ -61,8 +62,8 @@ impl Untrained<'_> {
 /// The directions without a task whose modules are all there.
 pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
     let (plan, table) = (subject.plan, subject.table);
-    let sources = sorted(table.tasks.iter().map(|task| task.source.as_str()));
-    let targets = sorted(table.tasks.iter().map(|task| task.target.as_str()));
+    let sources = distinct(table.tasks.iter().map(|task| task.source.as_str()));
+    let targets = distinct(table.tasks.iter().map(|task| task.target.as_str()));
     let all =
         sources.iter().flat_map(|source| targets.iter().map(move |target| (*source, *target)));
     let mut wanted: BTreeSet<(&str, &str)> =
@@ -84,12 +85,6 @@ pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
         Some(Untrained { direction: [source, target], seam, met: seams.contains(&seam) })
     };
     wanted.into_iter().filter_map(untrained).collect()
-}
-
-/// The languages of many tasks, each once, in order.
-fn sorted<'a>(languages: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-    let different: HashSet<&str> = languages.collect();
-    different.into_iter().collect()
 }
 
 fn task_seam(task: &TaskSpec) -> Option<[&str; 2]> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec, RunEstimate};
+use mmc_plan::{CommunicatorSpec, Estimate, Plan, RankSpec, RunEstimate, stretch};
 
 use super::lanes::Lanes;
 use crate::cost::{
@@ -18,13 +18,11 @@ pub(super) fn fill(plan: &mut Plan, lanes: &Lanes<'_>, trained: &BTreeMap<&str, 
         .map(|communicator| traffic(plan, communicator, trained))
         .collect();
     let users = lanes.users();
-    let estimates: Vec<Estimate> = (0..)
-        .zip(&plan.ranks)
-        .map(|(number, rank)| Estimate {
-            state_bytes: state(plan, rank, &users),
-            ..estimate(plan, number, rank, lanes, &traffic)
-        })
-        .collect();
+    let ranks: Vec<(u32, &RankSpec)> = (0..).zip(&plan.ranks).collect();
+    let estimates = stretch::every(lanes.are_long(), &ranks, |&(number, rank)| Estimate {
+        state_bytes: state(plan, rank, &users),
+        ..estimate(plan, number, rank, lanes, &traffic)
+    });
     for (rank, estimate) in plan.ranks.iter_mut().zip(&estimates) {
         rank.estimate = *estimate;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mmc_plan::{LaneSpec, LaneTask};
 
+use super::STRETCH;
 use crate::ir::module::{ModuleGraph, TaskPath};
 use crate::ir::task::{TaskRow, TaskTable};
 
@@ -47,6 +48,11 @@ impl<'a> Lanes<'a> {
     /// The way of a task.
     pub(super) fn path(&self, task: usize) -> Option<&'a TaskPath> {
         self.graph.paths.get(task)
+    }
+
+    /// Whether they are worth all cores.
+    pub(super) fn are_long(&self) -> bool {
+        self.task_count() > STRETCH
     }
 
     /// Number of tasks.

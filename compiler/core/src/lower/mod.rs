@@ -9,6 +9,7 @@ mod turns;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
+use std::ptr;
 
 use mmc_plan::plan::FORMAT;
 use mmc_plan::{
@@ -41,7 +42,7 @@ pub fn lower(
     let natural = on.orders();
     let trained = |coupling, orders| turns::trained(&plan, &on, coupling, orders);
     let (independent, aligned) = stretch::both(
-        on.task_count() > STRETCH,
+        on.are_long(),
         || trained(Coupling::Independent, &natural),
         || trained(Coupling::Aligned, &orders),
     );
@@ -127,10 +128,12 @@ fn specs(rows: &[(&TaskRow, &TaskPath)], graph: &ModuleGraph) -> Vec<(String, Ta
     let name = |id: ModuleId| Some(graph.module(id)?.name.clone());
     let names = |ids: &[ModuleId]| ids.iter().filter_map(|id| name(*id)).collect::<Vec<_>>();
     // Tasks of one source have one encoder, those of one target one decoder, as a rule.
-    let mut known: HashMap<&[ModuleId], Shared<Vec<String>>> = HashMap::new();
+    let mut known: HashMap<*const Vec<ModuleId>, Shared<Vec<String>>> = HashMap::new();
     let mut specs = Vec::with_capacity(rows.len());
     for (row, path) in rows {
-        let mut side = |ids| known.entry(ids).or_insert_with(|| names(ids).into()).clone();
+        let mut side = |ids: &Vec<ModuleId>| {
+            known.entry(ptr::from_ref(ids)).or_insert_with(|| names(ids).into()).clone()
+        };
         let spec = TaskSpec {
             kind: row.kind,
             source: row.source.clone(),

@@ -1,6 +1,6 @@
 //! Lanes on ranks -> what every rank holds, owns and validates.
 
-use mmc_plan::{Estimate, Plan, RankSpec};
+use mmc_plan::{Estimate, Plan, RankSpec, stretch};
 
 use super::lanes::Lanes;
 use crate::ir::module::TaskPath;
@@ -10,14 +10,15 @@ pub(super) fn ranks(plan: &Plan, on: &Lanes<'_>, rank_of_lane: &[u32]) -> Vec<Ra
     let per_node = plan.cluster.devices_per_node.max(1);
     let count = plan.cluster.nodes.saturating_mul(per_node);
     let mut is_owned = vec![false; on.module_count()];
+    let lanes_of = |rank: u32| -> Vec<u32> {
+        let lanes = (0..).zip(rank_of_lane).filter(|(_, home)| **home == rank);
+        lanes.map(|(lane, _)| lane).collect()
+    };
+    let lanes: Vec<Vec<u32>> = (0..count).map(lanes_of).collect();
+    let all = stretch::every(on.are_long(), &lanes, |lanes| held(on, lanes));
     let mut ranks: Vec<RankSpec> = (0..count)
-        .map(|rank| {
-            let lanes: Vec<u32> = (0..)
-                .zip(rank_of_lane)
-                .filter(|(_, home)| **home == rank)
-                .map(|(lane, _)| lane)
-                .collect();
-            let held = held(on, &lanes);
+        .zip(lanes.into_iter().zip(all))
+        .map(|(rank, (lanes, held))| {
             let names = |held: &[bool]| -> Vec<String> {
                 let names = on.modules().zip(held).filter(|(_, held)| **held);
                 names.map(|(name, _)| name.to_owned()).collect()

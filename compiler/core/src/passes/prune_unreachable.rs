@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::ids::ModuleId;
-use crate::ir::module::{ModuleGraph, Program, TaskPath};
+use crate::ir::module::{ModuleGraph, Program, TaskPath, renumber};
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of all passes")]
 pub(super) fn run(
@@ -28,14 +28,7 @@ pub(super) fn run(
             id
         })
         .collect();
-    for path in &mut graph.paths {
-        let way = path.encoder.iter_mut().chain(&mut path.bridge).chain(&mut path.decoder);
-        let inside =
-            path.adapters.iter_mut().flat_map(|(stack, ids)| [stack].into_iter().chain(ids));
-        for id in way.chain(inside) {
-            *id = renamed.get(id.index()).copied().unwrap_or(*id);
-        }
-    }
+    renumber(&mut graph.paths, &renamed);
     let mut at = used.iter();
     graph.modules.retain(|_| at.next().copied().unwrap_or(true));
     Ok(graph)

@@ -5,12 +5,15 @@
 //! trains it: the cost of all orders is the length of that union, times the module's parameters, exactly. Given the other lanes, a
 //! task costs what of its place no other lane covers, so a lane is put in order by itself, lane after lane, while that helps.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{LaneCourse, LaneSpec};
+use mmc_plan::{LaneCourse, LaneSpec, stretch};
 
+use super::MANY;
 use super::apportion::Laid;
+use super::lists::Lists;
 use crate::ir::ids::ModuleId;
 use crate::ir::module::ModuleGraph;
 
@@ -48,16 +51,30 @@ pub(super) fn orders(
     graph: &ModuleGraph,
     (lengths, most_work): (Vec<u64>, u64),
 ) -> Vec<Vec<usize>> {
-    let mut board = Board::new(laid, graph, lengths);
-    board.most_work = most_work;
-    if !board.parameters.is_empty() && most_work > 0 {
-        board.improve();
+    let edges = Edges::new(laid, graph);
+    let in_order = |tasks: &Vec<usize>| {
+        let mut order = tasks.clone();
+        order.sort_unstable_by_key(|&task| (edges.of.of(task), task));
+        order
+    };
+    let tasks: usize = laid.tasks.iter().map(Vec::len).sum();
+    let orders = stretch::every(tasks >= MANY, &laid.tasks, in_order);
+    let can_improve = orders.iter().any(|tasks| (2..=MOST_TASKS).contains(&tasks.len()));
+    if edges.parameters.is_empty() || most_work == 0 || !can_improve {
+        return orders;
     }
+    let mut board = Board::new(laid, &orders, edges, (lengths, most_work));
+    board.improve();
     board.lanes.into_iter().map(|items| items.into_iter().map(|item| item.task).collect()).collect()
 }
 
 impl Board {
-    fn new(laid: &Laid, graph: &ModuleGraph, lengths: Vec<u64>) -> Self {
+    fn new(
+        laid: &Laid,
+        orders: &[Vec<usize>],
+        edges: Edges,
+        (lengths, most_work): (Vec<u64>, u64),
+    ) -> Self {
         let parts = |lane: usize, spec: &LaneSpec| -> Vec<Vec<u64>> {
             let course = |parts: &Vec<u32>| parts.iter().map(|one| u64::from(*one)).collect();
             match laid.courses.get(lane) {
@@ -65,33 +82,20 @@ impl Board {
                 None => spec.tasks.values().map(|task| vec![u64::from(task.parts)]).collect(),
             }
         };
-        let tasks: Vec<Vec<(usize, Vec<u64>)>> = laid
-            .lanes
-            .iter()
-            .zip(&laid.tasks)
-            .enumerate()
-            .map(|(lane, (spec, tasks))| tasks.iter().copied().zip(parts(lane, spec)).collect())
-            .collect();
-        let (edges_of, parameters) = edges(&tasks, graph);
-        // The largest edges first, so that what shares its largest modules lies together on every lane.
-        let item = |(task, parts): (usize, Vec<u64>)| {
-            let mut edges = edges_of.get(task).cloned().unwrap_or_default();
-            edges.sort_by_key(|&edge| (std::cmp::Reverse(parameters.get(edge).copied()), edge));
-            Item { task, edges, parts }
-        };
-        let mut lanes: Vec<Vec<Item>> =
-            tasks.into_iter().map(|tasks| tasks.into_iter().map(item).collect()).collect();
-        for items in &mut lanes {
-            items.sort_unstable_by(|a, b| (&a.edges, a.task).cmp(&(&b.edges, b.task)));
-        }
-        Self { lanes, parameters, lengths, work: 0, most_work: 0 }
+        let lanes = orders.iter().zip(laid.lanes.iter().zip(&laid.tasks)).enumerate();
+        let lanes = lanes.map(|(lane, (order, (spec, tasks)))| {
+            let parts = parts(lane, spec);
+            let item = |&task: &usize| {
+                let parts = parts.get(tasks.binary_search(&task).ok()?)?.clone();
+                Some(Item { task, edges: edges.of.of(task).to_vec(), parts })
+            };
+            order.iter().filter_map(item).collect()
+        });
+        Self { lanes: lanes.collect(), parameters: edges.parameters, lengths, work: 0, most_work }
     }
 
     /// The cheaper of two ways: lane after lane in order by those before it, then by all; and by all from the start.
     fn improve(&mut self) {
-        if !self.lanes.iter().any(|items| (2..=MOST_TASKS).contains(&items.len())) {
-            return;
-        }
         let start = self.lanes.clone();
         self.rounds(true);
         let (first, cost) = (self.lanes.clone(), self.total());
@@ -369,16 +373,42 @@ impl Cover {
     }
 }
 
-/// Modules that the same tasks use, as far as lanes can meet in them: task -> its edges, edge -> parameters.
+/// Modules that the same tasks use, as far as lanes can meet in them.
 ///
 /// A module of one lane, or that some lane always trains, costs the same in any order.
-fn edges(lanes: &[Vec<(usize, Vec<u64>)>], graph: &ModuleGraph) -> (Vec<Vec<usize>>, Vec<u64>) {
+struct Edges {
+    /// Task -> its edges, the largest first, so that what shares its largest modules lies together on every lane.
+    of: Lists,
+    /// Edge -> parameters.
+    parameters: Vec<u64>,
+}
+
+impl Edges {
+    fn new(laid: &Laid, graph: &ModuleGraph) -> Self {
+        let is_met = met(laid, graph);
+        let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
+        for ((module, users), _) in
+            graph.modules.iter().zip(graph.users()).zip(is_met).filter(|(_, is_met)| *is_met)
+        {
+            let users: Vec<usize> = users.iter().map(|task| task.index()).collect();
+            *merged.entry(users).or_default() += module.parameters;
+        }
+        let mut sized: Vec<(usize, (&Vec<usize>, &u64))> = merged.iter().enumerate().collect();
+        sized.sort_by_key(|(_, (_, parameters))| Reverse(**parameters));
+        let of = Lists::inverted(graph.paths.len(), sized.iter().map(|(_, (users, _))| *users));
+        let numbers: Vec<usize> = sized.iter().map(|(edge, _)| *edge).collect();
+        Self { of: of.renumbered(&numbers), parameters: merged.into_values().collect() }
+    }
+}
+
+/// Whether lanes can meet in each module.
+fn met(laid: &Laid, graph: &ModuleGraph) -> Vec<bool> {
     let mut holders = vec![0_u32; graph.modules.len()];
     let mut is_constant = vec![false; graph.modules.len()];
-    for tasks in lanes {
+    for tasks in &laid.tasks {
         // Module -> tasks of the lane that use it, and the last of them: a path may pass a module twice.
         let mut uses = vec![(0, usize::MAX); graph.modules.len()];
-        for (task, path) in tasks.iter().filter_map(|(at, _)| Some((at, graph.paths.get(*at)?))) {
+        for (task, path) in tasks.iter().filter_map(|at| Some((at, graph.paths.get(*at)?))) {
             for module in path.steps().map(ModuleId::index) {
                 if let Some((count, last)) = uses.get_mut(module)
                     && *last != *task
@@ -393,22 +423,7 @@ fn edges(lanes: &[Vec<(usize, Vec<u64>)>], graph: &ModuleGraph) -> (Vec<Vec<usiz
             *constant |= count == tasks.len();
         }
     }
-    let mut merged: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
-    for (at, (module, users)) in graph.modules.iter().zip(graph.users()).enumerate() {
-        if holders.get(at).is_some_and(|count| *count > 1) && is_constant.get(at) == Some(&false) {
-            let users: Vec<usize> = users.iter().map(|task| task.index()).collect();
-            *merged.entry(users).or_default() += module.parameters;
-        }
-    }
-    let mut edges_of = vec![Vec::new(); graph.paths.len()];
-    for (edge, users) in merged.keys().enumerate() {
-        for &task in users {
-            if let Some(edges) = edges_of.get_mut(task) {
-                edges.push(edge);
-            }
-        }
-    }
-    (edges_of, merged.into_values().collect())
+    holders.into_iter().zip(is_constant).map(|(count, constant)| count > 1 && !constant).collect()
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use mmc_plan::schedule::{LANE_PARTS, LINE_PARTS};
-use mmc_plan::{LaneCourse, LaneSpec, LaneTask};
+use mmc_plan::{LaneCourse, LaneSpec, LaneTask, stretch};
 
+use super::MANY;
 use super::windows::Amounts;
 use crate::ir::task::{SHARE_PARTS, TaskTable};
 use crate::parts::apportion;
@@ -14,8 +15,8 @@ use crate::parts::apportion;
 /// Lines that every piece of a split task should have, when the corpus has that many.
 const FEWEST_LINES: u64 = 16;
 
-/// Parts of a lane's tasks in one window.
-type Parts = BTreeMap<usize, u32>;
+/// A lane's tasks, ascending, each with its parts in one window.
+type Parts = Vec<(usize, u32)>;
 
 /// Lanes in names, and their tasks by number.
 #[derive(Debug, Clone, Default)]
@@ -35,37 +36,33 @@ pub(super) fn lanes(windows: &[Amounts], table: &TaskTable, steps: u64) -> Laid 
     let count = windows.first().map_or(0, Vec::len);
     let lengths = table.window_lengths(steps);
     let means: Vec<Parts> = (0..count).map(|lane| means(&parts, lane, &lengths)).collect();
-    let mut pieces: Vec<(usize, (usize, u32))> = Vec::with_capacity(table.tasks.len());
-    for (lane, parts) in means.iter().enumerate() {
-        pieces.extend(parts.iter().map(|(&task, &parts)| (task, (lane, parts))));
-    }
-    pieces.sort_unstable();
-    let mut rows: Vec<Vec<(String, LaneTask)>> = vec![Vec::new(); count];
-    for pieces in pieces.chunk_by(|(one, _), (other, _)| one == other) {
-        let Some(row) = pieces.first().and_then(|(task, _)| table.tasks.get(*task)) else {
-            continue;
-        };
-        let pieces: Vec<(usize, u32)> = pieces.iter().map(|(_, piece)| *piece).collect();
-        let intervals = intervals(&pieces, row.corpus.train.lines);
-        for ((lane, parts), lines) in pieces.into_iter().zip(intervals) {
-            if let Some(rows) = rows.get_mut(lane) {
-                rows.push((row.name.clone(), LaneTask { parts, lines }));
-            }
+    let mut cuts = vec![Cut::default(); table.tasks.len()];
+    for &(task, parts) in means.iter().flatten() {
+        if let Some(cut) = cuts.get_mut(task) {
+            cut.expect(parts);
         }
     }
+    let mut piece = |&(task, parts): &(usize, u32)| {
+        let (row, cut) = (table.tasks.get(task)?, cuts.get_mut(task)?);
+        Some((row.name.clone(), LaneTask { parts, lines: cut.next(parts, row.corpus.train.lines) }))
+    };
     // In order of name, maps are made at once.
-    let lanes = rows.into_iter().map(|rows| LaneSpec { tasks: rows.into_iter().collect() });
-    let lanes = lanes.collect();
-    let tasks = means.iter().map(|parts| parts.keys().copied().collect()).collect();
+    let lane = |parts: &Parts| LaneSpec { tasks: parts.iter().filter_map(&mut piece).collect() };
+    let lanes = means.iter().map(lane).collect();
+    let tasks = means.iter().map(|parts| parts.iter().map(|(task, _)| *task).collect()).collect();
     if windows.len() < 2 {
         return Laid { lanes, courses: Vec::new(), tasks };
     }
     let course = |(lane, means): (usize, &Parts)| {
-        let in_window =
-            |window: &Vec<Parts>, task| window.get(lane)?.get(&task).copied() as Option<u32>;
+        let in_window = |window: &Vec<Parts>, task: usize| {
+            let parts = window.get(lane)?;
+            let at = parts.binary_search_by_key(&task, |(task, _)| *task).ok()?;
+            parts.get(at).map(|(_, parts)| *parts)
+        };
         let course = |task| parts.iter().map(|w| in_window(w, task).unwrap_or(0)).collect();
         let name = |task: usize| table.tasks.get(task).map(|row| row.name.clone());
-        let tasks = means.keys().filter_map(|&task| Some((name(task)?, course(task)))).collect();
+        let tasks = means.iter().map(|(task, _)| *task);
+        let tasks = tasks.filter_map(|task| Some((name(task)?, course(task)))).collect();
         LaneCourse { tasks }
     };
     Laid { lanes, courses: means.iter().enumerate().map(course).collect(), tasks }
@@ -74,10 +71,11 @@ pub(super) fn lanes(windows: &[Amounts], table: &TaskTable, steps: u64) -> Laid 
 /// The parts of all lanes in one window.
 fn window_parts(amounts: &Amounts, tasks: usize) -> Vec<Parts> {
     let homes = homes(amounts, tasks);
-    let lane = |(lane, amounts): (usize, &BTreeMap<usize, u64>)| {
-        lane_parts(amounts, &|task| homes.get(task) == Some(&lane))
+    let lane = |(lane, amounts): &(usize, &BTreeMap<usize, u64>)| {
+        lane_parts(amounts, &|task| homes.get(task) == Some(lane))
     };
-    amounts.iter().enumerate().map(lane).collect()
+    let lanes: Vec<(usize, &BTreeMap<usize, u64>)> = amounts.iter().enumerate().collect();
+    stretch::every(tasks >= MANY, &lanes, lane)
 }
 
 /// The mean parts of a lane over the windows, summing to [`LANE_PARTS`].
@@ -87,7 +85,7 @@ fn means(windows: &[Vec<Parts>], lane: usize, lengths: &[u64]) -> Parts {
     }
     let mut sums: BTreeMap<usize, u128> = BTreeMap::new();
     for (window, length) in windows.iter().zip(lengths) {
-        for (&task, &parts) in window.get(lane).into_iter().flatten() {
+        for &(task, parts) in window.get(lane).into_iter().flatten() {
             *sums.entry(task).or_default() += u128::from(parts) * u128::from(*length);
         }
     }
@@ -114,68 +112,80 @@ fn homes(amounts: &Amounts, tasks: usize) -> Vec<usize> {
 
 /// Parts of one lane, summing to [`LANE_PARTS`]: each amount to the nearest part but the last few, at least one for a task
 /// at home here; a sliver of a task that rounds to nothing is left to its other lanes.
-fn lane_parts(
-    amounts: &BTreeMap<usize, u64>,
-    at_home: &dyn Fn(usize) -> bool,
-) -> BTreeMap<usize, u32> {
+fn lane_parts(amounts: &BTreeMap<usize, u64>, at_home: &dyn Fn(usize) -> bool) -> Parts {
     let unit = SHARE_PARTS / u64::from(LANE_PARTS);
-    let mut parts: BTreeMap<usize, u64> = BTreeMap::new();
+    // Task, amount, parts.
+    let mut rows: Vec<(usize, u64, u64)> = Vec::with_capacity(amounts.len());
     for (&task, &amount) in amounts {
         let rounded = (amount / unit).max(u64::from(at_home(task)));
         if rounded > 0 || amount >= unit / 2 {
-            parts.insert(task, rounded.max(1));
+            rows.push((task, amount, rounded.max(1)));
         }
     }
     let wanted = u64::from(LANE_PARTS);
-    let mut sum: u64 = parts.values().sum();
+    let sum: u64 = rows.iter().map(|(_, _, parts)| parts).sum();
     // Too few or too many: change those by one whose amount is furthest off, as often as needed.
-    let amount = |task: usize| i128::from(amounts.get(&task).copied().unwrap_or(0));
-    let off = |task: usize, parts: u64| amount(task) - i128::from(parts) * i128::from(unit);
-    let mut poor: BinaryHeap<(i128, Reverse<usize>)> =
-        parts.iter().map(|(&task, &parts)| (off(task, parts), Reverse(task))).collect();
-    while sum < wanted {
-        let Some((_, Reverse(task))) = poor.pop() else { break };
-        if let Some(parts) = parts.get_mut(&task) {
-            *parts += 1;
-            sum += 1;
-            poor.push((off(task, *parts), Reverse(task)));
+    let off = |(_, amount, parts): &(usize, u64, u64)| {
+        i128::from(*amount) - i128::from(*parts) * i128::from(unit)
+    };
+    if sum < wanted {
+        let poor = rows.iter().enumerate().map(|(at, row)| (off(row), Reverse(at)));
+        let mut poor: BinaryHeap<(i128, Reverse<usize>)> = poor.collect();
+        for _ in sum..wanted {
+            let Some((_, Reverse(at))) = poor.pop() else { break };
+            let Some(row) = rows.get_mut(at) else { break };
+            row.2 += 1;
+            poor.push((off(row), Reverse(at)));
         }
-    }
-    let mut rich: BinaryHeap<(Reverse<i128>, Reverse<usize>)> = parts
-        .iter()
-        .filter(|(_, parts)| **parts > 1)
-        .map(|(&task, &parts)| (Reverse(off(task, parts)), Reverse(task)))
-        .collect();
-    while sum > wanted {
-        let Some((_, Reverse(task))) = rich.pop() else { break };
-        if let Some(parts) = parts.get_mut(&task) {
-            *parts -= 1;
-            sum -= 1;
-            if *parts > 1 {
-                rich.push((Reverse(off(task, *parts)), Reverse(task)));
+    } else if sum > wanted {
+        let rich = rows.iter().enumerate().filter(|(_, (_, _, parts))| *parts > 1);
+        let mut rich: BinaryHeap<(Reverse<i128>, Reverse<usize>)> =
+            rich.map(|(at, row)| (Reverse(off(row)), Reverse(at))).collect();
+        for _ in wanted..sum {
+            let Some((_, Reverse(at))) = rich.pop() else { break };
+            let Some(row) = rows.get_mut(at) else { break };
+            row.2 -= 1;
+            if row.2 > 1 {
+                rich.push((Reverse(off(row)), Reverse(at)));
             }
         }
     }
-    parts.into_iter().filter_map(|(task, parts)| Some((task, u32::try_from(parts).ok()?))).collect()
+    let narrow = |(task, _, parts): (usize, u64, u64)| Some((task, u32::try_from(parts).ok()?));
+    rows.into_iter().filter_map(narrow).collect()
 }
 
-/// Intervals of lines for the pieces of a task, in proportion to their parts, without gap or overlap; none is so short that
-/// it would hold no lines.
-fn intervals(pieces: &[(usize, u32)], lines: u64) -> Vec<[u32; 2]> {
-    let whole = u64::from(LINE_PARTS);
-    let count = pieces.len().max(1) as u64;
-    let least = (FEWEST_LINES * whole).div_ceil(lines.max(1)).min(whole / count);
-    let sum: u64 = pieces.iter().map(|(_, parts)| u64::from(*parts)).sum::<u64>().max(1);
-    let free = whole - least * count;
-    let (mut before, mut start) = (0, 0);
-    let mut found = Vec::with_capacity(pieces.len());
-    for (at, (_, parts)) in pieces.iter().enumerate() {
-        before += u64::from(*parts);
-        let end = least * (at as u64 + 1) + free * before / sum;
-        found.push([start, end].map(|place| u32::try_from(place).unwrap_or(LINE_PARTS)));
-        start = end;
+/// The lines of a task, being cut into intervals for its lanes in their order: in proportion to their parts, without gap or
+/// overlap; none is so short that it would hold no lines.
+#[derive(Debug, Clone, Default)]
+struct Cut {
+    /// Lanes of the task, and their parts together.
+    lanes: u64,
+    parts: u64,
+    /// Of those: the lanes that have their interval, and their parts.
+    done: u64,
+    before: u64,
+    /// Where the last interval ends.
+    start: u64,
+}
+
+impl Cut {
+    /// One more lane, with these parts.
+    fn expect(&mut self, parts: u32) {
+        self.lanes += 1;
+        self.parts += u64::from(parts);
     }
-    found
+
+    /// The interval of the next lane.
+    fn next(&mut self, parts: u32, lines: u64) -> [u32; 2] {
+        let whole = u64::from(LINE_PARTS);
+        let least = (FEWEST_LINES * whole).div_ceil(lines.max(1)).min(whole / self.lanes.max(1));
+        let free = whole - least * self.lanes;
+        self.done += 1;
+        self.before += u64::from(parts);
+        let end = least * self.done + free * self.before / self.parts.max(1);
+        let start = std::mem::replace(&mut self.start, end);
+        [start, end].map(|place| u32::try_from(place).unwrap_or(LINE_PARTS))
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +203,7 @@ mod tests {
             let rest = SHARE_PARTS - amounts.values().skip(1).sum::<u64>();
             amounts.insert(0, rest);
             let parts = lane_parts(&amounts, &|_| true);
-            prop_assert_eq!(parts.values().map(|parts| u64::from(*parts)).sum::<u64>(), 1_000_000);
+            prop_assert_eq!(parts.iter().map(|(_, parts)| u64::from(*parts)).sum::<u64>(), 1_000_000);
             for (task, parts) in parts {
                 prop_assert!(amounts[&task].abs_diff(u64::from(parts) * 1000) <= 1000);
             }
@@ -201,10 +211,10 @@ mod tests {
 
         #[test]
         fn intervals_partition_the_lines(parts in prop::collection::vec(1_u32..1_000_000, 1..20), lines in 1_u64..100_000) {
-            let pieces: Vec<(usize, u32)> = parts.into_iter().enumerate().collect();
-            let found = intervals(&pieces, lines);
+            let mut cut = Cut::default();
+            parts.iter().for_each(|parts| cut.expect(*parts));
             let mut start = 0;
-            for [from, to] in found {
+            for [from, to] in parts.into_iter().map(|parts| cut.next(parts, lines)) {
                 prop_assert_eq!(from, start);
                 prop_assert!(to > from);
                 start = to;

@@ -41,7 +41,7 @@ impl<'a> State<'a> {
     fn new(problem: &'a Problem, spread: Spread) -> Self {
         let mut uses = vec![vec![0; problem.edges.len()]; problem.lanes];
         for (tasks, uses) in spread.lanes.iter().zip(&mut uses) {
-            for edge in tasks.keys().filter_map(|&task| problem.edges_of.get(task)).flatten() {
+            for edge in tasks.keys().flat_map(|&task| problem.edges_of.of(task)) {
                 if let Some(count) = uses.get_mut(*edge) {
                     *count += 1;
                 }
@@ -111,8 +111,7 @@ impl<'a> State<'a> {
         let (lane, gone, come) = (leaves.0, leaves.1, comes.1);
         let (is_gone, is_new) = (self.amount(lane, gone) == leaves.2, self.amount(lane, come) == 0);
         let edges = |task: usize, counts: bool| {
-            let all = self.problem.edges_of.get(task).map_or(&[][..], Vec::as_slice);
-            if counts { all } else { &[] }
+            if counts { self.problem.edges_of.of(task) } else { &[] }
         };
         let (old, new) = (edges(gone, is_gone), edges(come, is_new));
         // Edges that one brings and the other takes keep their number of users.
@@ -159,7 +158,7 @@ impl<'a> State<'a> {
     /// Counts a piece in or out of a lane.
     fn count(&mut self, task: usize, lane: usize, comes: bool) {
         let Some(uses) = self.uses.get_mut(lane) else { return };
-        for &edge in self.problem.edges_of.get(task).into_iter().flatten() {
+        for &edge in self.problem.edges_of.of(task) {
             if let Some(count) = uses.get_mut(edge) {
                 *count = if comes { *count + 1 } else { count.saturating_sub(1) };
             }

@@ -5,44 +5,55 @@ use std::collections::BTreeMap;
 
 use mmc_plan::stretch;
 
+use super::MANY;
 use super::exchange::improve;
-use super::problem::{Cost, Problem, SLACK, Spread};
+use super::problem::{Problem, SLACK, Spread};
 use crate::ir::task::SHARE_PARTS;
 
 /// Tasks times orders that are tried, at most.
 const ORDER_WORK: usize = 400_000;
 /// Orders that are tried however many tasks there are.
 const FEWEST_ORDERS: usize = 6;
-/// Tasks from which on orders are tried on all cores.
-const MANY: usize = 50_000;
 /// Places of the model that orders are made from: the largest ones.
 const MOST_PLACES: usize = 4;
 
+/// What stands in place of a module where a path is too short.
+const NOTHING: usize = usize::MAX;
+
+/// Lanes in the making: tasks with their amounts, in the order in which they filled them.
+type Filled = Vec<Vec<(usize, u64)>>;
+
+/// Per place of the model (source embedding, encoder stacks ...): the module of every task there.
+pub fn places(paths: impl Iterator<Item = impl Iterator<Item = usize>>) -> Vec<Vec<usize>> {
+    let mut places: Vec<Vec<usize>> = Vec::new();
+    for (task, path) in paths.enumerate() {
+        for (at, module) in path.enumerate() {
+            match places.get_mut(at) {
+                Some(place) => place.push(module),
+                None => places.push([vec![NOTHING; task], vec![module]].concat()),
+            }
+        }
+        for place in &mut places {
+            place.resize(task + 1, NOTHING);
+        }
+    }
+    places
+}
+
 /// A good spread, balanced.
 ///
-/// `places` tells, per task, its module at every place of the model (source embedding, encoder stacks ...), so that orders
-/// can follow one place first and another one next; paths may have different lengths.
+/// `places` as [`places`] tells them, so that orders can follow one place first and another one next.
 pub fn spread(problem: &Problem, places: &[Vec<usize>]) -> Spread {
     let columns = columns(places);
     let ways = ways(problem, &columns);
-    let at_once = if problem.demand.len() < MANY { ways.len() } else { 1 };
-    let found = stretch::each(&ways, at_once, |ways| cheapest(problem, ways));
-    // The first of the cheapest, however many cores looked.
-    let best = found.into_iter().flatten().min_by_key(|(cost, _)| *cost);
-    improve(problem, best.map_or(Spread { lanes: Vec::new() }, |(_, spread)| spread))
-}
-
-/// The first of the cheapest spreads by some orders.
-fn cheapest(problem: &Problem, ways: &[Way<'_>]) -> Option<(Cost, Spread)> {
-    let spreads = ways.iter().map(|way| {
-        let order = match *way {
-            Way::Plain => (0..problem.demand.len()).collect(),
-            Way::Tiled(first, second, blocks) => tiled(problem, first, second, blocks),
-        };
-        let spread = fill(problem, &order);
-        (problem.cost(&spread), spread)
+    let is_long = problem.demand.len() >= MANY;
+    let found = stretch::every(is_long, &ways, |way| {
+        let lanes = filled(problem, &way.order(problem));
+        (problem.cost_of(lanes.iter().map(|lane| lane.iter().map(|(task, _)| *task))), lanes)
     });
-    spreads.min_by_key(|(cost, _)| *cost)
+    // The first of the cheapest.
+    let best = found.into_iter().min_by_key(|(cost, _)| *cost);
+    improve(problem, finished(best.map_or_else(Vec::new, |(_, lanes)| lanes)))
 }
 
 /// An order of the tasks.
@@ -53,6 +64,15 @@ enum Way<'c> {
     Tiled(&'c [usize], &'c [usize], usize),
 }
 
+impl Way<'_> {
+    fn order(&self, problem: &Problem) -> Vec<usize> {
+        match *self {
+            Way::Plain => (0..problem.demand.len()).collect(),
+            Way::Tiled(first, second, blocks) => tiled(problem, first, second, blocks),
+        }
+    }
+}
+
 /// A balanced spread, of the tasks in their order.
 pub fn in_turn(problem: &Problem) -> Spread {
     fill(problem, &(0..problem.demand.len()).collect::<Vec<usize>>())
@@ -60,7 +80,19 @@ pub fn in_turn(problem: &Problem) -> Spread {
 
 /// Fills lane after lane: a task that reaches over the end of a lane by more than half of [`SLACK`] goes on in the next one.
 pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
-    let mut lanes: Vec<Vec<(usize, u64)>> = vec![Vec::new(); problem.lanes];
+    finished(filled(problem, order))
+}
+
+fn finished(mut lanes: Filled) -> Spread {
+    // In order of the tasks, maps are made at once.
+    for tasks in &mut lanes {
+        tasks.sort_unstable();
+    }
+    Spread { lanes: lanes.into_iter().map(BTreeMap::from_iter).collect() }
+}
+
+fn filled(problem: &Problem, order: &[usize]) -> Filled {
+    let mut lanes: Filled = vec![Vec::new(); problem.lanes];
     let half = SLACK / 2;
     // All tasks in a row: lane `l` is the part from `l` to `l + 1` times `SHARE_PARTS`.
     let (mut lane, mut at) = (0_usize, 0_u64);
@@ -81,11 +113,7 @@ pub fn fill(problem: &Problem, order: &[usize]) -> Spread {
             }
         }
     }
-    // In order of the tasks, maps are made at once.
-    for tasks in &mut lanes {
-        tasks.sort_unstable();
-    }
-    Spread { lanes: lanes.into_iter().map(BTreeMap::from_iter).collect() }
+    lanes
 }
 
 /// Orders that keep together what shares modules, the plain one first.
@@ -103,13 +131,10 @@ fn ways<'c>(problem: &Problem, columns: &'c [Vec<usize>]) -> Vec<Way<'c>> {
 
 /// Per place: the module of every task there, numbered so that modules with the same modules elsewhere are neighbours.
 fn columns(places: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let width = places.iter().map(Vec::len).max().unwrap_or(0);
-    let raw: Vec<Vec<usize>> = (0..width)
-        .map(|at| places.iter().map(|path| path.get(at).copied().unwrap_or(usize::MAX)).collect())
-        .collect();
+    let tasks = places.first().map_or(0, Vec::len);
+    let all = stretch::every(tasks >= MANY, places, |column| ranked(column, places));
     let mut unique: Vec<Vec<usize>> = Vec::new();
-    for column in &raw {
-        let ranked = ranked(column, &raw);
+    for ranked in all {
         let varied = ranked.iter().any(|rank| Some(rank) != ranked.first());
         if varied && !unique.contains(&ranked) {
             unique.push(ranked);
@@ -124,29 +149,33 @@ fn columns(places: &[Vec<usize>]) -> Vec<Vec<usize>> {
 /// The modules of a column numbered by what always goes with them (a language's group), then by name.
 fn ranked(column: &[usize], all: &[Vec<usize>]) -> Vec<usize> {
     // Behind all modules stands what is no module: the place of a path that is too short.
-    let end = column.iter().filter(|module| **module < usize::MAX).max().map_or(0, |last| last + 1);
-    // Module -> its company at every place, none where others stand at times; nothing for a module that is not here.
-    let mut company: Vec<Option<Vec<Option<usize>>>> = vec![None; end + 1];
+    let end = column.iter().filter(|module| **module < NOTHING).max().map_or(0, |last| last + 1);
+    // Module -> the places where its company is always the same, with it; nothing for a module that is not here.
+    let mut company: Vec<Option<Vec<(usize, usize)>>> = vec![None; end + 1];
     for (task, &module) in column.iter().enumerate() {
-        let here = all.iter().map(|other| other.get(task).copied());
+        let here = |place: usize| all.get(place).and_then(|other| other.get(task)).copied();
         match company.get_mut(module.min(end)) {
-            Some(Some(known)) => {
-                for (known, here) in known.iter_mut().zip(here) {
-                    if *known != here {
-                        *known = None;
-                    }
-                }
+            Some(Some(known)) => known.retain(|&(place, module)| here(place) == Some(module)),
+            Some(new) => {
+                let places = (0..all.len()).filter_map(|place| Some((place, here(place)?)));
+                *new = Some(places.collect());
             }
-            Some(new) => *new = Some(here.collect()),
             None => {}
         }
     }
-    // Its own column tells every module apart; leave it to the end.
     let known = company.into_iter().enumerate().filter_map(|(at, known)| Some((at, known?)));
     let mut order: Vec<(Vec<Option<usize>>, usize)> = known
         .map(|(at, known)| {
-            let module = if at == end { usize::MAX } else { at };
-            (known.into_iter().filter(|other| *other != Some(module)).collect(), at)
+            let module = if at == end { NOTHING } else { at };
+            let mut modules = vec![None; all.len()];
+            for (place, module) in known {
+                if let Some(slot) = modules.get_mut(place) {
+                    *slot = Some(module);
+                }
+            }
+            // Its own column tells every module apart; leave it to the end.
+            modules.retain(|other| *other != Some(module));
+            (modules, at)
         })
         .collect();
     order.sort();
@@ -177,20 +206,23 @@ fn tiled(problem: &Problem, first: &[usize], second: &[usize], blocks: usize) ->
             middle * blocks as u128 / (2 * total)
         })
         .collect();
-    let mut order: Vec<([u32; 3], usize)> = first
+    // Block, second, first and task in one number, which is sorted at once.
+    let mut order: Vec<u128> = first
         .iter()
         .zip(second)
         .enumerate()
         .map(|(task, (&one, &two))| {
             let block = block.get(one).map_or(0, |block| narrow(*block));
-            ([block, narrow(two as u128), narrow(one as u128)], task)
+            let words = [block, narrow(two as u128), narrow(one as u128), narrow(task as u128)];
+            words.into_iter().fold(0, |key, word| key << u32::BITS | u128::from(word))
         })
         .collect();
     order.sort_unstable();
-    order.into_iter().map(|(_, task)| task).collect()
+    let task = |key: u128| usize::try_from(key & u128::from(u32::MAX)).unwrap_or(usize::MAX);
+    order.into_iter().map(task).collect()
 }
 
-/// A number of a block or of a module, which are far fewer.
+/// A number of a block, of a module or of a task, which are far fewer.
 fn narrow(number: u128) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

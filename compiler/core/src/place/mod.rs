@@ -9,6 +9,7 @@ pub mod exhaustive;
 pub mod greedy;
 pub mod ilp;
 mod judge;
+pub mod lists;
 mod mapping;
 mod pieces;
 pub mod problem;
@@ -34,6 +35,8 @@ use crate::ir::task::TaskTable;
 
 /// Lanes that a plan may have.
 pub const MOST_LANES: u32 = 4096;
+/// Tasks from which on lanes and orders are looked at on all cores.
+const MANY: usize = 50_000;
 /// Looks at what other lanes cover, to align lanes; five times as many for every level of effort.
 const ALIGN_WORK: u64 = 600_000;
 /// The same when it is only to be told what aligned lanes would save.
@@ -128,8 +131,7 @@ pub fn place(
 
 /// Spreads tasks over lanes: the cheapest of what a program solves, orders of tasks fill, and the engine finds with an effort.
 pub fn spread(problem: &Problem, graph: &ModuleGraph, effort: Effort) -> (Spread, FoundSpec) {
-    let places: Vec<Vec<usize>> =
-        graph.paths.iter().map(|path| path.steps().map(ModuleId::index).collect()).collect();
+    let places = greedy::places(graph.paths.iter().map(|path| path.steps().map(ModuleId::index)));
     let greedy = greedy::spread(problem, &places);
     let found = |spread: &Spread, algorithm: &str, is_optimal: bool| {
         let cost = u64::try_from(problem.cost(spread).replicas).unwrap_or(u64::MAX);

@@ -55,7 +55,7 @@ fn pieces(problem: &Problem, owner: &[usize]) -> Pieces {
     let first = modules.len();
     modules.extend(std::iter::repeat_n(together, problem.demand.len()));
     let task = |&task: &usize| {
-        let edges = problem.edges_of.get(task).into_iter().flatten().copied();
+        let edges = problem.edges_of.of(task).iter().copied();
         Task::of(edges.chain([first + task]).collect())
     };
     Pieces {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::lists::Lists;
 use crate::ir::module::ModuleGraph;
 use crate::ir::task::{SHARE_PARTS, TaskTable};
 
@@ -22,7 +23,7 @@ pub struct Problem {
     /// Parameters that the same tasks share.
     pub edges: Vec<Edge>,
     /// Per task: its edges, ascending.
-    pub edges_of: Vec<Vec<usize>>,
+    pub edges_of: Lists,
 }
 
 /// Modules used by the same tasks.
@@ -68,26 +69,23 @@ impl Problem {
 
     /// A problem from shares (summing to [`SHARE_PARTS`]) and edges.
     pub fn from_edges(lanes: usize, shares: &[u64], edges: Vec<Edge>) -> Self {
-        let mut edges_of = vec![Vec::new(); shares.len()];
-        for (at, edge) in edges.iter().enumerate() {
-            for &task in &edge.tasks {
-                if let Some(list) = edges_of.get_mut(task) {
-                    list.push(at);
-                }
-            }
-        }
+        let edges_of = Lists::inverted(shares.len(), edges.iter().map(|edge| &edge.tasks));
         let demand = shares.iter().map(|share| share * lanes as u64).collect();
         Self { lanes, demand, edges, edges_of }
     }
 
     /// What a spread costs.
     pub fn cost(&self, spread: &Spread) -> Cost {
+        self.cost_of(spread.lanes.iter().map(|lane| lane.keys().copied()))
+    }
+
+    /// What lanes of tasks cost, each of which a lane has once.
+    pub(super) fn cost_of(&self, lanes: impl Iterator<Item = impl Iterator<Item = usize>>) -> Cost {
         let mut holders = vec![0_u64; self.edges.len()];
         let mut last = vec![usize::MAX; self.edges.len()];
         let mut pieces = 0;
-        for (lane, tasks) in spread.lanes.iter().enumerate() {
-            pieces += tasks.len();
-            for edge in tasks.keys().filter_map(|&task| self.edges_of.get(task)).flatten() {
+        for (lane, tasks) in lanes.enumerate() {
+            for edge in tasks.inspect(|_| pieces += 1).flat_map(|task| self.edges_of.of(task)) {
                 if let (Some(seen), Some(count)) = (last.get_mut(*edge), holders.get_mut(*edge))
                     && *seen != lane
                 {

@@ -19,6 +19,7 @@ use super::{
     tasks, training,
 };
 use crate::diagnostics::{Diagnostics, Halt};
+use crate::directions::distinct;
 use crate::ir::experiment::{Corpus, Experiment, Grouping, Language, Places, TaskBlock, Tokenizer};
 use crate::ir::settings::Settings;
 use crate::template::{TemplateFault, Templates};
@@ -109,7 +110,8 @@ fn content<'a>(
     let used = whole.then(|| directions(&blocks));
     let in_use: BTreeSet<String> = match &used {
         Some(used) => {
-            used.keys().flat_map(|(source, target)| [source.clone(), target.clone()]).collect()
+            let codes = used.keys().flat_map(|(source, target)| [source.as_str(), target]);
+            distinct(codes).into_iter().map(str::to_owned).collect()
         }
         None => languages.keys().cloned().collect(),
     };
@@ -132,11 +134,12 @@ fn machine<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Machine {
     let algebra = Algebra { languages: &content.languages, groupings: &content.groupings };
-    let mut in_use = InUse::default();
-    for (source, target) in content.used.iter().flat_map(BTreeMap::keys) {
-        in_use.sources.insert(source.clone());
-        in_use.targets.insert(target.clone());
-    }
+    let used = || content.used.iter().flat_map(BTreeMap::keys);
+    let owned = |codes: BTreeSet<&str>| codes.into_iter().map(str::to_owned).collect();
+    let in_use = InUse {
+        sources: owned(distinct(used().map(|(source, _)| source.as_str()))),
+        targets: owned(distinct(used().map(|(_, target)| target.as_str()))),
+    };
     let used = content.used.as_ref();
     let causal = causal::of_blocks(&content.blocks, reader);
     let around = Surroundings {

@@ -117,7 +117,7 @@ fn tasks(tasks: &BTreeMap<String, TaskSpec>, out: &mut dyn Write) -> io::Result<
     let rows: Vec<(&String, &TaskSpec)> = tasks.iter().collect();
     let text = |rows: &[(&String, &TaskSpec)]| {
         let mut text = String::with_capacity(rows.len() * TASK_BYTES);
-        let mut known = Known::new();
+        let mut known = Known::default();
         for (name, spec) in rows {
             task(name, spec, &mut known, &mut text);
         }
@@ -132,19 +132,27 @@ fn lanes(lanes: &[LaneSpec], out: &mut dyn Write) -> io::Result<()> {
         return out.write_all(b"\nlanes: []\n");
     }
     out.write_all(b"\nlanes:\n")?;
-    for LaneSpec { tasks } in lanes {
-        if tasks.is_empty() {
-            out.write_all(b"- tasks: {}\n")?;
-            continue;
-        }
-        let mut text = String::with_capacity(tasks.len() * LINE_BYTES);
-        text.push_str("- tasks:\n");
-        for (name, task) in tasks {
-            lane_task(name, task, &mut text);
-        }
-        out.write_all(text.as_bytes())?;
+    let all: usize = lanes.iter().map(|lane| lane.tasks.len()).sum();
+    let length = if all > STRETCH { 1 } else { lanes.len() };
+    let text = |lanes: &[LaneSpec]| {
+        let mut text = String::with_capacity(
+            lanes.iter().map(|lane| lane.tasks.len()).sum::<usize>() * LINE_BYTES,
+        );
+        lanes.iter().for_each(|lane| self::lane(lane, &mut text));
+        text
+    };
+    stretch::in_order(lanes, length, text, |text| out.write_all(text.as_bytes()))
+}
+
+fn lane(LaneSpec { tasks }: &LaneSpec, text: &mut String) {
+    if tasks.is_empty() {
+        text.push_str("- tasks: {}\n");
+        return;
     }
-    Ok(())
+    text.push_str("- tasks:\n");
+    for (name, task) in tasks {
+        lane_task(name, task, text);
+    }
 }
 
 fn lane_task(name: &str, task: &LaneTask, text: &mut String) {
@@ -157,11 +165,37 @@ fn lane_task(name: &str, task: &LaneTask, text: &mut String) {
     let _ = writeln!(text, ": {{parts: {parts}, lines: [{from}, {to}]}}");
 }
 
-/// Texts of transforms that many tasks share, by where they lie.
-type Known = HashMap<*const Vec<Transform>, String>;
+/// Texts of what many tasks share, by where it lies.
+#[derive(Default)]
+struct Known {
+    transforms: HashMap<*const Vec<Transform>, String>,
+    /// Of lists of modules; none when not all their names are plain.
+    modules: HashMap<*const Vec<String>, Option<String>>,
+}
+
+impl Known {
+    fn transforms(&mut self, transforms: &Vec<Transform>) -> &str {
+        let written = || entry("transforms", transforms, 4);
+        self.transforms.entry(ptr::from_ref(transforms)).or_insert_with(written)
+    }
+
+    fn modules(&mut self, key: &str, modules: &Vec<String>) -> Option<&str> {
+        let written = || {
+            let mut text = String::new();
+            names("    ", key, modules, &mut text);
+            text
+        };
+        let known = self.modules.entry(ptr::from_ref(modules));
+        known.or_insert_with(|| modules.iter().all(|name| is_plain(name)).then(written)).as_deref()
+    }
+}
 
 fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
-    if !is_plain(name) || !words(spec).all(is_plain) {
+    let sides = [("encoder", &spec.encoder), ("decoder", &spec.decoder)];
+    if !is_plain(name)
+        || !words(spec).all(is_plain)
+        || !sides.iter().all(|(key, modules)| known.modules(key, modules).is_some())
+    {
         text.push_str(&entry(name, spec, 2));
         return;
     }
@@ -195,29 +229,27 @@ fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
         }
     }
     if !transforms.is_empty() {
-        let written = || entry("transforms", transforms, 4);
-        text.push_str(known.entry(ptr::from_ref(&**transforms)).or_insert_with(written));
+        text.push_str(known.transforms(transforms));
     }
     text.extend(["    source_vocabulary: ", source_vocabulary, "\n    target_vocabulary: "]);
     text.extend([target_vocabulary, "\n"]);
-    names("    ", "encoder", encoder, text);
+    text.push_str(known.modules("encoder", encoder).unwrap_or_default());
     if let Some(bridge) = bridge {
         text.extend(["    bridge: ", bridge, "\n"]);
     }
-    names("    ", "decoder", decoder, text);
+    text.push_str(known.modules("decoder", decoder).unwrap_or_default());
     if !adapters.is_empty() {
         text.push_str(&entry("adapters", adapters, 4));
     }
 }
 
-/// The words of a task that are written here.
+/// The words of a task that are written here, but those of its sides.
 fn words(spec: &TaskSpec) -> impl Iterator<Item = &str> {
     let CorpusFiles { train, valid, test } = &spec.corpus;
     let files = [Some(train), valid.as_ref(), test.as_ref()].into_iter().flatten();
     let files = files.flat_map(|files| files.source.iter().chain(&files.target));
     let own = [&spec.source, &spec.target, &spec.source_vocabulary, &spec.target_vocabulary];
-    let modules = spec.encoder.iter().chain(&spec.bridge).chain(&spec.decoder);
-    own.into_iter().chain(files).chain(modules).map(String::as_str)
+    own.into_iter().chain(files).chain(&spec.bridge).map(String::as_str)
 }
 
 fn parallel(part: &str, files: &ParallelFiles, text: &mut String) {
@@ -245,9 +277,21 @@ fn names(margin: &str, key: &str, names: &[String], text: &mut String) {
     }
 }
 
+/// Bytes of plain words.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let is_mark = matches!(byte, b'.' | b'_' | b'-' | b'/');
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
+        byte += 1;
+    }
+    plain
+};
+
 /// Whether a word stands for itself as a key, as a value and in a list on one line. Not all that do are known here.
 fn is_plain(word: &str) -> bool {
-    let is_in_names = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/".contains(byte);
+    let is_in_names = |byte: &u8| PLAIN.get(usize::from(*byte)) == Some(&true);
     let begins = word.as_bytes().first().is_some_and(|&b| b.is_ascii_alphabetic() || b == b'/');
     let is_taken = || TAKEN.iter().any(|taken| word.eq_ignore_ascii_case(taken));
     begins && word.len() <= LONGEST && word.as_bytes().iter().all(is_in_names) && !is_taken()

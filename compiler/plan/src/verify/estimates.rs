@@ -2,13 +2,17 @@
 
 use crate::plan::{Estimate, Plan, RankSpec, RunEstimate};
 use crate::schedule::LANE_PARTS;
+use crate::stretch;
 use crate::verify::formulas::{Costs, computing, heap_bytes, state_bytes};
-use crate::verify::{Findings, Index, Rule};
+use crate::verify::{Findings, Index, Rule, STRETCH};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
     let costs = Costs::new(plan);
-    for (number, rank) in plan.ranks.iter().enumerate() {
-        estimate(plan, index, number, drawn(plan, index, &costs, rank), findings);
+    let all = stretch::every(plan.tasks.len() > STRETCH, &plan.ranks, |rank| {
+        drawn(plan, index, &costs, rank)
+    });
+    for (number, drawn) in all.into_iter().enumerate() {
+        estimate(plan, index, number, drawn, findings);
     }
     totals(plan, findings);
     run(plan, findings);

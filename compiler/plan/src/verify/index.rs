@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ptr;
 
 use crate::plan::{LaneTask, Plan, TaskSpec};
+use crate::stretch;
+use crate::verify::STRETCH;
 
 /// A plan's tasks, ways, lanes and ranks.
 pub(crate) struct Index<'a> {
@@ -49,14 +51,16 @@ impl<'a> Index<'a> {
             users: HashMap::new(),
         };
         index.number_ways(plan);
-        let numbers: HashMap<&str, usize> =
-            index.tasks.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
+        let is_long = plan.tasks.len() > STRETCH;
+        let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(index.tasks.len());
+        numbers.extend(index.tasks.iter().enumerate().map(|(at, row)| (row.name, at)));
         let known =
             |(name, lane): (&String, &LaneTask)| Some((*numbers.get(name.as_str())?, *lane));
-        let lanes = plan.lanes.iter();
-        index.lanes = lanes.map(|lane| lane.tasks.iter().filter_map(known).collect()).collect();
+        index.lanes = stretch::every(is_long, &plan.lanes, |lane| {
+            lane.tasks.iter().filter_map(known).collect()
+        });
         let of_lanes: Vec<BTreeSet<&str>> =
-            index.lanes.iter().map(|lane| index.needed_by(lane)).collect();
+            stretch::every(is_long, &index.lanes, |lane| index.needed_by(lane));
         for module in of_lanes.iter().flatten() {
             *index.users.entry(module).or_default() += 1;
         }

@@ -116,24 +116,40 @@ pub fn examine(plan: &Plan) -> (String, Vec<Violation>) {
 
 /// All violations but of the digest.
 fn violations(plan: &Plan) -> Vec<Violation> {
-    let mut findings = Findings::default();
     let index = Index::new(plan);
-    if plan.format != FORMAT {
-        findings.add(Rule::Format, "the plan", format!("format {}, not {FORMAT}", plan.format));
-    }
-    numbers::check(plan, &mut findings);
-    tasks::check(plan, &index, &mut findings);
-    modules::check(plan, &index, &mut findings);
-    attachments::check(plan, &mut findings);
-    causal::model(plan, &mut findings);
-    lanes::check(plan, &index, &mut findings);
-    curriculum::check(plan, &mut findings);
-    ranks::check(plan, &index, &mut findings);
-    communicators::check(plan, &index, &mut findings);
-    estimates::check(plan, &index, &mut findings);
-    synchronised::check(plan, &index, &mut findings);
-    findings.violations.sort();
-    findings.violations
+    let found = stretch::every(plan.tasks.len() > STRETCH, CHECKS, |check| {
+        let mut findings = Findings::default();
+        check(plan, &index, &mut findings);
+        findings.violations
+    });
+    let mut violations = found.concat();
+    violations.sort();
+    violations
+}
+
+/// Finds violations of some rules.
+type Check = fn(&Plan, &Index<'_>, &mut Findings);
+
+/// All checks; none depends on what another finds. Those that take longest are begun first.
+const CHECKS: &[Check] = &[
+    tasks::check,
+    modules::check,
+    lanes::check,
+    estimates::check,
+    synchronised::check,
+    ranks::check,
+    communicators::check,
+    |plan, _, findings| format(plan, findings),
+    |plan, _, findings| numbers::check(plan, findings),
+    |plan, _, findings| attachments::check(plan, findings),
+    |plan, _, findings| causal::model(plan, findings),
+    |plan, _, findings| curriculum::check(plan, findings),
+];
+
+fn format(plan: &Plan, findings: &mut Findings) {
+    findings.expect(plan.format == FORMAT, Rule::Format, || {
+        ("the plan", format!("format {}, not {FORMAT}", plan.format))
+    });
 }
 
 /// The violations found so far.

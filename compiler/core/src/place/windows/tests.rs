@@ -12,6 +12,7 @@ fn row(name: String, share: u64, copies: u32) -> TaskRow {
         kind: mmc_plan::TaskKind::Translate,
         source: "a".to_owned(),
         target: "b".to_owned(),
+        factor: 1.0,
         share,
         copies,
         corpus: mmc_plan::CorpusFiles::default(),
