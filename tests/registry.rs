@@ -25,7 +25,7 @@ fn outcome(code: &str, example: &str, kind: Example) -> Outcome {
     };
     let mut world = TestWorld::with_main(&folder, &text);
     let params = staged(&mut world, &text);
-    let whole = || fs::read_to_string(folder.join("whole.yaml")).unwrap();
+    let whole = || fs::read_to_string(folder.join("whole.yaml")).expect("a whole configuration");
     let (sources, findings) = match kind {
         Example::Stages => through_stages(&world, &whole(), example),
         Example::Imported => imported(&whole(), example),

@@ -71,9 +71,14 @@ pub fn module_path(
 ) -> Option<ModulePath> {
     let places = Places::of(model, model.stacks(source, target));
     let standing = &mut |_: usize, place: &Place<'_>| place.module(source, target, group);
+    let encoder = places.encoder(standing)?;
+    let bridge = match &places.bridge {
+        Some(bridge) => Some(standing(places.encoder.len(), bridge)?),
+        None => None,
+    };
     Some(ModulePath {
-        encoder: places.encoder(standing)?,
-        bridge: places.bridge(standing)?,
+        encoder,
+        bridge,
         decoder: places.decoder(standing)?,
         adapters: places.adapters(standing)?.into_iter().collect(),
     })
@@ -156,9 +161,14 @@ impl<'m, M: Clone> Ways<'m, M> {
             Some(new)
         };
         let encoder = places.encoder.iter().map(|place| place.sharers(numbers, true));
+        let encoder = side(encoders, encoder, || places.encoder(standing))?;
+        let bridge = match &places.bridge {
+            Some(bridge) => Some(standing(places.encoder.len(), bridge)?),
+            None => None,
+        };
         Some(Way {
-            encoder: side(encoders, encoder, || places.encoder(standing))?,
-            bridge: places.bridge(standing)?,
+            encoder,
+            bridge,
             decoder: side(
                 decoders,
                 places.decoder.iter().map(|place| place.sharers(numbers, true)),
@@ -265,14 +275,6 @@ impl<'m> Places<'m> {
     /// What stands at every place of the encoder; none when one has nothing.
     fn encoder<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Vec<M>> {
         self.encoder.iter().enumerate().map(|(at, place)| standing(at, place)).collect()
-    }
-
-    /// What stands between the two sides.
-    fn bridge<M>(&self, standing: &mut Standing<'_, 'm, M>) -> Option<Option<M>> {
-        match &self.bridge {
-            Some(bridge) => standing(self.encoder.len(), bridge).map(Some),
-            None => Some(None),
-        }
     }
 
     /// What stands at every place of the decoder.

@@ -166,7 +166,9 @@ impl<'a> Met<'a> {
         let into = [source].into_iter().chain(stacks(experiment, into, true));
         let out = [target].into_iter().chain(stacks(experiment, out, false)).chain([head]);
         encoder.iter().zip(into).for_each(|(id, need)| self.used(*id, need, task));
-        bridge.iter().for_each(|id| self.used(*id, (Need::Bridge, spans.bridge), task));
+        if let Some(bridge) = bridge {
+            self.used(bridge, (Need::Bridge, spans.bridge), task);
+        }
         decoder.iter().zip(out).for_each(|(id, need)| self.used(*id, need, task));
         for &id in adapters.iter().flat_map(|(_, inside)| inside) {
             let name = self.names.in_order.get(id.index()).map_or("", |name| adapter(name));

@@ -39,7 +39,7 @@ pub fn expand_tasks(
     for block in &experiment.task_blocks {
         let Some(corpus) = experiment.corpora.get(block.corpus.value) else { continue };
         sought.ask(world, corpus, block);
-        let mut rows = expand_block(&Block { experiment, block, corpus }, &sought, diagnostics);
+        let mut rows = expand_block(&Asked { experiment, block, corpus }, &sought, diagnostics);
         vocabularies.serve(block, &mut rows);
         tasks.append(&mut rows);
     }
@@ -68,7 +68,7 @@ fn no_tasks(span: Span) -> BuildError {
 }
 
 /// A block with what it names.
-struct Block<'a> {
+struct Asked<'a> {
     experiment: &'a Experiment,
     block: &'a TaskBlock,
     corpus: &'a Corpus,
@@ -85,14 +85,14 @@ struct Expanded {
 
 /// The rows of a block, whose vocabularies are not known yet.
 fn expand_block(
-    block: &Block<'_>,
+    asked: &Asked<'_>,
     sought: &Sought<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<TaskRow> {
-    let directions: Vec<Direction<'_>> = block.block.pairs.iter().enumerate().collect();
+    let directions: Vec<Direction<'_>> = asked.block.pairs.iter().enumerate().collect();
     let mut rows = Vec::with_capacity(directions.len());
     let mut left_out: BTreeMap<Span, Vec<String>> = BTreeMap::new();
-    let stretches = stretch::each(&directions, STRETCH, |some| expand(block, sought, some));
+    let stretches = stretch::each(&directions, STRETCH, |some| expand(asked, sought, some));
     for mut expanded in stretches {
         rows.append(&mut expanded.rows);
         expanded.findings.into_iter().for_each(|finding| diagnostics.take(finding));
@@ -101,14 +101,14 @@ fn expand_block(
         }
     }
     for (span, names) in left_out {
-        diagnostics.report(left_out_note(span, &names, &block.corpus.name));
+        diagnostics.report(left_out_note(span, &names, &asked.corpus.name));
     }
     rows
 }
 
 /// The rows of some directions.
 fn expand<'a>(
-    &Block { experiment, block, corpus }: &Block<'a>,
+    &Asked { experiment, block, corpus }: &Asked<'a>,
     sought: &Sought<'a>,
     directions: &[Direction<'a>],
 ) -> Expanded {

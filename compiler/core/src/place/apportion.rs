@@ -212,7 +212,9 @@ mod tests {
         #[test]
         fn intervals_partition_the_lines(parts in prop::collection::vec(1_u32..1_000_000, 1..20), lines in 1_u64..100_000) {
             let mut cut = Cut::default();
-            parts.iter().for_each(|parts| cut.expect(*parts));
+            for parts in &parts {
+                cut.expect(*parts);
+            }
             let mut start = 0;
             for [from, to] in parts.into_iter().map(|parts| cut.next(parts, lines)) {
                 prop_assert_eq!(from, start);

@@ -138,7 +138,9 @@ fn lanes(lanes: &[LaneSpec], out: &mut dyn Write) -> io::Result<()> {
         let mut text = String::with_capacity(
             lanes.iter().map(|lane| lane.tasks.len()).sum::<usize>() * LINE_BYTES,
         );
-        lanes.iter().for_each(|lane| self::lane(lane, &mut text));
+        for lane in lanes {
+            self::lane(lane, &mut text);
+        }
         text
     };
     stretch::in_order(lanes, length, text, |text| out.write_all(text.as_bytes()))
@@ -278,6 +280,7 @@ fn names(margin: &str, key: &str, names: &[String], text: &mut String) {
 }
 
 /// Bytes of plain words.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0_u8;
