@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mmc_plan::Event;
+use mmc_plan::{Event, Measure};
 
 use crate::error::{While as _, WorkerError};
 
@@ -101,6 +101,19 @@ impl Points {
         self.0.extend(of_group.into_iter().map(|(name, value)| (format!("{group}/{name}"), value)));
     }
 
+    fn add_scores(
+        &mut self,
+        scores: &BTreeMap<Measure, BTreeMap<String, f64>>,
+        means: &BTreeMap<Measure, f64>,
+    ) {
+        for (measure, of_tasks) in scores {
+            self.add_tasks(&format!("validation_{measure}"), of_tasks);
+        }
+        for (measure, mean) in means {
+            self.add("validation", [(format!("macro_{measure}").as_str(), *mean)]);
+        }
+    }
+
     fn add_tasks(&mut self, group: &str, of_tasks: &BTreeMap<String, f64>) {
         self.add(group, of_tasks.iter().map(|(task, value)| (task.as_str(), *value)));
     }
@@ -153,12 +166,7 @@ fn points(event: &Event) -> Option<(u64, Points)> {
             let tokens = [("loss", *loss), ("accuracy", *accuracy)];
             let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
             points.add("validation", tokens.into_iter().chain(means));
-            for (measure, of_tasks) in scores {
-                points.add_tasks(&format!("validation_{measure}"), of_tasks);
-            }
-            for (measure, mean) in macro_scores {
-                points.add("validation", [(format!("macro_{measure}").as_str(), *mean)]);
-            }
+            points.add_scores(scores, macro_scores);
             *step
         }
         Event::Started { .. }

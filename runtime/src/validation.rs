@@ -95,12 +95,12 @@ pub fn validate<'d>(
     let measures = plan.training.scores.as_ref().map_or(&[][..], |scores| &scores.measures);
     let (mut found, mut scored) = (BTreeMap::new(), BTreeMap::new());
     for (name, slots) in plan.tasks.keys().zip(numbers.chunks_exact(width)) {
-        let (sums, scores) = slots.split_at(SUMS);
+        let (sums, of_measures) = slots.split_at(SUMS);
         if let Some(sums) = Sums::try_from(sums).ok().filter(|[_, _, tokens]| *tokens > 0.0) {
             found.insert(name.as_str(), sums);
         }
-        if let Some((_, scores)) = scores.split_first().filter(|(pairs, _)| **pairs > 0.0) {
-            scored.insert(name.as_str(), scores);
+        if let Some((_, found)) = of_measures.split_first().filter(|(pairs, _)| **pairs > 0.0) {
+            scored.insert(name.as_str(), found);
         }
     }
     Ok((!found.is_empty()).then(|| with_scores(summary(&found), measures, &scored)))

@@ -138,9 +138,9 @@ fn a_causal_model_learns_its_text_continues_lines_and_scores_them() {
     let told = train(&place.write("plan.yaml", &plan), 1, &[]);
     let validated: Vec<_> = told
         .iter()
-        .filter_map(|event| match event {
-            Event::Validated { losses, .. } => Some(losses),
-            _ => None,
+        .filter_map(|event| {
+            let Event::Validated { losses, .. } = event else { return None };
+            Some(losses)
         })
         .collect();
     assert_eq!(validated.len(), 4);
@@ -149,9 +149,9 @@ fn a_causal_model_learns_its_text_continues_lines_and_scores_them() {
         assert!(perplexities.is_sorted_by(|a, b| a > b), "{task}: {perplexities:?}");
         assert!(perplexities[3] < 5.0, "{task}: {perplexities:?}");
     }
-    let source = told.iter().find_map(|event| match event {
-        Event::Step { source_tokens, target_tokens, .. } => Some((*source_tokens, *target_tokens)),
-        _ => None,
+    let source = told.iter().find_map(|event| {
+        let Event::Step { source_tokens, target_tokens, .. } = event else { return None };
+        Some((*source_tokens, *target_tokens))
     });
     assert!(source.is_some_and(|(source, target)| source == 0 && target > 0));
     // Lines go on with the next word.

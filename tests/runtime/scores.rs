@@ -109,7 +109,8 @@ fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
             let (source, target) = (Path::new(&files.source[0]), Path::new(&files.target[0]));
             let mut ours = translated(&path, &checkpoint, [&task.source, &task.target], source);
             let mut theirs = lines(&fs::read_to_string(target).unwrap());
-            (ours.truncate(12), theirs.truncate(12));
+            ours.truncate(12);
+            theirs.truncate(12);
             let theirs = [theirs];
             let bleu = metrics::bleu(&ours, &theirs, &BleuOptions::default()).unwrap().score;
             let chrf = metrics::chrf(&ours, &theirs, &ChrfOptions::default()).unwrap().score;
@@ -144,9 +145,9 @@ fn early_stopping_goes_by_a_score() {
     plan.training.checkpoint = CheckpointSpec { every: None, keep: 1 };
     plan.digest = plan.mathematics_digest();
     let told = train(&place.write("plan.yaml", &plan), 2, &[]);
-    let means = told.iter().filter_map(|event| match event {
-        Event::Validated { step, macro_scores, .. } => Some((*step, macro_scores[&Measure::Chrf])),
-        _ => None,
+    let means = told.iter().filter_map(|event| {
+        let Event::Validated { step, macro_scores, .. } = event else { return None };
+        Some((*step, macro_scores[&Measure::Chrf]))
     });
     let best =
         means.fold((0, f64::NEG_INFINITY), |best, one| if one.1 > best.1 { one } else { best });
