@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! step_000200/modules/<module>.safetensors    parameters by name
+//!             ema/<module>.safetensors        with `ema`: their moving averages, likewise; none of frozen modules
 //!             optimizer/<module>.safetensors  flat moments `mean`, `square`, and `updates`
 //!             streams/<lane>.json             where every task's stream stands
-//!             manifest.json                   format, digest, step, what early stopping goes by, the scale of the loss, sha256 of every file above
+//!             manifest.json                   format, digest, step, what early stopping goes by, the scale of the loss, steps left out, sha256 of every file above
 //!             plan.yaml                       the plan, for translation
+//! average/                                    with `average`: `modules`, `ema`, manifest and plan of the mean of the last checkpoints
 //! latest                                      name of the newest
 //! best                                        with `stop_early`: name of the one behind the best validation, which is kept
 //! ```
@@ -18,15 +20,17 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use mmc_plan::Plan;
+use mmc_plan::{Plan, SkippedPairs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tch::{Device, Kind, Tensor};
 
+use crate::average::mean;
 use crate::dist::World;
 use crate::error::{While as _, WorkerError};
 use crate::feed::LaneStreams;
 use crate::scaler::Scaler;
+use crate::skips::Skips;
 use crate::store::{ModuleStore, Store};
 use crate::watch::Watch;
 
@@ -36,8 +40,13 @@ const FORMAT: u32 = 1;
 /// Folder of the ranks' lists of what they wrote, while a checkpoint is being made.
 const LISTS: &str = "lists";
 
-/// Folders of a checkpoint.
-const SUBFOLDERS: [&str; 4] = ["modules", "optimizer", "streams", LISTS];
+/// Folder of the moving averages of parameters, where the plan keeps some.
+const EMA: &str = "ema";
+
+/// Folders of parameters in a plan's checkpoints.
+fn parameters(plan: &Plan) -> impl Iterator<Item = &'static str> {
+    std::iter::once("modules").chain(plan.training.ema.map(|_| EMA))
+}
 
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,8 +64,26 @@ pub struct Manifest {
     /// The scale of the loss, in half precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaler: Option<Scaler>,
+    /// Steps that were left out.
+    #[serde(default, skip_serializing_if = "Skips::is_none")]
+    pub skips: Skips,
     /// File below the checkpoint's folder -> sha256 in hexadecimal.
     pub files: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Of a plan's checkpoint in which nothing is yet.
+    fn of(step: u64, plan: &Plan) -> Self {
+        Self {
+            format: FORMAT,
+            digest: plan.digest.clone(),
+            step,
+            watch: None,
+            scaler: None,
+            skips: Skips::default(),
+            files: BTreeMap::new(),
+        }
+    }
 }
 
 /// What one rank saves.
@@ -70,6 +97,8 @@ pub struct Contents<'a> {
     pub watch: Option<&'a Watch>,
     /// The scale of the loss: the same on all ranks.
     pub scaler: Option<Scaler>,
+    /// Steps that were left out: the same on all ranks.
+    pub skips: Skips,
 }
 
 /// What a rank finds again beside its modules.
@@ -81,6 +110,8 @@ pub struct Resumed {
     pub watch: Option<Watch>,
     /// The scale of the loss.
     pub scaler: Option<Scaler>,
+    /// Steps that were left out.
+    pub skips: Skips,
 }
 
 /// The folder of an experiment's checkpoints.
@@ -136,7 +167,8 @@ impl Checkpoints {
         Ok(None)
     }
 
-    /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`, but never the best.
+    /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`, but never the best, nor those that are
+    /// to be averaged.
     pub fn save(
         &self,
         step: u64,
@@ -144,20 +176,16 @@ impl Checkpoints {
         world: &World,
         contents: &Contents<'_>,
     ) -> Result<PathBuf, WorkerError> {
+        let Contents { watch, scaler, skips, .. } = *contents;
+        let manifest =
+            Manifest { watch: watch.copied(), scaler, skips, ..Manifest::of(step, plan) };
+        let subs: Vec<&str> =
+            ["optimizer", "streams"].into_iter().chain(parameters(plan)).collect();
         let folder = self.of_step(step);
-        let part = self.folder.join(format!(".step_{step:06}.part"));
+        publish((&folder, &subs), plan, world, manifest, &|part| {
+            write_part(part, owned(plan, world), contents)
+        })?;
         if world.leads() {
-            remove(&part)?;
-            for sub in SUBFOLDERS {
-                let path = part.join(sub);
-                fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
-            }
-        }
-        world.barrier()?;
-        write_part(&part, plan, world.seat().rank, contents)?;
-        world.barrier()?;
-        if world.leads() {
-            complete(&part, &folder, step, plan, contents)?;
             let best = contents.watch.and_then(Watch::best);
             for (name, step) in [("latest", Some(step)), ("best", best)] {
                 if let Some(step) = step {
@@ -165,13 +193,60 @@ impl Checkpoints {
                     write_atomically(&self.folder.join(name), text.as_bytes())?;
                 }
             }
+            let mut stay = plan.averaged_at(step);
+            stay.extend(best);
             let keep = plan.training.checkpoint.keep.max(1) as usize;
-            for old in self.steps().into_iter().skip(keep).filter(|step| Some(*step) != best) {
+            for old in self.steps().into_iter().skip(keep).filter(|step| !stay.contains(step)) {
                 remove(&self.of_step(old))?;
             }
         }
         world.barrier()?;
         Ok(folder)
+    }
+
+    /// Writes the mean of the parameters of checkpoints with all ranks: the folder `average`.
+    pub fn average(
+        &self,
+        steps: &[u64],
+        plan: &Plan,
+        world: &World,
+    ) -> Result<PathBuf, WorkerError> {
+        let folder = self.folder.join("average");
+        let manifest = Manifest::of(steps.first().copied().unwrap_or(0), plan);
+        let subs: Vec<&str> = parameters(plan).collect();
+        publish((&folder, &subs), plan, world, manifest, &|part| {
+            let mut files = BTreeMap::new();
+            for sub in &subs {
+                for name in owned(plan, world).iter().filter(|name| is_in(plan, sub, name)) {
+                    let file = format!("{sub}/{name}.safetensors");
+                    let all = steps.iter().map(|step| read_named(&self.of_step(*step).join(&file)));
+                    let all = all.collect::<Result<Vec<_>, _>>()?;
+                    let kind = all.iter().flatten().next().map_or(Kind::Float, |(_, x)| x.kind());
+                    write_tensors(part, &file, &mean(all, kind), &mut files)?;
+                }
+            }
+            Ok(files)
+        })?;
+        world.barrier()?;
+        Ok(folder)
+    }
+
+    /// Pairs of lines that were left out up to a checkpoint, per task with such pairs: of all lanes, on whatever rank they ran.
+    pub fn skipped(
+        &self,
+        step: u64,
+        plan: &Plan,
+    ) -> Result<BTreeMap<String, SkippedPairs>, WorkerError> {
+        let folder = self.of_step(step);
+        let mut skipped: BTreeMap<String, SkippedPairs> = BTreeMap::new();
+        for lane in 0..plan.lanes.len() {
+            for (task, state) in read_streams(&folder, lane)? {
+                if state.skipped != SkippedPairs::default() {
+                    *skipped.entry(task).or_default() += state.skipped;
+                }
+            }
+        }
+        Ok(skipped)
     }
 
     /// Reads this rank's modules, the streams of its lanes, and what early stopping went by.
@@ -187,29 +262,67 @@ impl Checkpoints {
         }
         let mut streams = BTreeMap::new();
         for &lane in lanes {
-            let path = folder.join(format!("streams/{lane}.json"));
-            let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
-            let states = serde_json::from_slice(&text)
-                .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
-            streams.insert(lane, states);
+            streams.insert(lane, read_streams(&folder, lane as usize)?);
         }
         let manifest = read_manifest(&folder)
             .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", folder.display())))?;
-        Ok(Resumed { streams, watch: manifest.watch, scaler: manifest.scaler })
+        let Manifest { watch, scaler, skips, .. } = manifest;
+        Ok(Resumed { streams, watch, scaler, skips })
     }
 }
 
-/// Writes what one rank owns, and the list of it.
+/// Where a lane's streams stood.
+fn read_streams(folder: &Path, lane: usize) -> Result<LaneStreams, WorkerError> {
+    let path = folder.join(format!("streams/{lane}.json"));
+    let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
+    serde_json::from_slice(&text)
+        .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))
+}
+
+/// Makes a folder with all ranks, each of which writes its part and says what it wrote; it gets its name when it is whole. Others
+/// may read it behind the barrier that must follow.
+fn publish(
+    (folder, subs): (&Path, &[&str]),
+    plan: &Plan,
+    world: &World,
+    manifest: Manifest,
+    write: &dyn Fn(&Path) -> Result<BTreeMap<String, String>, WorkerError>,
+) -> Result<(), WorkerError> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.with_file_name(format!(".{name}.part"));
+    if world.leads() {
+        remove(&part)?;
+        for sub in subs.iter().chain([&LISTS]) {
+            let path = part.join(sub);
+            fs::create_dir_all(&path).doing(format_args!("making {}", path.display()))?;
+        }
+    }
+    world.barrier()?;
+    let list = format!("{LISTS}/{}.json", world.seat().rank);
+    write_file(&part, &list, &json(&write(&part)?)?, &mut BTreeMap::new())?;
+    world.barrier()?;
+    if world.leads() { complete((&part, folder), subs, plan, manifest) } else { Ok(()) }
+}
+
+/// The modules that a rank writes.
+fn owned<'p>(plan: &'p Plan, world: &World) -> &'p [String] {
+    plan.ranks.get(world.seat().rank as usize).map(|spec| spec.owns.as_slice()).unwrap_or_default()
+}
+
+/// Whether a module has a file in a folder of a checkpoint: frozen ones have no moving average.
+fn is_in(plan: &Plan, sub: &str, module: &str) -> bool {
+    sub != EMA || plan.modules.get(module).is_some_and(|spec| !spec.frozen)
+}
+
+/// Writes what a rank owns.
 fn write_part(
     part: &Path,
-    plan: &Plan,
-    rank: u32,
+    owned: &[String],
     contents: &Contents<'_>,
-) -> Result<(), WorkerError> {
-    let Contents { store, streams, watch: _, scaler: _ } = contents;
+) -> Result<BTreeMap<String, String>, WorkerError> {
+    let Contents { store, streams, .. } = contents;
     let mut files = BTreeMap::new();
-    let owned = plan.ranks.get(rank as usize).map(|spec| spec.owns.as_slice());
-    for name in owned.unwrap_or_default() {
+    for name in owned {
         if let Some(module) = store.modules.get(name) {
             write_module(part, name, module, &mut files)?;
         }
@@ -217,7 +330,7 @@ fn write_part(
     for (lane, states) in *streams {
         write_file(part, &format!("streams/{lane}.json"), &json(states)?, &mut files)?;
     }
-    write_file(part, &format!("{LISTS}/{rank}.json"), &json(&files)?, &mut BTreeMap::new())
+    Ok(files)
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
@@ -226,13 +339,12 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
 
 /// Merges the ranks' lists into the manifest and gives the folder its name.
 fn complete(
-    part: &Path,
-    folder: &Path,
-    step: u64,
+    (part, folder): (&Path, &Path),
+    subs: &[&str],
     plan: &Plan,
-    contents: &Contents<'_>,
+    mut manifest: Manifest,
 ) -> Result<(), WorkerError> {
-    let mut files = BTreeMap::new();
+    let files = &mut manifest.files;
     for rank in 0..plan.ranks.len() {
         let path = part.join(format!("{LISTS}/{rank}.json"));
         let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
@@ -241,11 +353,9 @@ fn complete(
         files.extend(listed);
     }
     remove(&part.join(LISTS))?;
-    write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), &mut files)?;
-    let (digest, watch, scaler) = (plan.digest.clone(), contents.watch.copied(), contents.scaler);
-    let manifest = Manifest { format: FORMAT, digest, step, watch, scaler, files };
+    write_file(part, "plan.yaml", plan.to_yaml().as_bytes(), files)?;
     write_file(part, "manifest.json", &json(&manifest)?, &mut BTreeMap::new())?;
-    for sub in ["modules", "optimizer", "streams", "."] {
+    for sub in subs.iter().chain([&"."]) {
         sync(&part.join(sub))?;
     }
     remove(folder)?;
@@ -281,6 +391,10 @@ fn write_module(
 ) -> Result<(), WorkerError> {
     let parameters = module.pieces(&module.flat)?;
     write_tensors(part, &format!("modules/{name}.safetensors"), &parameters, files)?;
+    if let Some(average) = module.average() {
+        let averages = module.pieces(average)?;
+        write_tensors(part, &format!("{EMA}/{name}.safetensors"), &averages, files)?;
+    }
     let updates = Tensor::from_slice(&[i64::try_from(module.updates).unwrap_or(i64::MAX)]);
     let state = [
         ("mean".to_owned(), module.mean.shallow_clone()),
@@ -291,19 +405,9 @@ fn write_module(
 }
 
 fn read_module(folder: &Path, name: &str, module: &mut ModuleStore) -> Result<(), WorkerError> {
-    let parameters = read_tensors(&folder.join(format!("modules/{name}.safetensors")))?;
-    for (parameter, mut piece) in module.pieces(&module.flat)? {
-        let saved = parameters.get(&parameter).ok_or_else(|| {
-            WorkerError::Checkpoint(format!("module `{name}` was saved without `{parameter}`"))
-        })?;
-        if saved.size() != piece.size() {
-            return Err(WorkerError::Checkpoint(format!(
-                "`{parameter}` of module `{name}` was saved with shape {:?}, the plan has {:?}",
-                saved.size(),
-                piece.size()
-            )));
-        }
-        tch::no_grad(|| piece.f_copy_(saved))?;
+    read_pieces(folder, "modules", name, module.pieces(&module.flat)?)?;
+    if let Some(average) = module.average() {
+        read_pieces(folder, EMA, name, module.pieces(average)?)?;
     }
     let path = folder.join(format!("optimizer/{name}.safetensors"));
     let state = read_tensors(&path)?;
@@ -319,11 +423,38 @@ fn read_module(folder: &Path, name: &str, module: &mut ModuleStore) -> Result<()
     Ok(())
 }
 
+/// Reads the saved parameters of a module, or their averages, into the places of its flat tensor.
+fn read_pieces(
+    folder: &Path,
+    sub: &str,
+    name: &str,
+    pieces: Vec<(String, Tensor)>,
+) -> Result<(), WorkerError> {
+    let parameters = read_tensors(&folder.join(format!("{sub}/{name}.safetensors")))?;
+    for (parameter, mut piece) in pieces {
+        let saved = parameters.get(&parameter).ok_or_else(|| {
+            WorkerError::Checkpoint(format!("module `{name}` was saved without `{parameter}`"))
+        })?;
+        if saved.size() != piece.size() {
+            return Err(WorkerError::Checkpoint(format!(
+                "`{parameter}` of module `{name}` was saved with shape {:?}, the plan has {:?}",
+                saved.size(),
+                piece.size()
+            )));
+        }
+        tch::no_grad(|| piece.f_copy_(saved))?;
+    }
+    Ok(())
+}
+
 /// The tensors of a safetensors file by name.
 pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, WorkerError> {
-    let named = Tensor::read_safetensors(path)
-        .map_err(|fault| WorkerError::Checkpoint(format!("reading {}: {fault}", path.display())))?;
-    Ok(named.into_iter().collect())
+    Ok(read_named(path)?.into_iter().collect())
+}
+
+fn read_named(path: &Path) -> Result<Vec<(String, Tensor)>, WorkerError> {
+    Tensor::read_safetensors(path)
+        .map_err(|fault| WorkerError::Checkpoint(format!("reading {}: {fault}", path.display())))
 }
 
 fn write_tensors(

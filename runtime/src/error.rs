@@ -6,6 +6,7 @@ use mmc_text::metrics::MetricError;
 use crate::dist::{SeatError, WorldError};
 use crate::ffi::ShimError;
 use crate::model::ModelError;
+use crate::skips::Skips;
 use crate::store::StoreError;
 use crate::translate::TranslateError;
 
@@ -96,12 +97,14 @@ pub enum WorkerError {
     Device(String),
     /// A loss that is no number, told by the rank that ran the batch.
     #[error(
-        "step {step}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",
-        suspects(modules, broken)
+        "step {step}{}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",
+        behind(*skips), suspects(modules, broken)
     )]
     Loss {
         /// Step.
         step: u64,
+        /// Steps that were left out before it.
+        skips: Skips,
         /// Lane.
         lane: u32,
         /// Task.
@@ -117,13 +120,34 @@ pub enum WorkerError {
         /// Those whose parameters are not all finite.
         broken: Vec<String>,
     },
+    /// Memory that is too small for one sentence, told by the rank that ran it.
+    #[error(
+        "step {step}, lane {lane}, task `{task}`: memory is too small for one sentence of {source_ids} source and {target_ids} target tokens ({words}); leave long sentences out (`filter_too_long`), use a smaller model or more memory; the last checkpoint is whole"
+    )]
+    Memory {
+        /// Step.
+        step: u64,
+        /// Lane.
+        lane: u32,
+        /// Task.
+        task: String,
+        /// Its source ids.
+        source_ids: i64,
+        /// Its target ids.
+        target_ids: i64,
+        /// What libtorch said.
+        words: String,
+    },
     /// A gradient that is no number, told by the rank that owns the module.
     #[error(
-        "step {step}: the gradient of module `{module}` has a norm of {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", tasks.join(", ")
+        "step {step}{}: the gradient of module `{module}` has a norm of {norm} (tasks {}); lower the learning rate; the last checkpoint is whole",
+        behind(*skips), tasks.join(", ")
     )]
     Gradient {
         /// Step.
         step: u64,
+        /// Steps that were left out before it.
+        skips: Skips,
         /// The module.
         module: String,
         /// Its gradient's norm.
@@ -132,15 +156,25 @@ pub enum WorkerError {
         tasks: Vec<String>,
     },
     /// A norm that is no number although those of all modules are.
-    #[error("step {step}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", tasks.join(", "))]
+    #[error("step {step}{}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", behind(*skips), tasks.join(", "))]
     NormNotFinite {
         /// Step.
         step: u64,
+        /// Steps that were left out before it.
+        skips: Skips,
         /// Its value.
         norm: f64,
         /// The tasks of the step.
         tasks: Vec<String>,
     },
+}
+
+/// What a fault says of the steps in a row that were left out before it.
+fn behind(skips: Skips) -> String {
+    match skips.in_a_row {
+        0 => String::new(),
+        steps => format!(" (behind {steps} that `on_nan` left out)"),
+    }
 }
 
 /// Which modules a loss that is no number may come from.

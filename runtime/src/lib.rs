@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of the experiment language: what is not in the plan does not exist here.
 
+pub(crate) mod average;
 pub mod calibrate;
 pub mod checkpoint;
 pub mod dist;
@@ -18,6 +19,7 @@ pub mod optim;
 pub mod scaler;
 pub(crate) mod scoring;
 pub mod serve;
+pub mod skips;
 pub mod step;
 pub mod store;
 pub mod tensorboard;

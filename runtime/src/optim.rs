@@ -11,9 +11,14 @@ use crate::ffi::{AdamW, AdamWState};
 use crate::flat;
 use crate::store::ModuleStore;
 
-/// The learning rate at `count` of the schedule's clock (from 1).
-#[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
+/// The training's learning rate at `count` of the schedule's clock (from 1).
 pub fn learning_rate(plan: &Plan, count: u64) -> f64 {
+    plan.training.optimizer.lr() * factor(plan, count)
+}
+
+/// What the schedule multiplies learning rates by at `count` of its clock (from 1).
+#[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
+fn factor(plan: &Plan, count: u64) -> f64 {
     let training = &plan.training;
     let s = count.max(1) as f64;
     let steps = training.steps as f64;
@@ -23,7 +28,7 @@ pub fn learning_rate(plan: &Plan, count: u64) -> f64 {
         let rest = training.steps.saturating_sub(warmup).max(1) as f64;
         1.0 - (steps - s).max(0.0).min(rest) / rest
     };
-    let factor = match training.schedule {
+    match training.schedule {
         Schedule::Constant => 1.0,
         Schedule::InverseSqrt { warmup } => {
             let warmup = warmup.max(1) as f64;
@@ -45,16 +50,16 @@ pub fn learning_rate(plan: &Plan, count: u64) -> f64 {
             let passed = count.checked_sub(from).map_or(0, |since| since / every.max(1) + 1);
             libm::pow(factor, passed as f64)
         }
-    };
-    training.optimizer.lr() * factor
+    }
 }
 
-/// The learning rate of a module's next update, in a step of the training.
-pub fn rate_of(plan: &Plan, step: u64, module: &ModuleStore) -> f64 {
-    match plan.training.clock {
-        Clock::Steps => learning_rate(plan, step),
-        Clock::Updates => learning_rate(plan, module.updates + 1),
-    }
+/// The learning rate of a module's next update by its optimiser, in a step of the training.
+pub fn rate_of(plan: &Plan, optimizer: &Optimizer, step: u64, module: &ModuleStore) -> f64 {
+    let count = match plan.training.clock {
+        Clock::Steps => step,
+        Clock::Updates => module.updates + 1,
+    };
+    optimizer.lr() * factor(plan, count)
 }
 
 /// What a gradient of a norm is multiplied by, as `torch.nn.utils.clip_grad_norm_`: the small constant keeps a vanishing norm
@@ -199,7 +204,7 @@ fn root_mean_square(x: &Tensor) -> Result<f64, WorkerError> {
 #[cfg(test)]
 mod tests {
     use mmc_plan::sample::Sample;
-    use mmc_plan::{Optimizer, Schedule};
+    use mmc_plan::{Optimizer, Precision, Schedule};
 
     use std::collections::BTreeMap;
 
@@ -208,7 +213,7 @@ mod tests {
 
     use super::{learning_rate, update};
     use crate::model::{Init, ParameterSpec};
-    use crate::store::ModuleStore;
+    use crate::store::{ModuleStore, Store};
 
     #[derive(Deserialize)]
     struct Reference {
@@ -246,6 +251,39 @@ mod tests {
                 let left = module.gradient.abs().sum(tch::Kind::Double).double_value(&[]);
                 assert!(left < 1e-300, "{name} leaves a gradient");
             }
+        }
+    }
+
+    /// `a_n = d^n x_0 + (1 - d) sum_k d^(n - k) x_k`, in 64 bits.
+    #[test]
+    fn averages_weigh_what_updates_left_as_they_should() {
+        for (precision, bound) in [(Precision::Fp32, 1e-6), (Precision::Fp64, 1e-14)] {
+            let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
+            (sample.training.precision, sample.training.ema) = (precision, Some(0.75));
+            let plan = sample.plan();
+            let mut store = Store::new(&plan, 0, tch::Device::Cpu).unwrap();
+            let module = store.module("encoder.1.full").unwrap();
+            let wide = |tensor: &Tensor| tensor.to_kind(tch::Kind::Double).copy();
+            let mut passed = vec![wide(&module.flat)];
+            for update_number in 0..6 {
+                module.gradient.copy_(&(module.flat.randn_like() + f64::from(update_number)));
+                update(module, &plan.training.optimizer, 0.1, 1.0).unwrap();
+                module.clear().unwrap();
+                module.follow(0.75).unwrap();
+                passed.push(wide(&module.flat));
+            }
+            let mut expected = &passed[0] * 0.75_f64.powi(6);
+            for (back, x) in (0..).zip(passed[1..].iter().rev()) {
+                expected += x * (0.25 * 0.75_f64.powi(back));
+            }
+            let found = wide(module.average().unwrap());
+            let worst = (&found - &expected).abs().max().double_value(&[]);
+            assert!(worst < bound, "{precision:?}: {worst:e}");
+            assert!((&found - &passed[6]).abs().max().double_value(&[]) > 1e-3);
+            store.swap_averages().unwrap();
+            assert!(wide(&store.module("encoder.1.full").unwrap().flat).equal(&found));
+            store.swap_averages().unwrap();
+            assert!(wide(&store.module("encoder.1.full").unwrap().flat).equal(&passed[6]));
         }
     }
 

@@ -62,6 +62,8 @@ pub struct ModuleStore {
     pub mean: Tensor,
     /// Second moment, `[elements]`.
     pub square: Tensor,
+    /// Moving average of the parameters, `[elements]`, where the plan keeps one.
+    average: Option<Tensor>,
     /// Updates done: the module's own clock for bias correction.
     pub updates: u64,
     /// Names and shapes in flat order.
@@ -78,7 +80,11 @@ impl ModuleStore {
             .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
             .collect();
         let flat = Tensor::f_cat(&initial, 0)?.f_to_kind(kind)?.f_to_device(device)?;
-        Self::with(layout, flat, frozen)
+        let mut store = Self::with(layout, flat, frozen)?;
+        if plan.training.ema.is_some() && !frozen {
+            store.average = Some(store.flat.copy());
+        }
+        Ok(store)
     }
 
     /// A module of these parameters, in their layout. Nothing else is kept of a frozen one.
@@ -91,8 +97,18 @@ impl ModuleStore {
         let options = (flat.kind(), flat.device());
         let zeros = || Tensor::f_zeros([if frozen { 0 } else { elements }], options);
         let (gradient, mean, square) = (zeros()?, zeros()?, zeros()?);
-        let (sum, spare, updates, leaves) = (None, None, 0, Vec::new());
-        let mut store = Self { flat, gradient, sum, spare, mean, square, updates, layout, leaves };
+        let mut store = Self {
+            flat,
+            gradient,
+            sum: None,
+            spare: None,
+            mean,
+            square,
+            average: None,
+            updates: 0,
+            layout,
+            leaves: Vec::new(),
+        };
         if frozen {
             store.leaves = store.pieces(&store.flat)?;
             return Ok(store);
@@ -155,6 +171,11 @@ impl ModuleStore {
         Ok(())
     }
 
+    /// Forgets what backward passes have added since the last lane's gradient was taken.
+    pub fn drop_gradient(&mut self) -> Result<(), StoreError> {
+        Ok(drop(self.gradient.f_zero_()?))
+    }
+
     /// Makes a sum to which no lane of this rank added zero.
     pub fn close_sum(&mut self) -> Result<(), StoreError> {
         if let Some(sum) = self.sum.as_mut().filter(|sum| sum.fresh) {
@@ -181,6 +202,31 @@ impl ModuleStore {
         } else {
             let scaled = self.gradient.f_to_kind(Kind::Double)?.f_mul_scalar_(scale)?;
             self.gradient.f_copy_(&scaled)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the moving average follow an update: `a <- decay a + (1 - decay) x`, as `torch.optim.swa_utils.get_ema_multi_avg_fn`,
+    /// by the clock of the module's own updates. It begins at the initial parameters, which still weigh `decay^n` behind `n`
+    /// updates, and there is no correction of that (averages of iterates: Polyak and Juditsky 1992).
+    pub fn follow(&mut self, decay: f64) -> Result<(), StoreError> {
+        if let Some(average) = &mut self.average {
+            let _ = average.f_lerp_(&self.flat, 1.0 - decay)?;
+        }
+        Ok(())
+    }
+
+    /// The moving average of the parameters, `[elements]`, where there is one.
+    pub fn average(&self) -> Option<&Tensor> {
+        self.average.as_ref()
+    }
+
+    /// Exchanges the values of the parameters and of their moving average, to the bit.
+    fn swap_average(&mut self) -> Result<(), StoreError> {
+        if let Some(average) = &mut self.average {
+            let own = self.flat.copy();
+            self.flat.f_copy_(average)?;
+            average.f_copy_(&own)?;
         }
         Ok(())
     }
@@ -229,6 +275,11 @@ impl Store {
     /// A module of this rank.
     pub fn module(&mut self, name: &str) -> Result<&mut ModuleStore, WorkerError> {
         self.modules.get_mut(name).ok_or_else(|| WorkerError::NoModule(name.to_owned()))
+    }
+
+    /// Exchanges parameters and moving averages of all modules that have one; doing it twice changes nothing.
+    pub fn swap_averages(&mut self) -> Result<(), StoreError> {
+        self.modules.values_mut().try_for_each(ModuleStore::swap_average)
     }
 
     /// The parameters of all modules for the network.

@@ -170,8 +170,11 @@ fn points(event: &Event) -> Option<(u64, Points)> {
             *step
         }
         Event::Started { .. }
+        | Event::Split { .. }
+        | Event::Skipped { .. }
         | Event::StoppedEarly { .. }
         | Event::Saved { .. }
+        | Event::Averaged { .. }
         | Event::Finished { .. }
         | Event::Measured { .. }
         | Event::Calibrated(_)

@@ -18,8 +18,10 @@ use crate::ffi;
 use crate::gpu;
 use crate::memory;
 use crate::model::Network;
-use crate::step::{StepRecord, Stepper};
+use crate::skips::Skips;
+use crate::step::{Skipped, StepRecord, Stepper};
 use crate::store::Store;
+use crate::translate::memory::quiet;
 use crate::validation;
 use crate::watch::Watch;
 
@@ -67,6 +69,7 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         Device::Gpu => gpu::of_rank(seat.local_rank)?,
     };
     ffi::keep_memory();
+    quiet();
     tch::set_num_threads(threads(plan, &seat, arguments.threads));
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
@@ -169,10 +172,15 @@ impl<'a> Trainer<'a> {
             }
             if saves || self.over().is_some() {
                 let (states, watch) = (self.feed.states(), self.watch.as_ref());
-                let scaler = self.stepper.scaler;
-                let contents = Contents { store: &self.store, streams: states, watch, scaler };
+                let (scaler, skips) = (self.stepper.scaler, self.stepper.skips);
+                let store = &self.store;
+                let contents = Contents { store, streams: states, watch, scaler, skips };
                 let folder = self.checkpoints.save(step, plan, self.world, &contents)?;
-                events.tell(&Event::Saved { step, path: folder.display().to_string() })?;
+                if self.world.leads() {
+                    let skipped = self.checkpoints.skipped(step, plan)?;
+                    let path = folder.display().to_string();
+                    events.tell(&Event::Saved { step, path, skipped })?;
+                }
             }
             if interrupted && step < steps && self.over().is_none() {
                 events.tell(&Event::Finished { step, interrupted: true })?;
@@ -181,6 +189,11 @@ impl<'a> Trainer<'a> {
         }
         if let Some(best) = self.over().filter(|_| step < steps) {
             events.tell(&Event::StoppedEarly { step, best })?;
+        }
+        let steps = plan.averaged_at(step);
+        if !steps.is_empty() {
+            let path = self.checkpoints.average(&steps, plan, self.world)?.display().to_string();
+            events.tell(&Event::Averaged { steps, path })?;
         }
         events.tell(&Event::Finished { step, interrupted: false })?;
         Ok(Ending::Finished)
@@ -192,7 +205,18 @@ impl<'a> Trainer<'a> {
         let asked = self.stop.load(Ordering::Relaxed);
         let Self { stepper, store, feed, .. } = self;
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
-        let StepRecord { losses, source_tokens, target_tokens, norm, scale, lr, stop } = record;
+        let skips = stepper.skips;
+        let StepRecord {
+            losses,
+            source_tokens,
+            target_tokens,
+            norm,
+            scale,
+            lr,
+            splits,
+            skipped,
+            stop,
+        } = record;
         let seconds = began.elapsed().as_secs_f64();
         let sync_seconds = self.world.take_waited().as_secs_f64();
         let memory = gpu::peak(self.world.device())?.unwrap_or_else(memory::peak);
@@ -208,6 +232,13 @@ impl<'a> Trainer<'a> {
             sync_seconds,
             memory,
         })?;
+        if !splits.is_empty() {
+            events.tell(&Event::Split { step, lanes: splits })?;
+        }
+        if let Some(Skipped { batches, tasks }) = skipped {
+            let Skips { in_a_row, in_all } = skips;
+            events.tell(&Event::Skipped { step, batches, tasks, in_a_row, in_all })?;
+        }
         Ok(stop)
     }
 
@@ -226,7 +257,7 @@ impl<'a> Trainer<'a> {
             if saved.scaler.is_some() != self.stepper.scaler.is_some() {
                 return Err(WorkerError::Scale { step });
             }
-            self.stepper.scaler = saved.scaler;
+            (self.stepper.scaler, self.stepper.skips) = (saved.scaler, saved.skips);
             if let Some(watch) = &mut self.watch {
                 *watch = saved.watch.unwrap_or_default();
             }
@@ -234,11 +265,13 @@ impl<'a> Trainer<'a> {
         Ok(step)
     }
 
-    /// Validates and tells it; whether this is the best so far of a run that may stop early.
+    /// Validates, by moving averages where there are some, and tells it; whether this is the best so far of a run that may stop early.
     fn validate(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
-        let Self { plan, world, rank, stepper, feed, .. } = self;
+        let Self { plan, world, rank, store, stepper, feed, .. } = self;
         let direction = |task: &str| stepper.direction(task);
+        store.swap_averages()?;
         let found = validation::validate(plan, &rank.validates, world, feed, &direction)?;
+        store.swap_averages()?;
         let Some(found) = found else { return Ok(false) };
         let best = match (&mut self.watch, plan.training.stop_early) {
             (Some(watch), Some(rule)) => watch.see(rule, step, &found),

@@ -1,12 +1,15 @@
 //! Training with the choices that few plans make: adapters, other norms, positions and optimisers, frozen modules.
 
+use mmc_plan::sample::Sample;
 use mmc_plan::{
     Activation, AdapterKind, AdapterSpec, CheckpointSpec, ClipScope, Clock, Criterion, Denoise,
     Event, LoraPlace, MaskUnit, Normalisation, Objective, Optimizer, Positions, Precision, Replace,
     Sharing, StackSide, StopEarly, Transform,
 };
 
-use super::train::{difference, parameters};
+use tch::{Kind, Tensor};
+
+use super::train::{MAPPINGS, difference, parameters, tensors, tensors_in};
 use super::workplace::{Workplace, train};
 
 pub(crate) fn adapter(
@@ -43,6 +46,8 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
         ];
         sample.transforms.push(Transform::Switchout { temperature: 0.5 });
         sample.training.optimizer = Optimizer::Sgd { lr: 0.05, momentum: 0.9, weight_decay: 0.01 };
+        let adagrad = Optimizer::Adagrad { lr: 0.01, initial: 0.1, eps: 1e-10, weight_decay: 0.0 };
+        sample.optimizers.insert("encoder.1.full".to_owned(), adagrad);
         (sample.training.clip, sample.training.clip_scope) = (Some(0.5), ClipScope::Module);
         sample.training.clock = Clock::Updates;
         let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
@@ -123,4 +128,103 @@ fn training_stops_early_and_keeps_the_best() {
     let again = train(&plan, 2, &["--resume"]);
     assert_eq!(again.last(), Some(&Event::Finished { step: 9, interrupted: false }));
     assert!(!again.iter().any(|event| matches!(event, Event::Step { .. })), "{again:?}");
+}
+
+/// Validation goes by moving averages, which leave no trace in what is trained: with a decay of 0 they are the parameters, with
+/// one of nearly 1 they stay where they began.
+#[test]
+fn moving_averages_are_what_is_validated_and_change_no_training() {
+    let place = Workplace::new();
+    let validated = |name: &str, ema: Option<f64>| {
+        let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, name);
+        sample.training.ema = ema;
+        let told = train(&place.write_plan(&format!("{name}.yaml"), &sample), 2, &[]);
+        let found = told.iter().filter_map(|event| {
+            let Event::Validated { losses, .. } = event else { return None };
+            Some(losses.values().sum::<f64>())
+        });
+        (found.collect::<Vec<f64>>(), parameters(&place.path(name), 20))
+    };
+    let (plain, of_plain) = validated("plain", None);
+    let (same, of_same) = validated("same", Some(0.0));
+    let (still, of_still) = validated("still", Some(1.0 - 1e-9));
+    assert!(!place.path("plain/checkpoints/step_000020/ema").exists());
+    assert_eq!(same, plain);
+    for other in [of_same, of_still] {
+        assert!(of_plain.iter().all(|(name, tensor)| tensor.equal(&other[name])));
+    }
+    assert!(
+        plain[1] < plain[0] - 0.01 && (still[1] - still[0]).abs() < 1e-4,
+        "{plain:?} {still:?}"
+    );
+    assert!(still[0] > plain[0] + 0.01, "{plain:?} {still:?}");
+}
+
+/// The mean of the last three checkpoints, also by two ranks, of moving averages too, whatever else was written and dropped.
+#[test]
+fn the_mean_of_the_last_checkpoints_is_a_checkpoint_of_its_own() {
+    let place = Workplace::new();
+    let mut found = Vec::new();
+    for (name, mapping) in [("one", MAPPINGS[0]), ("two", MAPPINGS[1])] {
+        let mut sample = place.sample(mapping, Precision::Fp32, name);
+        (sample.training.steps, sample.training.average) = (8, Some(3));
+        sample.training.ema = Some(0.5);
+        sample.training.checkpoint = CheckpointSpec { every: Some(3), keep: 3 };
+        let plan = place.write_plan(&format!("{name}.yaml"), &sample);
+        let ranks = u32::try_from(mapping.len()).unwrap();
+        let told = train(&plan, ranks, &[]);
+        let [.., Event::Averaged { steps, path }, Event::Finished { .. }] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(steps.as_slice(), [8, 6, 3]);
+        assert!(path.ends_with(&format!("{name}/checkpoints/average")), "{path}");
+        let output = place.path(name);
+        for sub in ["modules", "ema"] {
+            let all = [8, 6, 3].map(|step| tensors(&output, step, sub));
+            let mean = tensors_in(&output.join(format!("checkpoints/average/{sub}")));
+            assert!(mean.keys().eq(all[0].keys()));
+            for (name, tensor) in &mean {
+                let sum = all.iter().map(|of| of[name].to_kind(Kind::Double)).sum::<Tensor>();
+                assert!(tensor.equal(&(sum / 3.0).to_kind(Kind::Float)), "{name}");
+            }
+            found.push(mean);
+        }
+        // A run that is over makes the same again.
+        assert!(matches!(
+            train(&plan, ranks, &["--resume"]).as_slice(),
+            [_, Event::Averaged { .. }, _]
+        ));
+        let again = tensors_in(&output.join("checkpoints/average/modules"));
+        assert!(again.iter().all(|(name, tensor)| tensor.equal(&found[found.len() - 2][name])));
+    }
+    assert!(difference(&found[0], &found[2]) < 1e-5 && difference(&found[1], &found[3]) < 1e-5);
+}
+
+/// In a first step all gradients are the same, whatever the optimisers: so modules move as by their optimiser alone.
+#[test]
+fn modules_are_updated_by_their_own_optimisers() {
+    let place = Workplace::new();
+    let sgd = Optimizer::Sgd { lr: 0.5, momentum: 0.9, weight_decay: 0.0 };
+    let run = |name: &str, change: &dyn Fn(&mut Sample)| {
+        let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, name);
+        sample.training.steps = 1;
+        change(&mut sample);
+        train(&place.write_plan(&format!("{name}.yaml"), &sample), 2, &[]);
+        parameters(&place.path(name), 1)
+    };
+    let all_adamw = run("adamw", &|_| {});
+    let all_sgd = run("sgd", &|sample| sample.training.optimizer = sgd);
+    let mixed = run("mixed", &|sample| {
+        let plan = sample.plan();
+        let own = plan.modules.keys().filter(|name| name.starts_with("decoder."));
+        sample.optimizers = own.map(|name| (name.clone(), sgd)).collect();
+    });
+    let mut counts = [0, 0];
+    for (name, tensor) in &mixed {
+        let is_own = name.starts_with("decoder.");
+        let (like, unlike) = if is_own { (&all_sgd, &all_adamw) } else { (&all_adamw, &all_sgd) };
+        assert!(tensor.equal(&like[name]), "{name}");
+        counts[usize::from(is_own)] += usize::from(!tensor.equal(&unlike[name]));
+    }
+    assert!(counts.iter().all(|moved| *moved > 0), "{counts:?}");
 }

@@ -27,7 +27,7 @@ fn modular(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
         adapter("by_target", StackSide::Decoder, houlsby, Sharing::TargetLanguage),
     ];
     sample.model.attention_dropout = 0.1;
-    sample.training.clip = Some(0.5);
+    (sample.training.clip, sample.training.ema) = (Some(0.5), Some(0.9));
     assert!(sample.model.dropout > 0.0 && sample.training.label_smoothing > 0.0);
     sample
 }
@@ -44,7 +44,7 @@ fn lay_on_nodes(plan: &mut Plan) {
 fn assert_same_under_all_mappings(schedule: impl Fn(&mut Plan)) -> String {
     let place = Workplace::new();
     let mut runs = Vec::new();
-    let mut digests = Vec::new();
+    let (mut averages, mut digests) = (Vec::new(), Vec::new());
     for (at, mapping) in MAPPINGS.iter().enumerate() {
         let output = format!("run{at}");
         let mut plan = modular(&place, mapping, &output).plan();
@@ -59,13 +59,18 @@ fn assert_same_under_all_mappings(schedule: impl Fn(&mut Plan)) -> String {
             |event: &&Event| matches!(event, Event::Step { norm: Some(norm), .. } if *norm > 0.5);
         let clipped = told.iter().filter(clipped).count();
         assert!(clipped >= 10, "clipping was at work in {clipped} steps");
-        runs.push(parameters(&place.path(&output), 20));
+        let output = place.path(&output);
+        averages.push(tensors(&output, 20, "ema"));
+        runs.push(parameters(&output, 20));
     }
     assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
-    for run in &runs[1..] {
-        let found = difference(&runs[0], run);
-        assert!(found < 1e-5, "{found:e}");
+    for runs in [&runs, &averages] {
+        for run in &runs[1..] {
+            let found = difference(&runs[0], run);
+            assert!(found < 1e-5, "{found:e}");
+        }
     }
+    assert!(difference(&runs[0], &averages[0]) > 1e-2, "averages are what was trained last");
     let earlier = parameters(&place.path("run0"), 10);
     for (name, tensor) in runs[0].iter().filter(|(name, _)| name.starts_with("adapter.")) {
         assert!(!tensor.equal(&earlier[name]), "{name} did not learn");

@@ -1,12 +1,12 @@
 //! Training: the same parameters whatever the mapping, resumption to the bit, one readable error when a rank is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mmc_plan::{Event, Normalise, Optimizer, Precision, Schedule};
+use mmc_plan::{BadLines, Event, Normalise, OnNan, Optimizer, Precision, Schedule};
 use tch::{Kind, Tensor};
 
 use super::workplace::{Workplace, events, start, train};
@@ -21,9 +21,13 @@ pub(crate) fn parameters(output: &Path, step: u64) -> BTreeMap<String, Tensor> {
 }
 
 pub(crate) fn tensors(output: &Path, step: u64, sub: &str) -> BTreeMap<String, Tensor> {
-    let folder = output.join(format!("checkpoints/step_{step:06}/{sub}"));
+    tensors_in(&output.join(format!("checkpoints/step_{step:06}/{sub}")))
+}
+
+/// All tensors of a folder, by `file/name`.
+pub(crate) fn tensors_in(folder: &Path) -> BTreeMap<String, Tensor> {
     let mut all = BTreeMap::new();
-    for entry in fs::read_dir(&folder).expect("a checkpoint").flatten() {
+    for entry in fs::read_dir(folder).expect("a checkpoint").flatten() {
         let module = entry.file_name().to_string_lossy().into_owned();
         for (name, tensor) in Tensor::read_safetensors(entry.path()).unwrap() {
             all.insert(format!("{module}/{name}"), tensor);
@@ -100,7 +104,8 @@ fn mapping_does_not_change_parameters_when_lanes_weigh_alike() {
 
 /// Everything that a checkpoint holds, bit by bit.
 pub(crate) fn assert_same_checkpoint(one: &Path, other: &Path, step: u64) {
-    for sub in ["modules", "optimizer"] {
+    let averages = one.join(format!("checkpoints/step_{step:06}/ema")).is_dir();
+    for sub in ["modules", "optimizer", "ema"].iter().take(if averages { 3 } else { 2 }) {
         let (a, b) = (tensors(one, step, sub), tensors(other, step, sub));
         assert!(a.keys().eq(b.keys()));
         for (name, tensor) in &a {
@@ -279,4 +284,76 @@ fn wrong_number_of_ranks_is_refused() {
     assert_eq!(ends[0].status.code(), Some(1));
     let words = String::from_utf8_lossy(&ends[0].stderr);
     assert!(words.contains("2 ranks") && words.contains("1 process"), "{words}");
+}
+
+/// Every step after the first is bad: two are left out, the third ends both ranks, and so it does when training goes on from a
+/// checkpoint in the middle of the row.
+#[test]
+fn steps_without_a_finite_loss_are_left_out_until_they_are_too_many() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    sample.training.optimizer = Optimizer::Sgd { lr: 1e30, momentum: 0.0, weight_decay: 0.0 };
+    (sample.training.schedule, sample.training.clip) = (Schedule::Constant, None);
+    sample.training.on_nan = OnNan::Skip { most: 2 };
+    (sample.training.checkpoint.every, sample.training.checkpoint.keep) = (Some(1), 9);
+    let plan = place.write_plan("plan.yaml", &sample);
+    let row = |ends: &[std::process::Output]| -> Vec<(u64, u32)> {
+        let skipped = |event: &Event| {
+            let Event::Skipped { step, batches, tasks, in_a_row, .. } = event else { return None };
+            assert!(!batches.is_empty() && batches.iter().all(|bad| tasks.contains(&bad.task)));
+            Some((*step, *in_a_row))
+        };
+        events(&ends[0]).iter().filter_map(skipped).collect()
+    };
+    let ends = start(&plan, 2, &[]).wait();
+    assert_eq!(row(&ends), [(2, 1), (3, 2)]);
+    let (_, message) = told_failure(&ends);
+    assert!(message.starts_with("step 4 (behind 2 that `on_nan` left out), lane "), "{message}");
+    let (first, last) = (parameters(&place.path("run"), 1), parameters(&place.path("run"), 3));
+    assert!(first.iter().all(|(name, tensor)| tensor.equal(&last[name])));
+    let checkpoints = place.path("run/checkpoints");
+    fs::remove_dir_all(checkpoints.join("step_000003")).unwrap();
+    let again = start(&plan, 2, &["--resume"]).wait();
+    assert_eq!(row(&again), [(3, 2)]);
+    let (_, message) = told_failure(&again);
+    assert!(message.starts_with("step 4 (behind 2 that `on_nan` left out), lane "), "{message}");
+    let found = parameters(&place.path("run"), 3);
+    assert!(last.iter().all(|(name, tensor)| tensor.equal(&found[name])));
+}
+
+#[test]
+fn bad_lines_are_counted_by_task_on_all_ranks_or_end_training() {
+    let place = Workplace::new();
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    sample.training.steps = 4;
+    for corpus in &sample.corpora {
+        let path = &corpus.train.source[0];
+        let text = fs::read_to_string(path).unwrap();
+        let (first, rest) = text.split_once('\n').unwrap();
+        fs::write(path, [first.as_bytes(), b"\xff\n", rest.as_bytes()].concat()).unwrap();
+    }
+    let told = train(&place.write_plan("plan.yaml", &sample), 2, &[]);
+    let saved = told.iter().find_map(|event| {
+        let Event::Saved { step: 4, skipped, .. } = event else { return None };
+        Some(skipped)
+    });
+    // The first chunk of every task that ran, but for lines that are another lane's.
+    let ran: BTreeSet<&String> = told
+        .iter()
+        .filter_map(|event| {
+            let Event::Step { losses, .. } = event else { return None };
+            Some(losses.keys())
+        })
+        .flatten()
+        .collect();
+    let saved = saved.expect("the last checkpoint is told");
+    assert!(!saved.is_empty() && saved.keys().all(|task| ran.contains(task)), "{saved:?}");
+    assert!(saved.values().all(|of_task| of_task.not_utf8 == 1 && of_task.empty == 0), "{saved:?}");
+    for corpus in &mut sample.corpora {
+        corpus.bad_lines = BadLines::Fatal;
+    }
+    sample.output = place.path("fatal").to_string_lossy().into_owned();
+    let ends = start(&place.write_plan("fatal.yaml", &sample), 2, &[]).wait();
+    let (_, message) = told_failure(&ends);
+    assert!(message.contains(", line 1: not UTF-8, and the corpus has `bad_lines"), "{message}");
 }

@@ -98,7 +98,7 @@ impl Workplace {
             .map(|[source, target]| CorpusFiles {
                 train: files("train", source, target, 300),
                 valid: Some(files("valid", source, target, 20)),
-                test: None,
+                ..CorpusFiles::default()
             })
             .collect();
         let bytes = fs::read(self.path("tokenizer.json")).unwrap();

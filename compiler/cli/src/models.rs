@@ -16,12 +16,15 @@ pub(crate) struct Models {
     /// Output folder of a run, or its plan (`.yaml`); several translate together, by the mean of their probabilities
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Step of the checkpoint, `latest`, or `best` (of a run with `stop_early`); several, with commas between, translate together
+    /// Step of the checkpoint, `latest`, `best` (of a run with `stop_early`) or `average` (of one that ends with it); several, with commas between, translate together
     #[arg(long, value_name = "STEP", default_value = "latest", value_delimiter = ',')]
     checkpoint: Vec<String>,
     /// Take the mean of the parameters of K checkpoints: the one named and those before it
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     average: u32,
+    /// Take the parameters as they were trained, not their moving averages (of a run with `ema`)
+    #[arg(long)]
+    raw: bool,
     /// Computing threads [default: the worker's choice]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
@@ -56,6 +59,9 @@ impl Models {
         if self.average > 1 {
             command.arg("--average").arg(self.average.to_string());
         }
+        if self.raw {
+            command.arg("--raw");
+        }
         if let Some(threads) = self.threads {
             command.arg("--threads").arg(threads.to_string());
         }
@@ -82,6 +88,9 @@ fn checkpoint(output: &Output, wanted: &str) -> Result<PathBuf, CliError> {
     } else if wanted == "best" {
         let named = std::fs::read_to_string(output.best()).unwrap_or_default();
         all.into_iter().find(|(_, path)| path.ends_with(named.trim()) && !named.trim().is_empty())
+    } else if wanted == "average" {
+        let path = output.average();
+        path.is_dir().then_some((0, path))
     } else {
         let step: Option<u64> = wanted.parse().ok();
         all.into_iter().find(|(known, _)| Some(*known) == step)

@@ -51,6 +51,11 @@ impl Output {
         self.folder.join("checkpoints/best")
     }
 
+    /// The folder of the mean of the last checkpoints.
+    pub(crate) fn average(&self) -> PathBuf {
+        self.folder.join("checkpoints/average")
+    }
+
     /// Folders of complete checkpoints by step, newest last.
     pub(crate) fn checkpoints(&self) -> Vec<(u64, PathBuf)> {
         let entries = fs::read_dir(self.folder.join("checkpoints")).into_iter().flatten().flatten();

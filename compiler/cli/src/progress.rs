@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mmc_plan::{Calibration, Event, Measure};
+use mmc_plan::{Calibration, Event, Measure, SkippedPairs, SplitLane};
 
 use crate::report;
 
@@ -70,19 +70,7 @@ impl Progress {
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
             Event::Started { world, step, steps, parameters, memory: _ } => {
-                self.steps = *steps;
-                self.began = (*step, Instant::now());
-                if let View::Bars { steps: bar, .. } = &self.view {
-                    bar.set_length(*steps);
-                    bar.set_position(*step);
-                    bar.reset_eta();
-                }
-                let from = if *step > 0 { format!(", from step {step}") } else { String::new() };
-                self.say(&format!(
-                    "training {} parameters on {world} {}, {steps} steps{from}",
-                    grouped(*parameters),
-                    if *world == 1 { "rank" } else { "ranks" }
-                ));
+                self.start(*world, (*step, *steps), *parameters);
             }
             Event::Step { step, losses, source_tokens, target_tokens, lr, seconds, .. } => {
                 self.losses.extend(losses.iter().map(|(task, loss)| (task.clone(), *loss)));
@@ -90,6 +78,15 @@ impl Progress {
                 self.window.target_tokens += target_tokens;
                 self.window.seconds += seconds;
                 self.step(*step, *lr);
+            }
+            Event::Split { step, lanes } => {
+                for lane in lanes {
+                    self.say(&split(*step, lane));
+                }
+            }
+            Event::Skipped { step, batches, tasks, in_a_row, .. } => {
+                let what = if batches.is_empty() { "gradient" } else { "loss" };
+                self.say(&skipped(*step, what, tasks, *in_a_row));
             }
             Event::Validated { step, losses, loss, accuracy, macro_scores, .. } => {
                 let found = validated(*loss, *accuracy, macro_scores);
@@ -100,20 +97,15 @@ impl Progress {
                     "stopping after step {step}: no validation was better than that of step {best}"
                 ));
             }
-            Event::Saved { step, path } => {
+            Event::Saved { step, path, skipped } => {
                 self.saved = Some(path.clone());
-                self.say(&format!("step {step}: checkpoint {path}"));
+                self.say(&format!("step {step}: checkpoint {path}{}", left_out(skipped)));
+            }
+            Event::Averaged { steps, path } => {
+                self.say(&format!("mean of the checkpoints of steps {steps:?}: {path}"));
             }
             Event::Finished { step, interrupted } => {
-                self.finished = Some(*interrupted);
-                self.close();
-                if *interrupted {
-                    self.say(&format!(
-                        "interrupted after step {step}; `--resume` goes on from there"
-                    ));
-                } else {
-                    self.say(&format!("finished after step {step}"));
-                }
+                self.finish(*step, *interrupted);
             }
             Event::Measured { what, done, of } => {
                 if let View::Bars { steps: bar, .. } = &self.view {
@@ -124,6 +116,32 @@ impl Progress {
             }
             Event::Calibrated(found) => self.calibration = Some(*found),
             Event::Failed { .. } => {}
+        }
+    }
+
+    fn start(&mut self, world: u32, (step, steps): (u64, u64), parameters: u64) {
+        self.steps = steps;
+        self.began = (step, Instant::now());
+        if let View::Bars { steps: bar, .. } = &self.view {
+            bar.set_length(steps);
+            bar.set_position(step);
+            bar.reset_eta();
+        }
+        let from = if step > 0 { format!(", from step {step}") } else { String::new() };
+        self.say(&format!(
+            "training {} parameters on {world} {}, {steps} steps{from}",
+            grouped(parameters),
+            if world == 1 { "rank" } else { "ranks" }
+        ));
+    }
+
+    fn finish(&mut self, step: u64, interrupted: bool) {
+        self.finished = Some(interrupted);
+        self.close();
+        if interrupted {
+            self.say(&format!("interrupted after step {step}; `--resume` goes on from there"));
+        } else {
+            self.say(&format!("finished after step {step}"));
         }
     }
 
@@ -249,6 +267,37 @@ fn listed(losses: &BTreeMap<String, f64>) -> String {
     shown.join(",") + &rest
 }
 
+/// A lane's batches that were run in parts.
+fn split(step: u64, SplitLane { lane: _, task, sentences, parts }: &SplitLane) -> String {
+    format!(
+        "step {step}: memory is too small for {sentences} sentences of {task}: its batches were run in {parts} parts"
+    )
+}
+
+/// A step that was left out.
+fn skipped(step: u64, what: &str, tasks: &[String], in_a_row: u32) -> String {
+    let row = if in_a_row > 1 { format!("; {in_a_row} in a row") } else { String::new() };
+    format!("step {step} is skipped: its {what} is not finite (tasks {}){row}", tasks.join(", "))
+}
+
+/// `; pairs left out so far: 3 not UTF-8, 1 empty`, over all tasks.
+fn left_out(skipped: &BTreeMap<String, SkippedPairs>) -> String {
+    let mut all = SkippedPairs::default();
+    for of_task in skipped.values() {
+        all += *of_task;
+    }
+    let SkippedPairs { empty, too_long, not_utf8, filtered } = all;
+    let reasons =
+        [(not_utf8, "not UTF-8"), (empty, "empty"), (too_long, "too long"), (filtered, "filtered")];
+    let told = reasons.into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> =
+        told.map(|(count, reason)| format!("{} {reason}", grouped(count))).collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!("; pairs left out so far: {}", told.join(", "))
+}
+
 /// `, 1 h 12 min left`, from the mean pace since the start.
 fn time_left(began: (u64, Instant), step: u64, steps: u64) -> String {
     let (done, left) = (step.saturating_sub(began.0), steps.saturating_sub(step));
@@ -316,6 +365,14 @@ mod tests {
         let scores = BTreeMap::from([(Measure::Bleu, 12.34), (Measure::Chrf, 40.0)]);
         let found = validated(1.5, 0.25, &scores);
         assert_eq!(found, "loss 1.500, accuracy 25.0 %, bleu 12.3, chrf 40.0");
+    }
+
+    #[test]
+    fn pairs_left_out_are_summed_over_tasks() {
+        let of_task = SkippedPairs { empty: 600, not_utf8: 1, ..SkippedPairs::default() };
+        let two = BTreeMap::from([("a".to_owned(), of_task), ("b".to_owned(), of_task)]);
+        assert_eq!(left_out(&two), "; pairs left out so far: 2 not UTF-8, 1 200 empty");
+        assert_eq!(left_out(&BTreeMap::new()), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Formulas of cost that placement and the plan's estimates share.
 
 use mmc_plan::schedule::LANE_PARTS;
-use mmc_plan::{ClusterSpec, Device, LinkSpec, Precision, TrainingSpec};
+use mmc_plan::{ClusterSpec, Device, LinkSpec, Optimizer, Precision, TrainingSpec};
 
 use crate::ir::module::TaskPath;
 
@@ -11,10 +11,12 @@ pub fn summed_bytes(precision: Precision) -> u64 {
     2 * precision.parameter_bytes()
 }
 
-/// Bytes that a parameter takes on a rank that holds it: itself and, unless it is frozen, its gradient and the optimiser's numbers.
-pub fn state_bytes(training: &TrainingSpec, frozen: bool) -> u64 {
+/// Bytes that a parameter takes on a rank that holds it: itself and, unless it is frozen, its gradient, the optimiser's numbers
+/// and, where one is kept, its moving average.
+pub fn state_bytes(training: &TrainingSpec, trained_by: Option<&Optimizer>) -> u64 {
     let width = training.precision.parameter_bytes();
-    if frozen { width } else { (2 + training.optimizer.moments()) * width }
+    let average = u64::from(training.ema.is_some());
+    trained_by.map_or(width, |optimizer| (2 + optimizer.moments() + average) * width)
 }
 
 /// Bytes of the sum of a parameter's gradients over lanes, a number of a bucket: of modules that several lanes train, wherever
@@ -38,10 +40,13 @@ pub fn heap_bytes(cluster: &ClusterSpec, activations: u64) -> u64 {
 
 /// Bytes that are read and written for a trained parameter in a lane's step: the backward pass adds to the gradient (3 numbers),
 /// which is added to the sum over lanes and cleared (2, and a number of a bucket); the norm reads the sum; the update reads it
-/// too, and reads and writes the parameter and the optimiser's numbers.
-pub fn update_bytes(training: &TrainingSpec) -> u64 {
+/// too, and reads and writes the parameter and the optimiser's numbers; a moving average reads the parameter and its own number
+/// and writes that.
+pub fn update_bytes(training: &TrainingSpec, optimizer: &Optimizer) -> u64 {
     let width = training.precision.parameter_bytes();
-    (3 + 2 + 2 + 2 * training.optimizer.moments()) * width + 3 * summed_bytes(training.precision)
+    let average = if training.ema.is_some() { 3 } else { 0 };
+    let numbers = 3 + 2 + 2 + 2 * optimizer.moments() + average;
+    numbers * width + 3 * summed_bytes(training.precision)
 }
 
 /// What lanes compute in a step, in expectation.
@@ -139,10 +144,10 @@ mod tests {
     fn state_of_adam() {
         for precision in [Precision::Fp32, Precision::Bf16] {
             let training = TrainingSpec { precision, ..sample::training() };
-            let state = state_bytes(&training, false);
+            let state = state_bytes(&training, Some(&training.optimizer));
             assert_eq!(state * 100_000_000, 1_600_000_000);
             assert_eq!(state * 7_500_000_000, 120_000_000_000);
-            assert_eq!(state_bytes(&training, true), 4);
+            assert_eq!(state_bytes(&training, None), 4);
         }
     }
 

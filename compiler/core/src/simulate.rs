@@ -117,10 +117,11 @@ fn batch_seconds(plan: &Plan, name: &str) -> f64 {
         moved += size::moved(model, &module.kind);
     }
     let trained = task.modules().into_iter().filter_map(|name| plan.modules.get(name));
-    let parameters: u64 = trained.filter(|m| !m.frozen).map(|m| m.parameters).sum();
+    let update = |optimizer| cost::update_bytes(training, optimizer);
+    let updates = trained.filter_map(|m| Some(update(m.trained_by(training)?) * m.parameters));
+    let updates: u64 = updates.sum();
     let tokens = u64::from(training.batch_tokens) * u64::from(training.accumulate);
-    let bytes = tokens * moved * training.precision.activation_bytes()
-        + parameters * cost::update_bytes(training);
+    let bytes = tokens * moved * training.precision.activation_bytes() + updates;
     cost::compute_seconds(&plan.cluster, tokens * flops, bytes)
 }
 

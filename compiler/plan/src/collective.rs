@@ -10,7 +10,9 @@
 //!    nodes the sum is made in two levels, within nodes and between them: all members take part in both, so that for the order
 //!    of a step it is one collective.
 //! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
-//!    its target tokens and its source tokens; then the sum of squares of the divided gradients of the trained modules; then
+//!    its target tokens, its source tokens, the number of its first batch whose loss is no finite number (from 1, else 0), the
+//!    sentences of the largest part of a batch that memory was too small for (else 0) and the parts in which its batches were run;
+//!    then the sum of squares of the divided gradients of the trained modules; then
 //!    the number of ranks that a signal asked to end. A rank puts zeros for the lanes of others, and counts the modules that
 //!    it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
 //! 3. The optimiser steps every trained module. No communication.
@@ -18,7 +20,8 @@
 //!    `world` of 64-bit floats: for each task of the plan, in order of name, its numbers ([`Plan::task_scalars`]); zeros for
 //!    tasks that another rank validates or none.
 //! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every` and after the last: three barriers over
-//!    `world`: the folder is there; every rank has written the modules that it owns; rank 0 has published the whole.
+//!    `world`: the folder is there; every rank has written the modules that it owns; rank 0 has published the whole. After the
+//!    last step of a plan with `training.average` the same again, for the mean of checkpoints.
 //!
 //! When the scalars say that a signal asked for the end, the step has no validation, a checkpoint, and no successor.
 //!
@@ -55,8 +58,9 @@ pub struct CollectiveCall<'a> {
     pub elements: u64,
 }
 
-/// Numbers of a lane among the scalars: sum of losses, target tokens, source tokens.
-pub const LANE_SCALARS: u64 = 3;
+/// Numbers of a lane among the scalars: sum of losses, target tokens, source tokens, first batch without a finite loss, what memory
+/// was too small for, parts of batches.
+pub const LANE_SCALARS: u64 = 6;
 
 /// Numbers behind the lanes' among the scalars: sum of squares, requests to end.
 pub const RANK_SCALARS: u64 = 2;
@@ -92,6 +96,16 @@ impl Plan {
     pub fn saves_after(&self, step: u64) -> bool {
         let every = self.training.checkpoint.every;
         step == self.training.steps || every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// The steps whose checkpoints are averaged when training ends behind `end` (from 1), newest first: that one, and those before it
+    /// that are written whatever signals and validations say. None when the plan averages nothing.
+    pub fn averaged_at(&self, end: u64) -> Vec<u64> {
+        let every = self.training.checkpoint.every.map(|every| every.max(1));
+        let regular =
+            |every: u64| (1..=end.saturating_sub(1) / every).rev().map(move |n| n * every);
+        let all = std::iter::once(end).chain(every.into_iter().flat_map(regular));
+        all.take(self.training.average.unwrap_or(0) as usize).collect()
     }
 
     /// The communicators that a rank is a member of, by their numbers.
@@ -134,7 +148,9 @@ impl Plan {
         }
         if self.saves_after(step) {
             let barrier = over_world(CollectivePurpose::Checkpoint, 0);
-            calls.extend(std::iter::repeat_n(barrier, CHECKPOINT_BARRIERS));
+            let averages = step == self.training.steps && self.training.average.is_some();
+            let folders = if averages { 2 } else { 1 };
+            calls.extend(std::iter::repeat_n(barrier, folders * CHECKPOINT_BARRIERS));
         }
         calls
     }
@@ -184,6 +200,19 @@ mod tests {
         let whole = [Gradients, Scalars, Validation, Checkpoint, Checkpoint, Checkpoint];
         assert_eq!(purposes(10), whole);
         assert_eq!(purposes(20), whole);
+    }
+
+    #[test]
+    fn the_last_checkpoints_are_averaged() {
+        let mut plan = sample::plan(&["de", "en"], 2, &[&[0], &[1]]);
+        assert!(plan.averaged_at(20).is_empty());
+        plan.training.average = Some(3);
+        assert_eq!(plan.averaged_at(20), [20, 10]);
+        assert_eq!((plan.averaged_at(47), plan.averaged_at(1)), (vec![47, 40, 30], vec![1]));
+        let barriers = |step| plan.collectives(1, step).len();
+        assert_eq!(barriers(20), barriers(10) + CHECKPOINT_BARRIERS);
+        plan.training.checkpoint.every = None;
+        assert_eq!(plan.averaged_at(20), [20]);
     }
 
     #[test]

@@ -91,6 +91,9 @@ struct Training<'a> {
     clip_scope: ClipScope,
     label_smoothing: f64,
     normalise: Normalise,
+    /// Left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ema: Option<f64>,
 }
 
 impl Plan {
@@ -204,7 +207,8 @@ fn task(spec: &TaskSpec) -> Task<'_> {
         decoder,
         adapters,
     } = spec;
-    let CorpusFiles { train, valid: _, test: _ } = corpus;
+    // Bad lines end training sooner or are left out; what is learnt until then stays what it is.
+    let CorpusFiles { train, valid: _, test: _, bad_lines: _ } = corpus;
     Task {
         kind: *kind,
         source,
@@ -234,10 +238,14 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         clip_scope,
         label_smoothing,
         normalise,
+        ema,
         validate_every: _,
         scores: _,
-        // Ends training sooner; the parameters after each step stay what they are.
+        // These end training sooner; the parameters after each step stay what they are.
+        on_nan: _,
         stop_early: _,
+        // Made of what was trained.
+        average: _,
         checkpoint,
     } = spec;
     let CheckpointSpec { every: _, keep: _ } = checkpoint;
@@ -254,6 +262,7 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         clip_scope: *clip_scope,
         label_smoothing: *label_smoothing,
         normalise: *normalise,
+        ema: *ema,
     }
 }
 

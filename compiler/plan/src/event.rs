@@ -29,6 +29,55 @@ pub struct Calibration {
     pub process_memory: u64,
 }
 
+/// A lane's first batch in a step whose loss was no finite number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadBatch {
+    /// The lane.
+    pub lane: u32,
+    /// Its task.
+    pub task: String,
+    /// The batch's number among those of the lane in the step, from 1.
+    pub batch: u32,
+}
+
+/// A lane in a step with batches that memory was too small for: they were run in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitLane {
+    /// The lane.
+    pub lane: u32,
+    /// Its task.
+    pub task: String,
+    /// Sentences of the largest part that memory was too small for.
+    pub sentences: u32,
+    /// Parts in which the lane's batches were run in the end.
+    pub parts: u32,
+}
+
+/// Pairs of lines that were read and not used, by reason, over all passes through a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedPairs {
+    /// A side without text.
+    pub empty: u64,
+    /// A line of more than 1 MiB, a side beyond the transform's bound, or a pair that no batch can hold.
+    pub too_long: u64,
+    /// A side that is not UTF-8.
+    pub not_utf8: u64,
+    /// Dropped by a filter on text.
+    #[serde(default)]
+    pub filtered: u64,
+}
+
+impl std::ops::AddAssign for SkippedPairs {
+    fn add_assign(&mut self, more: Self) {
+        let Self { empty, too_long, not_utf8, filtered } = more;
+        self.empty += empty;
+        self.too_long += too_long;
+        self.not_utf8 += not_utf8;
+        self.filtered += filtered;
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -51,7 +100,7 @@ pub enum Event {
     Step {
         /// Its number, from 1.
         step: u64,
-        /// Mean loss per target token, per task that ran.
+        /// Mean loss per target token, per task that ran; without those that are no finite number.
         losses: BTreeMap<String, f64>,
         /// Source tokens without padding.
         source_tokens: u64,
@@ -59,7 +108,8 @@ pub enum Event {
         target_tokens: u64,
         /// Learning rate.
         lr: f64,
-        /// Gradient norm before clipping; none when the gradient overflowed, and the step changed nothing but the scale.
+        /// Gradient norm before clipping; none when the step changed nothing: the gradient overflowed in half precision, or the
+        /// step was skipped.
         norm: Option<f64>,
         /// What the loss was multiplied by, with `precision: fp16`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +120,26 @@ pub enum Event {
         sync_seconds: f64,
         /// Most memory that rank 0 has held so far, in bytes.
         memory: u64,
+    },
+    /// Memory was too small for some batches of the step that was told before: they were run in parts.
+    Split {
+        /// The step.
+        step: u64,
+        /// The lanes that ran them.
+        lanes: Vec<SplitLane>,
+    },
+    /// The step that was told before changed nothing, as the plan's `on_nan` says: a loss or a gradient was no finite number.
+    Skipped {
+        /// The step.
+        step: u64,
+        /// Batches without a finite loss, one a lane; empty when it was the gradient.
+        batches: Vec<BadBatch>,
+        /// Tasks that it may come from: those of the batches, else all of the step.
+        tasks: Vec<String>,
+        /// Steps that were skipped in a row, with this one.
+        in_a_row: u32,
+        /// Steps that were skipped in all, with this one.
+        in_all: u64,
     },
     /// A validation is done.
     Validated {
@@ -105,6 +175,16 @@ pub enum Event {
     Saved {
         /// After this step.
         step: u64,
+        /// Its folder.
+        path: String,
+        /// Pairs of the training texts that were left out so far, per task with such pairs.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        skipped: BTreeMap<String, SkippedPairs>,
+    },
+    /// The mean of the last checkpoints' parameters is complete on disk.
+    Averaged {
+        /// The steps of the checkpoints, newest first.
+        steps: Vec<u64>,
         /// Its folder.
         path: String,
     },

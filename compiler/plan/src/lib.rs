@@ -43,21 +43,21 @@ pub use competence::{Competence, Difficulty, Growth};
 pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;
-pub use event::{Calibration, Event};
+pub use event::{BadBatch, Calibration, Event, SkippedPairs, SplitLane};
 pub use model::{
     Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
     Normalisation, Positions, Sharing, StackOverride, StackPattern,
 };
 pub use plan::{
-    ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FoundSpec,
-    LaneSpec, LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec,
-    RunEstimate, TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
+    BadLines, ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec,
+    FoundSpec, LaneSpec, LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan,
+    RankSpec, RunEstimate, TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
 pub use scores::{Measure, ScoresSpec};
 pub use shared::Shared;
 pub use training::{
-    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Optimizer, Precision, Schedule,
+    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, OnNan, Optimizer, Precision, Schedule,
     StopEarly, TrainingSpec,
 };
 pub use transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attachment::{AdapterSpec, BridgeSpec};
 use crate::flow;
 use crate::record::ModuleRecord;
+use crate::training::{Optimizer, TrainingSpec};
 
 /// Choices that hold for all modules, and the patterns from which a task's path is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -264,7 +265,7 @@ pub enum Initial {
 }
 
 /// One module: a named set of parameters with one owner, one optimiser state and one checkpoint file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ModuleRecord")]
 pub struct ModuleSpec {
     /// What it computes.
@@ -279,6 +280,16 @@ pub struct ModuleSpec {
     /// Never trained: it is in no communicator and has no optimiser state.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    /// Its optimiser, where that is not the training's; none if it is frozen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+}
+
+impl ModuleSpec {
+    /// What updates it: its own optimiser or the training's; none if it is frozen.
+    pub fn trained_by<'a>(&'a self, training: &'a TrainingSpec) -> Option<&'a Optimizer> {
+        (!self.frozen).then(|| self.optimizer.as_ref().unwrap_or(&training.optimizer))
+    }
 }
 
 /// Kinds of modules.

@@ -6,10 +6,10 @@ use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraP
 use crate::competence::{Competence, Difficulty, Growth};
 use crate::curriculum::Synchronised;
 use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
-use crate::plan::{FoundSpec, PlacementSpec, Plan};
+use crate::plan::{BadLines, FoundSpec, PlacementSpec, Plan};
 use crate::sample::{self, Sample};
 use crate::scores::{Measure, ScoresSpec};
-use crate::training::{Criterion, StopEarly};
+use crate::training::{Criterion, OnNan, Optimizer, StopEarly};
 use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
 /// A plan with every kind of fact in it.
@@ -55,9 +55,10 @@ pub(crate) fn subject() -> Plan {
     }];
     sample.training.scores =
         Some(ScoresSpec { measures: vec![Measure::Bleu], beam: 4, sentences: Some(9) });
-    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Loss });
+    train_broadly(&mut sample);
     for corpus in &mut sample.corpora {
         corpus.test = sample::corpus("x", "y", 10).valid;
+        corpus.bad_lines = BadLines::Fatal;
     }
     let mut plan = sample.plan();
     plan.curriculum = sample::two_windows(&plan);
@@ -75,6 +76,16 @@ pub(crate) fn subject() -> Plan {
     plan
 }
 
+/// What the plain training lacks.
+fn train_broadly(sample: &mut Sample) {
+    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Loss });
+    sample.training.average = Some(2);
+    sample.training.ema = Some(0.999);
+    sample.training.on_nan = OnNan::Skip { most: 10 };
+    let own = Optimizer::Sgd { lr: 0.5, momentum: 0.9, weight_decay: 0.1 };
+    sample.optimizers.insert("encoder.1.full".to_owned(), own);
+}
+
 /// Whether trained parameters depend on the fact at a place such as `/tasks/t.de-en/share`.
 pub(crate) fn is_mathematics(place: &str) -> bool {
     let parts: Vec<&str> = place.split('/').skip(1).collect();
@@ -86,9 +97,10 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
             "languages" | "vocabularies" | "model" | "modules" | "tasks" | "lanes" | "curriculum",
             ..,
         ] => true,
-        ["training", field, ..] => {
-            !matches!(*field, "validate_every" | "scores" | "stop_early" | "checkpoint")
-        }
+        ["training", field, ..] => !matches!(
+            *field,
+            "validate_every" | "scores" | "stop_early" | "checkpoint" | "on_nan" | "average"
+        ),
         // The subject has dropout, whose masks are the device's.
         ["cluster", field] => *field == "device",
         _ => false,

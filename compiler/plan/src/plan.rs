@@ -252,6 +252,27 @@ pub struct CorpusFiles {
     /// Test text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<ParallelFiles>,
+    /// What becomes of bad lines in training and validation text.
+    #[serde(default, skip_serializing_if = "BadLines::are_skipped")]
+    pub bad_lines: BadLines,
+}
+
+/// What becomes of a pair with a bad line: one that is not UTF-8, longer than 1 MiB, or without text beside one that has some.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadLines {
+    /// It is left out and counted.
+    #[default]
+    Skip,
+    /// It ends the run, with file and line named.
+    Fatal,
+}
+
+impl BadLines {
+    /// Whether training goes on without them.
+    pub fn are_skipped(&self) -> bool {
+        *self == Self::Skip
+    }
 }
 
 /// Line-aligned files: file `i` of one side belongs to file `i` of the other. Plain, `.gz` or `.zst`.

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::model::{ModuleKind, ModuleSpec};
+use crate::training::Optimizer;
 
 /// A field that is missing from, or foreign to, a record of this kind.
 #[derive(Debug)]
@@ -73,14 +74,23 @@ pub(crate) struct ModuleRecord {
     parameters: u64,
     #[serde(default)]
     frozen: bool,
+    optimizer: Option<Optimizer>,
 }
 
 impl TryFrom<ModuleRecord> for ModuleSpec {
     type Error = WrongField;
 
     fn try_from(record: ModuleRecord) -> Result<Self, WrongField> {
-        let ModuleRecord { kind: tag, vocabulary, layers, closed, adapter, parameters, frozen } =
-            record;
+        let ModuleRecord {
+            kind: tag,
+            vocabulary,
+            layers,
+            closed,
+            adapter,
+            parameters,
+            frozen,
+            optimizer,
+        } = record;
         let kind = tag.word();
         if !matches!(tag, ModuleTag::Embedding | ModuleTag::Head) {
             none(kind, "vocabulary", vocabulary.as_ref())?;
@@ -111,6 +121,6 @@ impl TryFrom<ModuleRecord> for ModuleSpec {
             ModuleTag::Adapter => ModuleKind::Adapter { adapter: need(kind, "adapter", adapter)? },
             ModuleTag::Bridge => ModuleKind::Bridge,
         };
-        Ok(Self { kind, parameters, frozen })
+        Ok(Self { kind, parameters, frozen, optimizer })
     }
 }

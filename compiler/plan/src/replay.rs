@@ -349,10 +349,10 @@ impl<'a> Play<'a> {
             let numbers = plan.tasks.len() as u64 * plan.task_scalars();
             calls.push(call(CollectivePurpose::Validation, numbers));
         }
-        if due(plan.training.checkpoint.every) {
-            for _ in 0..CHECKPOINT_BARRIERS {
-                calls.push(call(CollectivePurpose::Checkpoint, 0));
-            }
+        let averages = plan.training.average.is_some() && step == plan.training.steps;
+        let folders = usize::from(due(plan.training.checkpoint.every)) + usize::from(averages);
+        for _ in 0..folders * CHECKPOINT_BARRIERS {
+            calls.push(call(CollectivePurpose::Checkpoint, 0));
         }
         calls
     }

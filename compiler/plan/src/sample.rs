@@ -17,7 +17,8 @@ use crate::plan::{
 };
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
 use crate::training::{
-    CheckpointSpec, ClipScope, Clock, Normalise, Optimizer, Precision, Schedule, TrainingSpec,
+    CheckpointSpec, ClipScope, Clock, Normalise, OnNan, Optimizer, Precision, Schedule,
+    TrainingSpec,
 };
 use crate::transform::Transform;
 use crate::verify::formulas;
@@ -42,6 +43,8 @@ pub struct Sample {
     pub model: ModelSpec,
     /// Modules that are not trained.
     pub frozen: BTreeSet<String>,
+    /// Modules with optimisers of their own.
+    pub optimizers: BTreeMap<String, Optimizer>,
     /// Training.
     pub training: TrainingSpec,
     /// Number of lanes.
@@ -85,7 +88,11 @@ pub fn corpus(source: &str, target: &str, lines: u64) -> CorpusFiles {
         target: vec![format!("corpus/{part}.{source}-{target}.{target}")].into(),
         lines,
     };
-    CorpusFiles { train: files("train", lines), valid: Some(files("valid", 100)), test: None }
+    CorpusFiles {
+        train: files("train", lines),
+        valid: Some(files("valid", 100)),
+        ..CorpusFiles::default()
+    }
 }
 
 /// An invented `SentencePiece` vocabulary with `<pad>` behind its pieces.
@@ -162,8 +169,11 @@ pub fn training() -> TrainingSpec {
         clip_scope: ClipScope::Global,
         label_smoothing: 0.1,
         normalise: Normalise::Tokens,
+        ema: None,
+        on_nan: OnNan::Stop,
         validate_every: Some(10),
         scores: None,
+        average: None,
         stop_early: None,
         checkpoint: CheckpointSpec { every: Some(10), keep: 2 },
     }
@@ -189,6 +199,7 @@ impl Sample {
             ],
             model: model(),
             frozen: BTreeSet::new(),
+            optimizers: BTreeMap::new(),
             training: training(),
             lanes,
             mapping: mapping.iter().map(|lanes| lanes.to_vec()).collect(),
@@ -304,7 +315,8 @@ impl Sample {
             let parameters = formulas::parameters(plan, &kind).unwrap_or(0);
             let parameters = u64::try_from(parameters).unwrap_or(u64::MAX);
             let frozen = self.frozen.contains(name);
-            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters, frozen });
+            let optimizer = self.optimizers.get(name).copied();
+            plan.modules.insert(name.clone(), ModuleSpec { kind, parameters, frozen, optimizer });
         };
         let stacks = |patterns: &[StackPattern]| {
             let places = patterns.iter().enumerate();

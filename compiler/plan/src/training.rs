@@ -33,12 +33,21 @@ pub struct TrainingSpec {
     pub label_smoothing: f64,
     /// What gradient sums are divided by.
     pub normalise: Normalise,
+    /// Decay of the moving average that is kept of every trained module's parameters, at least 0 and below 1; none: none is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+    /// What a step does whose loss or gradient is no finite number.
+    #[serde(default, skip_serializing_if = "OnNan::stops")]
+    pub on_nan: OnNan,
     /// Steps between validations; none: only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate_every: Option<u64>,
     /// How validation text is translated and scored; none: it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<ScoresSpec>,
+    /// At the end the mean of the parameters of so many checkpoints is written, at least 2 and at most `checkpoint.keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<u32>,
     /// When training ends before its last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_early: Option<StopEarly>,
@@ -252,6 +261,27 @@ pub enum Normalise {
     Tokens,
     /// Per module: each lane's gradient is a mean over its own tokens; divided by the number of lanes that trained the module.
     Lanes,
+}
+
+/// What a step does in which a lane's loss, or the gradient of a module, is no finite number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OnNan {
+    /// It ends the run with the task, the batch and the modules named.
+    #[default]
+    Stop,
+    /// It changes nothing, on no rank: parameters, moments and counts of updates stay. The data goes on.
+    Skip {
+        /// So many steps in a row may be left out; one more ends the run. At least 1.
+        most: u32,
+    },
+}
+
+impl OnNan {
+    /// Whether the first such step ends the run.
+    pub fn stops(&self) -> bool {
+        *self == Self::Stop
+    }
 }
 
 /// Training ends after a validation that is the `patience`-th in a row without a new best.

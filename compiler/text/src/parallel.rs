@@ -44,6 +44,15 @@ impl ParallelReader {
         self.next
     }
 
+    /// File and line (from 1) of the pair that was read last, on a side (0: source, 1: target).
+    pub(crate) fn place(&self, side: usize) -> (String, u64) {
+        let open =
+            self.open.as_ref().map(|(source, target)| if side == 0 { source } else { target });
+        open.map_or_else(Default::default, |lines| {
+            (lines.path().display().to_string(), lines.line())
+        })
+    }
+
     /// The next pair; none at the end. Errors: files that can't be read on, or that differ in length.
     pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>, TextError> {
         loop {

@@ -49,6 +49,16 @@ impl Ids {
         Self { flat, grid: Grid { rows: as_i64(count), columns: as_i64(columns) }, lengths }
     }
 
+    /// Some of the rows, without columns in which none of them has an id.
+    fn part(&self, from: i64, count: i64) -> Self {
+        let lengths = self.lengths.iter().skip(as_usize(from)).take(as_usize(count));
+        let lengths: Vec<i64> = lengths.copied().collect();
+        let columns = lengths.iter().copied().max().unwrap_or(0);
+        let all = self.flat.view([self.grid.rows, self.grid.columns]);
+        let flat = all.narrow(0, from, count).narrow(1, 0, columns).reshape([-1]);
+        Self { flat, grid: Grid { rows: count, columns }, lengths }
+    }
+
     /// Where keys are padded, like `like` in kind; none when nothing is.
     pub(crate) fn padding(&self, like: &Tensor) -> Option<Padding> {
         let Grid { rows, columns } = self.grid;
@@ -91,6 +101,36 @@ impl Batch {
         Self { source, target: inputs, scored, gold: numbers(&gold, device) }
     }
 
+    /// Sentence pairs.
+    pub fn rows(&self) -> usize {
+        self.target.lengths.len()
+    }
+
+    /// Its first and its second half; none of a single pair.
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        let (rows, columns) = (self.target.grid.rows, self.target.grid.columns);
+        if rows < 2 {
+            return None;
+        }
+        let device = self.gold.device();
+        let places: Vec<i64> = match &self.scored {
+            None => (0..rows * columns).collect(),
+            Some(scored) => Vec::try_from(scored).expect("places in one dimension"),
+        };
+        let middle = (rows + 1) / 2;
+        Some([(0, middle), (middle, rows - middle)].map(|(from, count)| {
+            let (source, target) = (self.source.part(from, count), self.target.part(from, count));
+            let narrow = target.grid.columns;
+            let before = places.partition_point(|place| *place < from * columns);
+            let own = places.iter().skip(before).take_while(|at| **at < (from + count) * columns);
+            let own = own.map(|at| (at / columns - from) * narrow + at % columns);
+            let own: Vec<i64> = own.collect();
+            let gold = self.gold.narrow(0, as_i64(before), as_i64(own.len()));
+            let scored = (as_i64(own.len()) < count * narrow).then(|| numbers(&own, device));
+            Self { source, target, scored, gold }
+        }))
+    }
+
     /// Scored target tokens.
     pub fn tokens(&self) -> i64 {
         self.gold.size().first().copied().unwrap_or(0)
@@ -105,6 +145,10 @@ impl Batch {
 /// Whole numbers on a device.
 fn numbers(list: &[i64], device: Device) -> Tensor {
     Tensor::from_slice(list).to_device(device)
+}
+
+fn as_usize(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(0)
 }
 
 fn as_i64(count: usize) -> i64 {
@@ -130,6 +174,27 @@ mod tests {
         assert_eq!(listed(&batch.gold), [4, 5, 2, 2]);
         assert_eq!(batch.tokens(), 4);
         assert_eq!(batch.ids(), [5, 6]);
+    }
+
+    #[test]
+    fn halves_are_what_their_rows_would_be_alone() {
+        let source = [vec![5, 6, 7, 2], vec![6, 2], vec![8, 9, 2]];
+        let target = [vec![1, 9, 4, 5, 2], vec![1, 9, 2], vec![1, 2]];
+        for scored in [[1..4, 1..2, 0..1], [0..4, 0..2, 0..1]] {
+            let batch = Batch::new(&source, &target, &scored, Device::Cpu);
+            let halves = batch.halves().expect("three rows");
+            for (half, rows) in halves.iter().zip([0..2, 2..3]) {
+                let [source, target] = [&source[rows.clone()], &target[rows.clone()]];
+                let alone = Batch::new(source, target, &scored[rows], Device::Cpu);
+                for (a, b) in [(&half.source, &alone.source), (&half.target, &alone.target)] {
+                    assert_eq!((listed(&a.flat), &a.lengths), (listed(&b.flat), &b.lengths));
+                    assert_eq!((a.grid.rows, a.grid.columns), (b.grid.rows, b.grid.columns));
+                }
+                assert_eq!(half.scored.as_ref().map(listed), alone.scored.as_ref().map(listed));
+                assert_eq!(listed(&half.gold), listed(&alone.gold));
+            }
+            assert!(halves[1].halves().is_none());
+        }
     }
 
     #[test]

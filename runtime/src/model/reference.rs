@@ -97,19 +97,20 @@ fn spec(
             let one = 4 * d * d + 4 * d + 2 * d * f + f + d + 4 * d;
             let parameters = u64::from(layers) * one + closing;
             let kind = ModuleKind::EncoderStack { layers, closed: closing > 0 };
-            ModuleSpec { kind, parameters, frozen: false }
+            ModuleSpec { kind, parameters, frozen: false, optimizer: None }
         } else if let Some(layers) = layers("decoder.", &case.decoder) {
             // Without an encoder there is one attention, and a norm less.
             let attentions = if case.encoder.is_empty() { 1 } else { 2 };
             let one = attentions * (4 * d * d + 6 * d) + 2 * d * f + f + 3 * d;
             let parameters = u64::from(layers) * one + closing;
             let kind = ModuleKind::DecoderStack { layers, closed: closing > 0 };
-            ModuleSpec { kind, parameters, frozen: false }
+            ModuleSpec { kind, parameters, frozen: false, optimizer: None }
         } else {
             ModuleSpec {
                 kind: ModuleKind::Embedding { vocabulary: vocabulary() },
                 parameters: table,
                 frozen: false,
+                optimizer: None,
             }
         };
         modules.insert(name.clone(), spec);

@@ -64,7 +64,7 @@ fn plan_of(reference: &Reference, case: &Case) -> (Plan, mmc_plan::path::ModuleP
         }
     };
     let spec = |(name, &parameters): (&String, &u64)| {
-        (name.clone(), ModuleSpec { kind: kind(name), parameters, frozen: false })
+        (name.clone(), ModuleSpec { kind: kind(name), parameters, frozen: false, optimizer: None })
     };
     plan.modules = case.parameters.iter().map(spec).collect();
     let path = plan.module_path("a", "b").expect("a path");

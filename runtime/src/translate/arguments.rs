@@ -44,13 +44,16 @@ pub struct Models {
     /// The plan; several, each with its checkpoint, translate together by the mean of their probabilities.
     #[arg(long, value_name = "FILE", required = true)]
     pub plan: Vec<PathBuf>,
-    /// A checkpoint (the folder with `modules/`), the file `best` or `latest` beside checkpoints, or an experiment's output folder: its
+    /// A checkpoint (the folder with `modules/`), the folder `average` or the file `best` or `latest` beside checkpoints, or an experiment's output folder: its
     /// newest checkpoint. One for each plan.
     #[arg(long, value_name = "FOLDER", required = true)]
     pub checkpoint: Vec<PathBuf>,
     /// Parameters are the mean of those of this many checkpoints: the one given and those before it in its folder.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub average: u32,
+    /// Takes the parameters as they were trained, where their moving averages were kept (`ema`).
+    #[arg(long)]
+    pub raw: bool,
     /// Threads of libtorch; by default all processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,

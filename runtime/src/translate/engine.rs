@@ -24,6 +24,8 @@ pub(crate) struct Engine {
 struct Member {
     plan: Plan,
     checkpoints: Vec<PathBuf>,
+    /// Parameters as they were trained, not their moving averages.
+    raw: bool,
     stock: Stock,
 }
 
@@ -46,7 +48,7 @@ impl Engine {
             })?;
             let newest = load::checkpoint(checkpoint)?;
             let checkpoints = load::and_before(newest, models.average as usize)?;
-            Ok(Member { plan, checkpoints, stock: Stock::default() })
+            Ok(Member { plan, checkpoints, raw: models.raw, stock: Stock::default() })
         };
         let members = models.plan.iter().zip(&models.checkpoint).map(member);
         let members = members.collect::<Result<_, TranslateError>>()?;
@@ -71,14 +73,14 @@ impl Engine {
         let name = format!("{source}-{target}");
         let mut directions = Vec::new();
         let mut common: Option<Sides> = None;
-        for Member { plan, checkpoints, stock } in &mut self.members {
+        for Member { plan, checkpoints, raw, stock } in &mut self.members {
             let path = load::path(plan, source, target)?;
             let sides = Sides::load(plan, &path, [source, target])?;
             match &common {
                 Some(first) => first.same_as(&sides, &name)?,
                 None => common = Some(sides),
             }
-            directions.push(load::direction(plan, &path, checkpoints, &name, stock)?);
+            directions.push(load::direction(plan, &path, (checkpoints, *raw), &name, stock)?);
         }
         let sides = common.ok_or(TranslateError::Members { plans: 0, checkpoints: 0 })?;
         let made = Rc::new(Translator::new(directions, sides, self.batching));

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::TranslateError;
+use crate::average::mean;
 use crate::model::{Direction, Network, Weights};
 
 /// The modules of a direction by the model's patterns; all of them are in the plan.
@@ -109,11 +110,12 @@ pub(super) fn size(checkpoint: &Path) -> (u64, u64) {
     sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
 }
 
-/// The layers of a direction, with the mean of the checkpoints' parameters.
+/// The layers of a direction, with the mean of the checkpoints' parameters: of their moving averages where the plan keeps some,
+/// unless `raw` ones are wanted.
 pub(super) fn direction(
     plan: &Plan,
     path: &ModulePath,
-    checkpoints: &[PathBuf],
+    (checkpoints, raw): (&[PathBuf], bool),
     name: &str,
     stock: &mut Stock,
 ) -> Result<Direction, TranslateError> {
@@ -126,11 +128,14 @@ pub(super) fn direction(
     let mut weights = BTreeMap::new();
     for module in path.modules() {
         if !stock.weights.contains_key(module) {
+            let is_averaged = plan.training.ema.is_some() && !raw && !is_frozen(plan, module);
+            let saved =
+                format!("{}/{module}.safetensors", if is_averaged { "ema" } else { "modules" });
             let mut all = Vec::new();
             for (checkpoint, manifest) in checkpoints.iter().zip(&manifests) {
-                let file = file(checkpoint, module, name)?;
+                let file = file(checkpoint, &saved, module, name)?;
                 stock.files += 1;
-                stock.bytes += verify(manifest, module, &file)?;
+                stock.bytes += verify(manifest, &saved, &file)?;
                 all.push(Tensor::read_safetensors(&file).map_err(|fault| {
                     let (path, fault) = (file.clone(), fault.to_string());
                     TranslateError::Parameters { path, fault }
@@ -147,9 +152,18 @@ pub(super) fn direction(
     Ok(network.direction(path)?)
 }
 
-/// The file of a module that a direction needs.
-fn file(checkpoint: &Path, module: &str, direction: &str) -> Result<PathBuf, TranslateError> {
-    let file = checkpoint.join(format!("modules/{module}.safetensors"));
+fn is_frozen(plan: &Plan, module: &str) -> bool {
+    plan.modules.get(module).is_some_and(|spec| spec.frozen)
+}
+
+/// The file in which a module that a direction needs was saved.
+fn file(
+    checkpoint: &Path,
+    saved: &str,
+    module: &str,
+    direction: &str,
+) -> Result<PathBuf, TranslateError> {
+    let file = checkpoint.join(saved);
     if file.is_file() {
         return Ok(file);
     }
@@ -158,23 +172,6 @@ fn file(checkpoint: &Path, module: &str, direction: &str) -> Result<PathBuf, Tra
         module: module.to_owned(),
         checkpoint: checkpoint.to_owned(),
     })
-}
-
-/// The mean, summed in 64 bits, of each parameter of a module; those of a single checkpoint as they are.
-fn mean(mut all: Vec<Vec<(String, Tensor)>>, kind: Kind) -> Vec<(String, Tensor)> {
-    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let Some(first) = all.pop() else { return Vec::new() };
-    let averaged = |(name, tensor): (String, Tensor)| {
-        let others = all.iter().flatten().filter(|(other, _)| *other == name);
-        let sum = others.fold(tensor.to_kind(Kind::Double), |sum, (_, other)| {
-            sum + other.to_kind(Kind::Double)
-        });
-        (name, (sum / count).to_kind(kind))
-    };
-    if count == 1 {
-        return first.into_iter().map(|(name, x)| (name, x.to_kind(kind))).collect();
-    }
-    first.into_iter().map(averaged).collect()
 }
 
 /// What is read of a checkpoint's manifest: its files' sums in hexadecimal.
@@ -191,15 +188,15 @@ fn manifest(checkpoint: &Path) -> Result<Manifest, TranslateError> {
 }
 
 /// Refuses a module's file that is not as it was saved; gives its length in bytes.
-fn verify(manifest: &Manifest, module: &str, file: &Path) -> Result<u64, TranslateError> {
+fn verify(manifest: &Manifest, saved: &str, file: &Path) -> Result<u64, TranslateError> {
     let fault = |fault: String| TranslateError::Parameters { path: file.to_owned(), fault };
     let mut hasher = Sha256::new();
     let mut opened = fs::File::open(file).map_err(|cause| fault(cause.to_string()))?;
     let bytes =
         std::io::copy(&mut opened, &mut hasher).map_err(|cause| fault(cause.to_string()))?;
     let digits = format!("{:x}", hasher.finalize());
-    match manifest.files.get(&format!("modules/{module}.safetensors")) {
-        Some(saved) if *saved == digits => Ok(bytes),
+    match manifest.files.get(saved) {
+        Some(known) if *known == digits => Ok(bytes),
         Some(_) => Err(fault("it is damaged: its sha256 differs from the manifest's".to_owned())),
         None => Err(fault("the checkpoint's manifest does not list it".to_owned())),
     }

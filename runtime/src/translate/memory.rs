@@ -5,13 +5,24 @@ use std::panic;
 use std::sync::Once;
 
 /// What libtorch's allocators and C++'s say.
-const WORDS: [&str; 3] = ["can't allocate memory", "out of memory", "bad_alloc"];
+const WORDS: [&str; 4] =
+    ["can't allocate memory", "not enough memory", "out of memory", "bad_alloc"];
+
+/// Whether a fault says that memory ran out.
+pub(crate) fn says_out(text: &str) -> bool {
+    WORDS.iter().any(|words| text.contains(words))
+}
+
+/// What a panic says, if it says that memory ran out.
+pub(crate) fn words(payload: &(dyn Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    text.filter(|text| says_out(text))
+}
 
 /// Whether a panic says that memory ran out.
 pub(crate) fn is_out(payload: &(dyn Any + Send)) -> bool {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-    text.is_some_and(|text| WORDS.iter().any(|words| text.contains(words)))
+    words(payload).is_some()
 }
 
 /// Tells on standard error that a batch is split.

@@ -60,15 +60,25 @@ fn prepared(folder: &Path) -> Plan {
 
 /// A checkpoint of parameters drawn by a seed.
 fn save(plan: &Plan, checkpoint: &Path, seed: u64) {
-    fs::create_dir_all(checkpoint.join("modules")).expect("a folder");
-    let mut files = BTreeMap::new();
+    save_as("modules", plan, checkpoint, seed, BTreeMap::new());
+}
+
+/// A folder of a checkpoint that has other files already.
+fn save_as(
+    sub: &str,
+    plan: &Plan,
+    checkpoint: &Path,
+    seed: u64,
+    mut files: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    fs::create_dir_all(checkpoint.join(sub)).expect("a folder");
     for module in plan.modules.keys() {
         let parameters = layout(plan, module).expect("a module of the plan");
         let named: Vec<(String, Tensor)> = parameters
             .into_iter()
             .map(|spec| (spec.name.clone(), init::fill(seed, module, &spec) * 2.0))
             .collect();
-        let name = format!("modules/{module}.safetensors");
+        let name = format!("{sub}/{module}.safetensors");
         let file = checkpoint.join(&name);
         Tensor::write_safetensors(&named, &file).expect("a file");
         let sum = Sha256::digest(fs::read(file).expect("just written"));
@@ -76,6 +86,7 @@ fn save(plan: &Plan, checkpoint: &Path, seed: u64) {
     }
     let manifest = serde_json::json!({ "files": files }).to_string();
     fs::write(checkpoint.join("manifest.json"), manifest).expect("a file");
+    files
 }
 
 fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> {
@@ -105,6 +116,26 @@ fn translate_by(
     run(&arguments, &mut Cursor::new(lines), &mut output)?;
     let text = String::from_utf8(output).expect("text");
     Ok(text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn moving_averages_translate_unless_raw_parameters_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut plan = prepared(folder.path());
+    let checkpoint = folder.path().join("run/checkpoints/step_000007");
+    let [trained, averaged] = [3, 4].map(|seed| {
+        save(&plan, &checkpoint, seed);
+        translate(folder.path(), "--source a --target b").expect("translations")
+    });
+    assert_ne!(trained, averaged);
+    plan.training.ema = Some(0.9);
+    fs::write(folder.path().join("plan.yaml"), plan.to_yaml()).expect("a file");
+    let files = save_as("modules", &plan, &checkpoint, 3, BTreeMap::new());
+    save_as("ema", &plan, &checkpoint, 4, files);
+    let by = |flags: &str| translate(folder.path(), flags).expect("translations");
+    assert_eq!(by("--source a --target b"), averaged);
+    assert_eq!(by("--source a --target b --raw"), trained);
+    assert_eq!(by("--source a --target b --raw --average 1"), trained);
 }
 
 #[test]
@@ -373,6 +404,7 @@ fn only_what_a_direction_needs_is_read() {
         plan: vec![folder.path().join("plan.yaml")],
         checkpoint: vec![folder.path().join("run")],
         average: 1,
+        raw: false,
         threads: None,
     };
     let batching = super::Batching { batch: 8, batch_tokens: 512 };

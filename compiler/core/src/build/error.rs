@@ -80,6 +80,17 @@ pub enum BuildError {
         #[label("of this corpus")]
         span: Span,
     },
+    #[error("line {line} of `{path}` is not UTF-8, and the corpus may have no bad lines")]
+    #[diagnostic(
+        code(mmc::corpus::bad_line),
+        help("convert the file, e.g. with `iconv -t UTF-8`, or say `bad_lines = skip`")
+    )]
+    BadLine {
+        path: String,
+        line: u64,
+        #[label("of this corpus")]
+        span: Span,
+    },
     #[error("{} not the ones of the index: {paths}", are(*.files, "file"))]
     #[diagnostic(
         code(mmc::corpus::stale_index),
@@ -222,6 +233,27 @@ pub enum BuildError {
         span: Span,
         #[help]
         help: &'static str,
+    },
+    #[error("this optimiser is for no module that is trained")]
+    #[diagnostic(
+        code(mmc::model::optimizer_for_nothing),
+        help("`mmc plan FILE --emit-stage modules` lists the modules")
+    )]
+    OptimizerForNothing {
+        #[label("there is no such module")]
+        span: Span,
+    },
+    #[error("module `{module}` has two optimisers")]
+    #[diagnostic(
+        code(mmc::model::two_optimizers),
+        help("take it out of one of the two sets: `decoder - \"decoder.0.full\"`")
+    )]
+    TwoOptimizers {
+        module: String,
+        #[label("this set holds it")]
+        span: Span,
+        #[label("and this one")]
+        other: Span,
     },
     #[error("module `{module}` would have {first} for some tasks and {second} for others")]
     #[diagnostic(code(mmc::model::layers_differ))]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use mmc_plan::{CorpusFiles, ParallelFiles, Shared, stretch};
+use mmc_plan::{BadLines, CorpusFiles, ParallelFiles, Shared, stretch};
 use mmc_syntax::source::Span;
 
 use super::error::BuildError;
@@ -35,15 +35,19 @@ pub(super) struct Sought<'a> {
     /// Template -> what it leads to, for every direction (every source language of monolingual text) of the block; none where
     /// it can't be filled.
     asked: HashMap<&'a str, Vec<Option<Asked>>>,
+    /// What the block's corpus does with bad lines.
+    bad_lines: BadLines,
 }
 
 impl<'a> Sought<'a> {
     pub(super) fn new(templates: &'a Templates) -> Self {
-        Self { templates, known: Known::default(), asked: HashMap::new() }
+        let (known, asked) = (Known::default(), HashMap::new());
+        Self { templates, known, asked, bad_lines: BadLines::Skip }
     }
 
     /// Asks the world for all files of a block at once.
     pub(super) fn ask(&mut self, world: &dyn World, corpus: &'a Corpus, block: &TaskBlock) {
+        self.bad_lines = corpus.bad_lines;
         let wanted: Vec<&'a str> = if block.is_mono() {
             let templates = corpus.mono.iter().chain(&corpus.mono_valid);
             templates.flat_map(|templates| &templates.value).map(String::as_str).collect()
@@ -82,7 +86,8 @@ impl<'a> Sought<'a> {
             let mut reader = self.reader();
             let mut filled = Vec::with_capacity(pairs.len() * templates.len());
             for pair in pairs {
-                let mut path = |template| reader.fill(template, pair, block.is_mono()).map(Path::new);
+                let mut path =
+                    |template| reader.fill(template, pair, block.is_mono()).map(Path::new);
                 filled.extend(templates.iter().map(|template| path(template)));
             }
             filled
@@ -193,6 +198,7 @@ impl<'a> Reader<'_, 'a> {
         is_mono: bool,
         direction: Direction<'_>,
     ) -> CorpusFiles {
+        let bad_lines = corpus.bad_lines;
         if is_mono {
             let valid = corpus.mono_valid.as_ref().and_then(|valid| {
                 match self.monolingual(valid, direction.0) {
@@ -200,11 +206,11 @@ impl<'a> Reader<'_, 'a> {
                     Found::Missing(_) | Found::Fault => None,
                 }
             });
-            return CorpusFiles { train, valid, test: None };
+            return CorpusFiles { train, valid, test: None, bad_lines };
         }
         let valid = self.extra(corpus.valid.as_ref(), direction);
         let test = self.extra(corpus.test.as_ref(), direction);
-        CorpusFiles { train, valid, test }
+        CorpusFiles { train, valid, test, bad_lines }
     }
 
     /// All files of a language that the templates lead to and that are there, as both sides.
@@ -244,8 +250,11 @@ impl<'a> Reader<'_, 'a> {
             Ok(CorpusFacts { lines, not_utf8: None, .. }) => return Ok(*lines),
             Ok(CorpusFacts { lines: all, not_utf8: Some(line), .. }) => {
                 let (path, line, all) = (path.to_owned(), *line, *all);
-                self.diagnostics.report(BuildError::NotUtf8 { path, line, span });
-                return Ok(all);
+                if self.sought.bad_lines.are_skipped() {
+                    self.diagnostics.report(BuildError::NotUtf8 { path, line, span });
+                    return Ok(all);
+                }
+                BuildError::BadLine { path, line, span }
             }
             Err(WorldError::Missing) => return Err(Found::Missing(path.to_owned())),
             Err(WorldError::Unreadable(reason)) => {

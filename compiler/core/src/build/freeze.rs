@@ -34,7 +34,8 @@ pub(super) fn freeze<'m>(
     }
 }
 
-fn selects(selector: &Selector, module: &ModuleRow) -> bool {
+/// Whether a selector means a module.
+pub(super) fn selects(selector: &Selector, module: &ModuleRow) -> bool {
     let name = module.name.as_str();
     match selector {
         Selector::All => true,

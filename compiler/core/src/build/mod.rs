@@ -6,6 +6,7 @@ mod files;
 mod freeze;
 mod known;
 mod modules;
+mod optimizers;
 mod scores;
 mod shares;
 mod tasks;

@@ -8,6 +8,7 @@ use mmc_syntax::source::Span;
 
 use super::error::BuildError;
 use super::freeze::freeze;
+use super::optimizers::optimizers;
 use crate::diagnostics::{Diagnostics, Halt};
 use crate::ir::experiment::Experiment;
 use crate::ir::ids::ModuleId;
@@ -109,6 +110,7 @@ pub fn build_modules(
     if let Some(wish) = &experiment.freeze {
         freeze(wish, graph.modules.iter_mut(), diagnostics);
     }
+    optimizers(experiment, &mut graph.modules, diagnostics);
     diagnostics.checkpoint()?;
     Ok(graph)
 }
@@ -208,9 +210,11 @@ impl<'a> Met<'a> {
             }
             Some(_) => {}
             None => {
-                let (kind, parameters, state_bytes, frozen) = (need.kind(name), 0, 0, false);
+                let (kind, parameters, state_bytes) = (need.kind(name), 0, 0);
+                let (frozen, optimizer) = (false, None);
                 let name = name.clone();
-                let row = ModuleRow { name, kind, parameters, frozen, state_bytes, span };
+                let row =
+                    ModuleRow { name, kind, parameters, frozen, optimizer, state_bytes, span };
                 self.rows.push((row, task));
             }
         }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::{
-    ClusterSpec, Competence, Coupling, ExperimentSpec, ModelSpec, Sampling, StackSide, TaskKind,
-    TrainingSpec, Transform, VocabularyKind,
+    BadLines, ClusterSpec, Competence, Coupling, ExperimentSpec, ModelSpec, Optimizer, Sampling,
+    StackSide, TaskKind, TrainingSpec, Transform, VocabularyKind,
 };
 use mmc_syntax::source::Span;
 
@@ -44,6 +44,8 @@ pub struct Experiment {
     pub model_spans: ModelSpans,
     /// Modules that are not trained.
     pub freeze: Option<At<Selector>>,
+    /// Modules with optimisers of their own.
+    pub optimizers: Vec<(At<Selector>, Optimizer)>,
     /// How tasks get their probabilities, step by step.
     pub curriculum: At<CurriculumRule>,
     /// Steps, batches, optimiser.
@@ -187,6 +189,8 @@ pub struct Corpus {
     pub mono: Option<At<Vec<String>>>,
     /// Templates of monolingual validation text.
     pub mono_valid: Option<At<Vec<String>>>,
+    /// What becomes of bad lines.
+    pub bad_lines: BadLines,
     /// Its declaration.
     pub span: Span,
 }

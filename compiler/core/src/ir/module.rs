@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use mmc_plan::{ModuleKind, Shared};
+use mmc_plan::{ModuleKind, Optimizer, Shared, TrainingSpec};
 use mmc_syntax::source::Span;
 use petgraph::graph::{NodeIndex, UnGraph};
 
@@ -30,10 +30,19 @@ pub struct ModuleRow {
     pub parameters: u64,
     /// Never trained.
     pub frozen: bool,
+    /// Its optimiser, where that is not the training's.
+    pub optimizer: Option<Optimizer>,
     /// Bytes of parameters, gradient and optimiser state, but the sum of gradients over lanes. Set by the pass `estimate_costs`.
     pub state_bytes: u64,
     /// The pattern that made it.
     pub span: Span,
+}
+
+impl ModuleRow {
+    /// What updates it: its own optimiser or the training's; none if it is frozen.
+    pub fn trained_by<'a>(&'a self, training: &'a TrainingSpec) -> Option<&'a Optimizer> {
+        (!self.frozen).then(|| self.optimizer.as_ref().unwrap_or(&training.optimizer))
+    }
 }
 
 /// A task's way through the modules, and what a batch of it costs. Tasks that are led alike share lists.

@@ -1,6 +1,7 @@
 //! The peak of the learning rate is far out of the usual.
 
 use mmc_plan::{Optimizer, Schedule};
+use mmc_syntax::source::Span;
 
 use super::{Found, Lint, Subject, warning};
 
@@ -15,20 +16,24 @@ pub(super) const LINT: Lint = warning(
 
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let training = &subject.experiment.training;
-    let (Optimizer::Adamw { lr, .. } | Optimizer::Adam { lr, .. }) = training.value.optimizer
-    else {
-        return Vec::new();
-    };
     // Schedules that divide by the root of the width take a factor, not a peak.
-    let is_factor =
-        matches!(training.value.schedule, Schedule::Noam { .. } | Schedule::Rsqrt { .. });
-    if USUAL.contains(&lr) || is_factor {
+    if matches!(training.value.schedule, Schedule::Noam { .. } | Schedule::Rsqrt { .. }) {
         return Vec::new();
     }
-    vec![Found {
+    let own = subject.experiment.optimizers.iter();
+    let own = own.map(|(selector, optimizer)| (optimizer, "of these modules", selector.span));
+    let all = std::iter::once((&training.value.optimizer, "of this training", training.span));
+    all.chain(own).filter_map(unusual).collect()
+}
+
+fn unusual((optimizer, label, span): (&Optimizer, &'static str, Span)) -> Option<Found> {
+    let (Optimizer::Adamw { lr, .. } | Optimizer::Adam { lr, .. }) = *optimizer else {
+        return None;
+    };
+    (!USUAL.contains(&lr)).then(|| Found {
         message: format!("a learning rate of {lr} at its peak is far from what Adam is used with"),
-        label: "of this training",
-        span: training.span,
+        label,
+        span,
         help: "usual peaks are 1e-4 to 1e-3".into(),
-    }]
+    })
 }

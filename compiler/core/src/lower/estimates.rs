@@ -83,7 +83,8 @@ fn state(plan: &Plan, rank: &RankSpec, users: &BTreeMap<&str, usize>) -> u64 {
         let module = plan.modules.get(name)?;
         let lanes = users.get(name.as_str()).copied().unwrap_or(0);
         let sum = sum_bytes(&plan.training, module.frozen, lanes);
-        Some((state_bytes(&plan.training, module.frozen) + sum) * module.parameters)
+        let state = state_bytes(&plan.training, module.trained_by(&plan.training));
+        Some((state + sum) * module.parameters)
     };
     rank.modules.iter().filter_map(of).sum()
 }

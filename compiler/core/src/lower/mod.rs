@@ -239,6 +239,7 @@ fn modules(graph: &ModuleGraph) -> BTreeMap<String, ModuleSpec> {
                 kind: row.kind.clone(),
                 parameters: row.parameters,
                 frozen: row.frozen,
+                optimizer: row.optimizer,
             };
             (row.name.clone(), spec)
         })

@@ -28,7 +28,7 @@ pub(super) fn run(
     let training = &program.experiment.training.value;
     let cluster = &program.experiment.cluster.value;
     for module in &mut graph.modules {
-        let bytes = cost::state_bytes(training, module.frozen);
+        let bytes = cost::state_bytes(training, module.trained_by(training));
         module.state_bytes = bytes * module.parameters;
     }
     let costs = Costs::of(&graph, program);
@@ -38,8 +38,7 @@ pub(super) fn run(
         let token = costs.token(path, &task.target_vocabulary);
         path.batch_flops = tokens * token.flops;
         path.activation_bytes = cost::heap_bytes(cluster, tokens * token.kept * width);
-        path.step_bytes_moved = batches * tokens * token.moved * width
-            + costs.trained(path) * cost::update_bytes(training);
+        path.step_bytes_moved = batches * tokens * token.moved * width + costs.update(path);
     }
     Ok(graph)
 }
@@ -57,7 +56,7 @@ struct TokenCost {
 
 /// What modules and outputs cost, each worked out once.
 struct Costs<'a> {
-    /// By the module's number, with its trained parameters.
+    /// By the module's number, with the bytes of its update.
     modules: Vec<(TokenCost, u64)>,
     /// Vocabulary -> the cost of its logits.
     outputs: HashMap<&'a str, TokenCost>,
@@ -66,7 +65,7 @@ struct Costs<'a> {
 
 impl<'a> Costs<'a> {
     fn of(graph: &ModuleGraph, program: &Program<'a>) -> Self {
-        let model = &program.experiment.model;
+        let (model, training) = (&program.experiment.model, &program.experiment.training.value);
         let module = |module: &ModuleRow| {
             let weights = size::module(model, &module.kind, &|_| 0).weights;
             let token = TokenCost {
@@ -74,7 +73,10 @@ impl<'a> Costs<'a> {
                 kept: size::kept(model, &module.kind),
                 moved: size::moved(model, &module.kind),
             };
-            (token, if module.frozen { 0 } else { module.parameters })
+            let update = module
+                .trained_by(training)
+                .map_or(0, |optimizer| cost::update_bytes(training, optimizer) * module.parameters);
+            (token, update)
         };
         let dim = u64::from(model.dim);
         let output = |(name, spec): (&'a String, &VocabularySpec)| {
@@ -100,10 +102,10 @@ impl<'a> Costs<'a> {
         })
     }
 
-    /// Parameters that a task trains.
-    fn trained(&self, path: &TaskPath) -> u64 {
+    /// Bytes that pass for what a task trains, in a lane's step.
+    fn update(&self, path: &TaskPath) -> u64 {
         let modules = path.modules().into_iter();
-        modules.filter_map(|id| self.modules.get(id.index())).map(|(_, trained)| trained).sum()
+        modules.filter_map(|id| self.modules.get(id.index())).map(|(_, update)| update).sum()
     }
 }
 

@@ -5,6 +5,14 @@ use super::{Example, Row};
 /// In order of code.
 pub(super) const ROWS: &[Row] = &[
     Row {
+        code: "mmc::corpus::bad_line",
+        title: "a bad line in a corpus that may have none",
+        meaning: "The corpus has `bad_lines = fatal`, and a line that was met while counting is not UTF-8. Training would end at such a line, at one of more than 1 MiB, and at one without text beside one that has some.",
+        wrong: "stra\\xdfe in train.de",
+        right: "straße in train.de",
+        example: Example::Told,
+    },
+    Row {
         code: "mmc::corpus::cache_damaged",
         title: "a damaged cache",
         meaning: "A warning: the file in which `mmc` keeps what it counted can't be read, e.g. because its disk was full. Corpora are counted again and the file is written anew.",
@@ -71,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         code: "mmc::corpus::not_utf8",
         title: "text that is not UTF-8",
-        meaning: "A warning with the first such line that was met. Training leaves such lines out. Counting looks at the first MiB of a file and at one block of 128 KiB in 32 of the rest; `--verify` looks at every line.",
+        meaning: "A warning with the first such line that was met. Training leaves such lines out, unless the corpus has `bad_lines = fatal`. Counting looks at the first MiB of a file and at one block of 128 KiB in 32 of the rest; `--verify` looks at every line.",
         wrong: "stra\\xdfe in train.de",
         right: "straße in train.de",
         example: Example::Told,

@@ -37,6 +37,22 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::model::optimizer_for_nothing",
+        title: "an optimiser for no module",
+        meaning: "A set of `optimizers` selects modules by their place or name, and none of the experiment's modules that are trained is in it.",
+        wrong: "training { optimizers { heads = sgd(lr = 0.1) } }",
+        right: "training { optimizers { decoder = sgd(lr = 0.1) } }",
+        example: Example::Over,
+    },
+    Row {
+        code: "mmc::model::two_optimizers",
+        title: "a module with two optimisers",
+        meaning: "Two sets of `optimizers` hold the same module. Their order means nothing, so neither wins.",
+        wrong: "training { optimizers { all = sgd(lr = 0.1)  decoder = sgd(lr = 0.2) } }",
+        right: "training { optimizers = { all - decoder = sgd(lr = 0.1), decoder = sgd(lr = 0.2) } }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::model::vocabularies_differ",
         title: "one embedding for two vocabularies",
         meaning: "An embedding (or output head) has one row a piece, so its users must have one vocabulary.",

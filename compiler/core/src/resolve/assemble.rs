@@ -290,6 +290,7 @@ fn finish(content: Content, machine: Machine) -> Option<Experiment> {
         training: training.spec,
         lanes: training.lanes,
         freeze: training.freeze,
+        optimizers: training.optimizers,
         cluster: machine.cluster?,
         placement: machine.placement?,
         lints: machine.lints,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mmc_plan::{Sampling, VocabularyKind};
+use mmc_plan::{BadLines, Sampling, VocabularyKind};
 use mmc_syntax::ast::{BinaryOp, Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -18,7 +18,7 @@ use crate::suggest;
 use crate::template::{DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates};
 
 const CORPUS: Known = Known {
-    values: &["mono", "mono_valid", "test", "train", "valid"],
+    values: &["bad_lines", "mono", "mono_valid", "test", "train", "valid"],
     blocks: &[],
     not_built: &[],
 };
@@ -30,6 +30,8 @@ const TOKENIZER: Known = Known {
 };
 
 const SAMPLING: Known = Known { values: &["alpha", "nbest"], blocks: &[], not_built: &[] };
+
+const BAD_LINES: &[Choice<BadLines>] = &[("skip", BadLines::Skip), ("fatal", BadLines::Fatal)];
 
 /// Which variables a template has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub(crate) fn corpora<'a>(
             monolingual(value, field, codes, templates, reader)
         };
         let (mono, mono_valid) = (mono("mono", reader), mono("mono_valid", reader));
+        let bad_lines = declared.section.value("bad_lines");
+        let bad_lines = bad_lines.and_then(|v| reader.choice(v, "bad_lines", BAD_LINES, &[]));
         corpora.push(Corpus {
             name: declared.name.to_owned(),
             train,
@@ -66,6 +70,7 @@ pub(crate) fn corpora<'a>(
             test,
             mono,
             mono_valid,
+            bad_lines: bad_lines.unwrap_or_default(),
             span: declared.span,
         });
     }

@@ -1,7 +1,8 @@
-//! `freeze = all - adapters`: which modules are not trained.
+//! Sets of modules, such as `all - adapters`: which are not trained, which have optimisers of their own.
 
 use mmc_plan::StackSide;
 use mmc_syntax::ast::{BinaryOp, Expr, ExprKind, Name};
+use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
 use super::read::{PLAIN, Reader, head};
@@ -11,27 +12,31 @@ use crate::suggest;
 const WORDS: &[&str] = &["adapters", "all", "bridge", "decoder", "embeddings", "encoder", "heads"];
 
 /// The set of modules that an expression selects.
-pub(crate) fn selector<'a>(expr: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Selector> {
+pub(crate) fn selector<'a>(
+    expr: &'a Expr,
+    field: &str,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Selector> {
     let expr = reader.follow(expr)?;
     match &expr.kind {
         ExprKind::Text(text) => Some(Selector::Named(text.clone())),
-        ExprKind::Group(inner) => selector(inner, reader),
+        ExprKind::Group(inner) => selector(inner, field, reader),
         ExprKind::List(items) => {
             let mut sum: Option<Selector> = None;
             for item in items {
-                let next = selector(item, reader)?;
+                let next = selector(item, field, reader)?;
                 sum = Some(match sum {
                     None => next,
                     Some(sum) => Selector::Sum(Box::new(sum), Box::new(next)),
                 });
             }
             if sum.is_none() {
-                expected(expr, reader);
+                expected(expr, field, reader);
             }
             sum
         }
         ExprKind::Binary { op, left, right } => {
-            let (left, right) = (selector(left, reader), selector(right, reader));
+            let (left, right) = (selector(left, field, reader), selector(right, field, reader));
             let (left, right) = (Box::new(left?), Box::new(right?));
             match op {
                 BinaryOp::Add => Some(Selector::Sum(left, right)),
@@ -42,14 +47,14 @@ pub(crate) fn selector<'a>(expr: &'a Expr, reader: &mut Reader<'_, 'a>) -> Optio
                 | BinaryOp::To
                 | BinaryOp::BothWays
                 | BinaryOp::Times => {
-                    expected(expr, reader);
+                    expected(expr, field, reader);
                     None
                 }
             }
         }
         ExprKind::Index { base, index } => {
             let Some(side) = head(base).and_then(|(word, _)| side(word)) else {
-                expected(expr, reader);
+                expected(expr, field, reader);
                 return None;
             };
             let at = reader.small(index, "stack", PLAIN, 0)?;
@@ -58,13 +63,13 @@ pub(crate) fn selector<'a>(expr: &'a Expr, reader: &mut Reader<'_, 'a>) -> Optio
         ExprKind::Dotted(names) => {
             let found = dotted(names);
             if found.is_none() {
-                expected(expr, reader);
+                expected(expr, field, reader);
             }
             found
         }
-        ExprKind::Name(word) => named(word, expr, reader),
+        ExprKind::Name(word) => named(word, expr.span, reader),
         _ => {
-            expected(expr, reader);
+            expected(expr, field, reader);
             None
         }
     }
@@ -89,7 +94,8 @@ fn dotted(names: &[Name]) -> Option<Selector> {
     }
 }
 
-fn named(word: &str, expr: &Expr, reader: &mut Reader<'_, '_>) -> Option<Selector> {
+/// The set that a word means.
+pub(crate) fn named(word: &str, span: Span, reader: &mut Reader<'_, '_>) -> Option<Selector> {
     Some(match word {
         "all" => Selector::All,
         "adapters" => Selector::Adapters(None),
@@ -105,12 +111,12 @@ fn named(word: &str, expr: &Expr, reader: &mut Reader<'_, '_>) -> Option<Selecto
                 "sets of modules: `all`, `embeddings`, `encoder[0]`, `decoder`, `heads`, `bridge`, `adapters.NAME`, or a name in quotes",
             );
             let (kind, word) = ("set of modules", word.to_owned());
-            reader.report(ResolveError::UnknownName { kind, word, span: expr.span, help });
+            reader.report(ResolveError::UnknownName { kind, word, span, help });
             return None;
         }
     })
 }
 
-fn expected(expr: &Expr, reader: &mut Reader<'_, '_>) {
-    reader.wrong_type("freeze", "a set of modules such as `encoder[0]` or `all - adapters`", expr);
+fn expected(expr: &Expr, field: &str, reader: &mut Reader<'_, '_>) {
+    reader.wrong_type(field, "a set of modules such as `encoder[0]` or `all - adapters`", expr);
 }

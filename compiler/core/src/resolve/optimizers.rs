@@ -4,8 +4,12 @@ use mmc_plan::{Optimizer, Schedule};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
+use super::error::ResolveError;
+use super::freeze;
 use super::read::{Bounds, PLAIN, Reader, UnitRule, arguments, head, may_have, optional};
+use super::section::{Field, Section};
 use super::units::Dimension;
+use crate::ir::experiment::{At, Selector};
 
 const STEPS: UnitRule = may_have(Dimension::Steps);
 
@@ -95,6 +99,55 @@ impl<'r, 's, 'a> Arguments<'r, 's, 'a> {
         self.reader.wrong_type(name, &expected, value);
         None
     }
+}
+
+/// Which modules have optimisers of their own: `optimizers { adapters = adamw(lr = 1e-3)  decoder = sgd(lr = 0.1) }`, or, for sets
+/// that are no words, `optimizers = { decoder[0] = sgd(lr = 0.1) }`.
+pub(crate) fn of_modules<'a>(
+    training: &Section<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<Vec<OfModules>> {
+    if let Some(block) = training.block("optimizers") {
+        let words = block.fields().map(|(word, span, field)| of_word(word, span, field, reader));
+        return words.collect::<Vec<_>>().into_iter().collect();
+    }
+    let Some(value) = training.value("optimizers") else { return Some(Vec::new()) };
+    let value = reader.follow(value)?;
+    let ExprKind::Map(rows) = &value.kind else {
+        reader.wrong_type("optimizers", "`{ adapters = adamw(lr = 1e-3) }`", value);
+        return None;
+    };
+    let one = |(key, value): &'a (Expr, Expr)| {
+        let selector = freeze::selector(key, "optimizers", reader);
+        let optimizer = optimizer(value, reader);
+        Some((At { value: selector?, span: key.span }, optimizer?))
+    };
+    // All rows are read, so that all faults are told.
+    rows.iter().map(one).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// A set of modules and their optimiser.
+pub(crate) type OfModules = (At<Selector>, Optimizer);
+
+fn of_word<'a>(
+    word: &str,
+    span: Span,
+    field: &Field<'a>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<OfModules> {
+    let selector = freeze::named(word, span, reader);
+    let Field::Value(value) = field else {
+        reader.report(ResolveError::WrongType {
+            field: word.to_owned(),
+            expected: "an optimiser".to_owned(),
+            found: "a block".to_owned(),
+            span,
+            help: None,
+        });
+        return None;
+    };
+    let optimizer = optimizer(value, reader);
+    Some((At { value: selector?, span }, optimizer?))
 }
 
 /// `adamw(lr = 3e-4)` and its like.

@@ -1,14 +1,15 @@
 //! The `training` block.
 
 use mmc_plan::{
-    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, Precision, Schedule, StopEarly,
+    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, OnNan, Precision, Schedule, StopEarly,
     TrainingSpec,
 };
 use mmc_syntax::ast::{Expr, ExprKind};
 
 use super::attachments::Faulty;
 use super::error::ResolveError;
-use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs};
+use super::optimizers::OfModules;
+use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, needs, optional};
 use super::section::{Known, Section};
 use super::units::Dimension;
 use super::{freeze, optimizers, scores};
@@ -17,14 +18,18 @@ use crate::ir::experiment::{At, Selector};
 const KNOWN: Known = Known {
     values: &[
         "accumulate",
+        "average",
         "batch",
         "clip",
         "clock",
+        "ema",
         "freeze",
         "label_smoothing",
         "lanes",
         "normalise",
+        "on_nan",
         "optimizer",
+        "optimizers",
         "precision",
         "schedule",
         "scores",
@@ -32,8 +37,8 @@ const KNOWN: Known = Known {
         "steps",
         "validate",
     ],
-    blocks: &["checkpoint", "scores", "stop_early"],
-    not_built: &[("average", "`average`"), ("ema", "`ema`")],
+    blocks: &["checkpoint", "optimizers", "scores", "stop_early"],
+    not_built: &[],
 };
 
 const CHECKPOINT: Known = Known { values: &["every", "keep"], blocks: &[], not_built: &[] };
@@ -60,6 +65,7 @@ pub(crate) struct Resolved {
     pub(crate) spec: At<TrainingSpec>,
     pub(crate) lanes: Option<At<u32>>,
     pub(crate) freeze: Option<At<Selector>>,
+    pub(crate) optimizers: Vec<OfModules>,
 }
 
 /// The training, its lanes and what it leaves as it is; nothing when a fault was reported.
@@ -79,14 +85,15 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let clock = choice(section, "clock", CLOCKS, Clock::Steps, reader);
     let precision = choice(section, "precision", PRECISIONS, Precision::Fp32, reader);
     let clip = clip(section, reader);
-    let label_smoothing = section
-        .value("label_smoothing")
-        .map_or(Some(0.0), |value| reader.real(value, "label_smoothing", PLAIN, Bounds::FRACTION));
+    let label_smoothing = given(section, "label_smoothing", |value| {
+        reader.real(value, "label_smoothing", PLAIN, Bounds::FRACTION)
+    });
     let normalise = choice(section, "normalise", NORMALISE, Normalise::Tokens, reader);
-    let validate_every = section
-        .value("validate")
-        .map_or(Some(None), |value| every(value, "validate", reader).map(Some));
+    let ema = ema(section, reader);
+    let on_nan = on_nan(section, reader);
+    let validate_every = given(section, "validate", |value| every(value, "validate", reader));
     let scores = scores::resolve(section, reader);
+    let average = given(section, "average", |value| reader.small(value, "average", PLAIN, 2));
     let stop_early = section.block("stop_early").map_or(Some(None), |block| {
         validated(section, block, reader);
         let found = stop_early(block, reader)?;
@@ -96,10 +103,8 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
         Some(Some(found))
     });
     let checkpoint = checkpoint(section, reader);
-    let freeze = section.value("freeze").map_or(Some(None), |value| {
-        let selector = freeze::selector(value, reader)?;
-        Some(Some(At { value: selector, span: value.span }))
-    });
+    let optimizers = optimizers::of_modules(section, reader);
+    let freeze = given(section, "freeze", |value| frozen(value, reader));
     let (clip, clip_scope) = clip?;
     let spec = TrainingSpec {
         steps: steps?,
@@ -112,15 +117,33 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
         precision: precision?,
         clip,
         clip_scope,
-        label_smoothing: label_smoothing?,
+        label_smoothing: label_smoothing.ok()?.unwrap_or(0.0),
         normalise: normalise?,
-        validate_every: validate_every?,
+        ema: ema.ok()?,
+        on_nan: on_nan?,
+        validate_every: validate_every.ok()?,
         scores: scores?,
+        average: average.ok()?,
         stop_early: stop_early?,
         checkpoint: checkpoint?,
     };
     let spec = At { value: spec, span: section.span };
-    Some(Resolved { spec, lanes: lanes.ok()?, freeze: freeze? })
+    Some(Resolved { spec, lanes: lanes.ok()?, freeze: freeze.ok()?, optimizers: optimizers? })
+}
+
+/// The modules that are not trained.
+fn frozen<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<At<Selector>> {
+    let selector = freeze::selector(value, "freeze", reader)?;
+    Some(At { value: selector, span: value.span })
+}
+
+/// A field that may be left out.
+fn given<'a, T>(
+    section: &Section<'a>,
+    field: &str,
+    read: impl FnOnce(&'a Expr) -> Option<T>,
+) -> Result<Option<T>, Faulty> {
+    section.value(field).map(|value| read(value).ok_or(Faulty)).transpose()
 }
 
 /// The number of lanes, when one is asked for.
@@ -194,6 +217,39 @@ fn clip<'a>(
     }
 }
 
+/// `0.999`, or `none`.
+fn ema<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Result<Option<f64>, Faulty> {
+    let Some(value) = section.value("ema") else { return Ok(None) };
+    let value = reader.follow(value).ok_or(Faulty)?;
+    if matches!(head(value), Some(("none", _))) {
+        return Ok(None);
+    }
+    reader.real(value, "ema", PLAIN, Bounds::FRACTION).map(Some).ok_or(Faulty)
+}
+
+/// `stop`, or `skip(most = 10)`.
+fn on_nan<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<OnNan> {
+    let Some(value) = section.value("on_nan") else { return Some(OnNan::Stop) };
+    let value = reader.follow(value)?;
+    match head(value) {
+        Some(("stop", _)) => Some(OnNan::Stop),
+        Some(("skip", _)) => {
+            let args = reader.args("skip", arguments(value), &["most"]);
+            let most = optional(&args, "most");
+            let most = most.map_or(Some(10), |value| reader.small(value, "most", PLAIN, 1))?;
+            Some(OnNan::Skip { most })
+        }
+        Some((word, span)) => {
+            reader.unknown_choice(word, span, "on_nan", &["stop", "skip"], &[]);
+            None
+        }
+        None => {
+            reader.wrong_type("on_nan", "`stop` or `skip(most = 10)`", value);
+            None
+        }
+    }
+}
+
 /// `every 1k steps`; in blocks whose key says so, `1k steps`.
 fn every<'a>(value: &'a Expr, field: &str, reader: &mut Reader<'_, 'a>) -> Option<u64> {
     let value = reader.follow(value)?;
@@ -219,13 +275,12 @@ fn checkpoint<'a>(training: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option
     Some(CheckpointSpec { every: every?, keep: keep? })
 }
 
-/// A linear schedule that has not ended its warm-up when training ends.
+/// What only all fields together tell: a warm-up that has not ended when training ends, a mean of more checkpoints than there are.
 pub(crate) fn check(spec: &TrainingSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
-    let (Schedule::Linear { warmup, .. } | Schedule::Cosine { warmup, .. }) = spec.schedule else {
-        return;
-    };
-    if warmup > spec.steps {
-        let place = |field| section.value(field).map_or(section.span, |value: &Expr| value.span);
+    let place = |field| section.value(field).map_or(section.span, |value: &Expr| value.span);
+    if let Schedule::Linear { warmup, .. } | Schedule::Cosine { warmup, .. } = spec.schedule
+        && warmup > spec.steps
+    {
         reader.report(ResolveError::Conflict {
             fault: format!("a warm-up of {warmup} steps does not fit into {} steps", spec.steps),
             span: place("schedule"),
@@ -235,4 +290,30 @@ pub(crate) fn check(spec: &TrainingSpec, section: &Section<'_>, reader: &mut Rea
             help: "the learning rate rises to its peak and falls again within `steps`".to_owned(),
         });
     }
+    let Some(average) = spec.average else { return };
+    let CheckpointSpec { every, keep } = spec.checkpoint;
+    let written = every.map_or(1, |every| spec.steps.div_ceil(every));
+    let (fault, there, help) = if average > keep {
+        let fault = format!("of {average} checkpoints only {keep} are kept");
+        (
+            fault,
+            "says how many stay",
+            format!("say `checkpoint {{ every = ... steps  keep = {average} }}`"),
+        )
+    } else if u64::from(average) > written {
+        let fault = format!("of {average} checkpoints only {written} are written");
+        let help = "write them more often: `checkpoint { every = 1k steps }`";
+        (fault, "says how often", help.to_owned())
+    } else {
+        return;
+    };
+    let checkpoint = section.block("checkpoint").map_or(section.span, |block| block.span);
+    reader.report(ResolveError::Conflict {
+        fault,
+        span: place("average"),
+        here: "to be averaged",
+        other: checkpoint,
+        there,
+        help,
+    });
 }

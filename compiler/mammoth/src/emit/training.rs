@@ -18,6 +18,17 @@ pub(super) fn write(draft: &mut Draft<'_>) {
     optimizer(draft);
     schedule(draft);
     gradients(draft);
+    if draft.experiment.training.value.ema.is_some() {
+        let span = draft.place("training", "ema");
+        draft.no_equal("a moving average of parameters", span, "leave `ema` out");
+    }
+    if draft.experiment.training.value.average.is_some() {
+        let span = draft.place("training", "average");
+        draft.no_equal("a mean of checkpoints", span, "leave `average` out");
+    }
+    for (selector, _) in &draft.experiment.optimizers {
+        draft.no_equal("an optimiser for some modules", selector.span, "take one for all");
+    }
     if let Some(freeze) = &draft.experiment.freeze {
         let help = "train them all: MAMMOTH has no frozen modules";
         draft.no_equal("a frozen module", freeze.span, help);

@@ -168,8 +168,11 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
         clip_scope,
         label_smoothing,
         normalise,
+        ema,
+        on_nan,
         validate_every,
         scores,
+        average,
         stop_early,
         checkpoint,
     } = before;
@@ -186,11 +189,14 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
     found.field(owner, "clip_scope", parts::word(clip_scope), parts::word(&after.clip_scope));
     found.field(owner, "label_smoothing", *label_smoothing, after.label_smoothing);
     found.field(owner, "normalise", parts::word(normalise), parts::word(&after.normalise));
+    found.field(owner, "ema", *ema, after.ema);
     let CheckpointSpec { every, keep } = *checkpoint;
     let owner = Owner::other(Subject::Training, "");
+    found.field(owner, "on_nan", parts::word(on_nan), parts::word(&after.on_nan));
     found.field(owner, "validate_every", *validate_every, after.validate_every);
     let after_scores = after.scores.as_ref().map(parts::word);
     found.field(owner, "scores", scores.as_ref().map(parts::word), after_scores);
+    found.field(owner, "average", *average, after.average);
     let after_stop = after.stop_early.as_ref().map(parts::word);
     found.field(owner, "stop_early", stop_early.as_ref().map(parts::word), after_stop);
     found.field(owner, "checkpoint.every", every, after.checkpoint.every);

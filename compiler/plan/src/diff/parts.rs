@@ -12,6 +12,7 @@ use crate::plan::{
     CorpusFiles, LanguageSpec, ParallelFiles, Plan, RankSpec, TaskSpec, VocabularySpec,
 };
 use crate::shared::Shared;
+use crate::training::Optimizer;
 use crate::units;
 
 impl From<u32> for Value {
@@ -265,11 +266,13 @@ pub(super) fn modules(
 ) {
     let facts = |spec: &ModuleSpec| format!("{} parameters", units::count(spec.parameters));
     for (name, first, second) in found.pairs(Subject::Module, true, maps, facts) {
-        let ModuleSpec { kind, parameters, frozen } = first;
+        let ModuleSpec { kind, parameters, frozen, optimizer } = first;
         let owner = Owner::mathematics(Subject::Module, name);
         found.field(owner, "kind", module_kind(kind), module_kind(&second.kind));
         found.field(owner, "parameters", *parameters, second.parameters);
         found.field(owner, "frozen", word(frozen), word(&second.frozen));
+        let by = |optimizer: &Option<Optimizer>| optimizer.as_ref().map(word);
+        found.field(owner, "optimizer", by(optimizer), by(&second.optimizer));
     }
     let held = |rank: &RankSpec| rank.modules.clone();
     let owned = |rank: &RankSpec| rank.owns.clone();
@@ -380,8 +383,9 @@ fn words<T: Serialize>(value: &T) -> String {
 }
 
 fn compare_corpus(found: &mut Found, name: &str, before: &CorpusFiles, after: &CorpusFiles) {
-    let CorpusFiles { train, valid, test } = before;
+    let CorpusFiles { train, valid, test, bad_lines } = before;
     let other = Owner::other(Subject::Task, name);
+    found.field(other, "bad_lines", word(bad_lines), word(&after.bad_lines));
     let parts = [
         (Owner::mathematics(Subject::Task, name), TRAIN, Some(train), Some(&after.train)),
         (other, VALID, valid.as_ref(), after.valid.as_ref()),

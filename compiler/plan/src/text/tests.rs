@@ -8,8 +8,9 @@ use super::*;
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
 use crate::model::{Activation, ClosingNorm, Normalisation, Positions};
 use crate::model::{Sharing, StackOverride, StackPattern};
+use crate::plan::BadLines;
 use crate::sample::{self, Sample};
-use crate::training::{Criterion, Optimizer, Schedule, StopEarly};
+use crate::training::{Criterion, OnNan, Optimizer, Schedule, StopEarly};
 use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
 /// Names that YAML 1.1 or 1.2 reads as something else, or that need quotes.
@@ -130,6 +131,19 @@ fn every_kind_reads_back() {
     }
 }
 
+/// What the plain training lacks.
+fn train_broadly(sample: &mut Sample) {
+    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Accuracy });
+    sample.training.average = Some(2);
+    sample.training.ema = Some(0.999);
+    sample.training.on_nan = OnNan::Skip { most: 10 };
+    let own = Optimizer::Sgd { lr: 0.5, momentum: 0.9, weight_decay: 0.0 };
+    sample.optimizers.insert("encoder.1.full".to_owned(), own);
+    for corpus in &mut sample.corpora {
+        corpus.bad_lines = BadLines::Fatal;
+    }
+}
+
 /// A sample with everything of the model, the transforms and the training that the plain one lacks; it verifies.
 fn broad() -> Sample {
     let mut sample = Sample::new(&["de", "en"], 2, &[&[0], &[1]]);
@@ -189,7 +203,7 @@ fn broad() -> Sample {
         adapter("c", StackSide::Decoder, AdapterKind::Houlsby { hidden: 4 }, Sharing::Task),
         adapter("d", StackSide::Decoder, AdapterKind::Prefix { length: 4 }, Sharing::Full),
     ];
-    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Accuracy });
+    train_broadly(&mut sample);
     sample
 }
 

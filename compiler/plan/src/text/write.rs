@@ -13,7 +13,9 @@ use serde::Serialize;
 use serde_saphyr::FlowMap;
 
 use crate::flow;
-use crate::plan::{CorpusFiles, LaneSpec, LaneTask, ParallelFiles, Plan, TaskKind, TaskSpec};
+use crate::plan::{
+    BadLines, CorpusFiles, LaneSpec, LaneTask, ParallelFiles, Plan, TaskKind, TaskSpec,
+};
 use crate::stretch;
 use crate::transform::Transform;
 
@@ -206,7 +208,7 @@ fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
         source,
         target,
         share,
-        corpus: CorpusFiles { train, valid, test },
+        corpus: CorpusFiles { train, valid, test, bad_lines },
         transforms,
         source_vocabulary,
         target_vocabulary,
@@ -230,6 +232,10 @@ fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
             parallel(part, files, text);
         }
     }
+    match bad_lines {
+        BadLines::Skip => {}
+        BadLines::Fatal => text.push_str("      bad_lines: fatal\n"),
+    }
     if !transforms.is_empty() {
         text.push_str(known.transforms(transforms));
     }
@@ -247,7 +253,7 @@ fn task(name: &str, spec: &TaskSpec, known: &mut Known, text: &mut String) {
 
 /// The words of a task that are written here, but those of its sides.
 fn words(spec: &TaskSpec) -> impl Iterator<Item = &str> {
-    let CorpusFiles { train, valid, test } = &spec.corpus;
+    let CorpusFiles { train, valid, test, bad_lines: _ } = &spec.corpus;
     let files = [Some(train), valid.as_ref(), test.as_ref()].into_iter().flatten();
     let files = files.flat_map(|files| files.source.iter().chain(&files.target));
     let own = [&spec.source, &spec.target, &spec.source_vocabulary, &spec.target_vocabulary];

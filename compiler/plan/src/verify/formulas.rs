@@ -162,8 +162,6 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
 /// Costs of tasks, from those of the modules on their ways, each worked out once.
 pub(crate) struct Costs<'a> {
     dim: u128,
-    /// Bytes that pass for a trained parameter.
-    of_update: u128,
     /// Vocabulary -> its size.
     vocabularies: HashMap<&'a str, u128>,
     /// In order of name.
@@ -174,8 +172,8 @@ pub(crate) struct Costs<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct ModuleCost {
     of_token: TokenCost,
-    /// Parameters that are trained.
-    trained: u128,
+    /// Bytes that pass for what is trained of it, in a lane's step.
+    update: u128,
 }
 
 /// What one token on each side costs.
@@ -196,19 +194,13 @@ impl<'a> Costs<'a> {
             let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
             let flops = weights * if spec.frozen { 4 } else { 6 };
             let (kept, moved) = (kept(plan, &spec.kind), moved(plan, &spec.kind));
-            let trained = if spec.frozen { 0 } else { spec.parameters.into() };
             let of_token = TokenCost { flops, kept, moved };
-            ModuleCost { of_token, trained }
+            ModuleCost { of_token, update: update_bytes(plan, spec) }
         };
-        // Thirteen numbers: added to the gradient 3, to a sum twice as wide and cleared 4, the norm 2, the update 4; and the
-        // optimiser's, read and written.
-        let numbers = 13 + 2 * u128::from(plan.training.optimizer.moments());
-        let of_update = numbers * u128::from(plan.training.precision.parameter_bytes());
         let size =
             |(name, spec): (&'a String, &VocabularySpec)| (name.as_str(), spec.size().into());
         Self {
             dim: plan.model.dim.into(),
-            of_update,
             vocabularies: plan.vocabularies.iter().map(size).collect(),
             modules: plan.modules.values().map(cost).collect(),
         }
@@ -233,8 +225,25 @@ impl<'a> Costs<'a> {
     /// Bytes that pass for the parameters that a task with this way trains, in a lane's step.
     pub(crate) fn update(&self, way: &[usize]) -> u128 {
         let costs = distinct(way).filter_map(|module| self.modules.get(module));
-        self.of_update * costs.map(|own| own.trained).sum::<u128>()
+        costs.map(|own| own.update).sum()
     }
+}
+
+/// Bytes that pass for a module that a lane's step trains. Thirteen numbers a parameter: added to the gradient 3, to a sum twice as
+/// wide and cleared 4, the norm 2, the update 4; and the optimiser's, read and written; a moving average reads the parameter, is
+/// read and written.
+fn update_bytes(plan: &Plan, module: &ModuleSpec) -> u128 {
+    if module.frozen {
+        return 0;
+    }
+    let average = if plan.training.ema.is_some() { 3 } else { 0 };
+    let numbers = 13 + 2 * moments(plan, module) + average;
+    u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
+}
+
+/// Numbers that a module's optimiser keeps for every parameter.
+fn moments(plan: &Plan, module: &ModuleSpec) -> u128 {
+    module.optimizer.unwrap_or(plan.training.optimizer).moments().into()
 }
 
 /// Numbers that the backward pass needs of one token in a module.
@@ -327,12 +336,12 @@ fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
     }
 }
 
-/// Bytes of state of a module: the parameter; unless it is frozen its gradient, the optimiser's numbers and, if several lanes
-/// train it, the sum of gradients over lanes, which is twice as wide.
+/// Bytes of state of a module: the parameter; unless it is frozen its gradient, the optimiser's numbers, its moving average if
+/// one is kept and, if several lanes train it, the sum of gradients over lanes, which is twice as wide.
 pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u128 {
     let sum = if lanes > 1 { 2 } else { 0 };
-    let moments = u128::from(plan.training.optimizer.moments());
-    let numbers = if module.frozen { 1 } else { 2 + moments + sum };
+    let average = u128::from(plan.training.ema.is_some());
+    let numbers = if module.frozen { 1 } else { 2 + moments(plan, module) + average + sum };
     u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
 }
 

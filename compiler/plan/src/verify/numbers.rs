@@ -1,9 +1,9 @@
 //! Ranges of the numbers of model, training, vocabularies and cluster.
 
-use crate::model::{Positions, StackPattern};
+use crate::model::{ModuleSpec, Positions, StackPattern};
 use crate::plan::{PlacementSpec, Plan, VocabularySpec};
 use crate::scores::{Measure, ScoresSpec, WIDEST_BEAM};
-use crate::training::{Optimizer, Schedule, TrainingSpec};
+use crate::training::{OnNan, Optimizer, Schedule, TrainingSpec};
 use crate::verify::{Findings, Rule};
 
 /// One number with its name and range; reports it when it is outside (or no number at all).
@@ -48,6 +48,9 @@ impl Range<'_> {
 pub(super) fn check(plan: &Plan, findings: &mut Findings) {
     model(plan, findings);
     training(&plan.training, findings);
+    for (name, module) in plan.modules.iter().filter(|(_, module)| module.optimizer.is_some()) {
+        own_optimizer(plan, name, module, findings);
+    }
     cluster(plan, findings);
     for (name, spec) in &plan.vocabularies {
         vocabulary(name, spec, findings);
@@ -99,7 +102,18 @@ fn training(training: &TrainingSpec, findings: &mut Findings) {
         range.positive("clip", clip);
     }
     range.half_open("label_smoothing", training.label_smoothing, 0.0, 1.0);
+    range.half_open("ema", training.ema.unwrap_or(0.0), 0.0, 1.0);
+    if let OnNan::Skip { most } = training.on_nan {
+        range.counts("on_nan.most", most.into());
+    }
     range.counts("validate_every", training.validate_every.unwrap_or(1));
+    if let Some(average) = training.average {
+        let kept = (2..=training.checkpoint.keep).contains(&average);
+        range.findings.expect(kept, Rule::Number, || {
+            let keep = training.checkpoint.keep;
+            ("training.average", format!("{average} is not in 2 <= x <= {keep}, what is kept"))
+        });
+    }
     if let Some(scores) = &training.scores {
         range.counts("scores.beam", scores.beam.into());
         range.counts("scores.sentences", scores.sentences.unwrap_or(1));
@@ -129,6 +143,20 @@ fn scores(training: &TrainingSpec, findings: &mut Findings) {
     findings.expect(is_scored, Rule::Reference, || {
         ("training.stop_early.on", "it is a score that validations do not measure")
     });
+}
+
+/// A module's own optimiser: with numbers in range, another than the training's, and of a module that is trained.
+fn own_optimizer(plan: &Plan, name: &str, module: &ModuleSpec, findings: &mut Findings) {
+    let place = || format!("module `{name}`");
+    findings.expect(!module.frozen, Rule::Module, || {
+        (place(), "it is frozen, and has an optimiser".to_owned())
+    });
+    findings.expect(module.optimizer != Some(plan.training.optimizer), Rule::Module, || {
+        (place(), "its optimiser is the training's, which is left out".to_owned())
+    });
+    if let Some(own) = &module.optimizer {
+        optimizer(own, &mut Range { findings, place: "modules" });
+    }
 }
 
 fn optimizer(optimizer: &Optimizer, range: &mut Range<'_>) {

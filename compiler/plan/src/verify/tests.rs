@@ -8,7 +8,7 @@ use crate::curriculum::Coupling;
 use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
 use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate, TaskKind, TaskSpec};
 use crate::sample::{self, Sample};
-use crate::training::{Optimizer, Precision, Schedule};
+use crate::training::{OnNan, Optimizer, Precision, Schedule};
 use crate::transform::Transform;
 
 /// Six directions on four lanes on three ranks: tasks on two lanes, modules on one, two and three ranks.
@@ -94,7 +94,7 @@ fn format_and_digest_are_checked() {
 
 #[test]
 fn numbers_out_of_range_are_found() {
-    let spoils: [fn(&mut Plan); 18] = [
+    let spoils: [fn(&mut Plan); 23] = [
         |plan| plan.model.positions = Positions::Rotary { dims: 10, base: 10_000 },
         |plan| plan.model.heads = 0,
         |plan| plan.model.dropout = 1.0,
@@ -106,6 +106,14 @@ fn numbers_out_of_range_are_found() {
         |plan| plan.training.shuffle = 0,
         |plan| plan.training.clip = Some(0.0),
         |plan| plan.training.label_smoothing = 1.0,
+        |plan| {
+            let own = Optimizer::Sgd { lr: 1.0, momentum: 1.0, weight_decay: 0.0 };
+            plan.modules.values_mut().for_each(|module| module.optimizer = Some(own));
+        },
+        |plan| plan.training.average = Some(1),
+        |plan| plan.training.average = Some(plan.training.checkpoint.keep + 1),
+        |plan| plan.training.ema = Some(1.0),
+        |plan| plan.training.on_nan = OnNan::Skip { most: 0 },
         |plan| plan.training.validate_every = Some(0),
         |plan| plan.training.checkpoint.every = Some(0),
         |plan| plan.training.checkpoint.keep = 0,

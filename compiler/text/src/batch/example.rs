@@ -4,8 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use mmc_plan::random::Stream;
-use mmc_plan::{Denoise, Plan, TaskKind, TaskSpec, Transform, VocabularySpec};
-use serde::{Deserialize, Serialize};
+use mmc_plan::{Denoise, Plan, SkippedPairs, TaskKind, TaskSpec, Transform, VocabularySpec};
 
 use super::{StreamError, Tokenizers};
 use crate::tokenizer::Tokenizer;
@@ -27,21 +26,6 @@ impl Example {
     pub(super) fn read(&self) -> &[u32] {
         if self.source.is_empty() { &self.target } else { &self.source }
     }
-}
-
-/// Pairs that were read and not used, by reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skipped {
-    /// A side without text.
-    pub empty: u64,
-    /// A side beyond the transform's bound, or a pair that no batch can hold.
-    pub too_long: u64,
-    /// A side that is not UTF-8.
-    pub not_utf8: u64,
-    /// Dropped by a filter on text.
-    #[serde(default)]
-    pub filtered: u64,
 }
 
 /// One side's vocabulary with its tokenizer.
@@ -94,7 +78,7 @@ impl Side {
         &self,
         text: &str,
         noise: Option<&mut Stream>,
-        skipped: &mut Skipped,
+        skipped: &mut SkippedPairs,
     ) -> Option<Vec<u32>> {
         let pieces = match (self.spec.sampling, noise) {
             (Some(sampling), Some(draw)) => self.tokenizer.sample(text, sampling, draw),
@@ -208,7 +192,7 @@ impl Examples {
         source: &str,
         target: &str,
         mut noise: Option<Stream>,
-        skipped: &mut Skipped,
+        skipped: &mut SkippedPairs,
     ) -> Option<Example> {
         if noise.is_some() && !self.filters.iter().all(|filter| filter.keeps(source, target)) {
             skipped.filtered += 1;

@@ -9,6 +9,7 @@
 mod cut;
 mod ease;
 mod example;
+mod good;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,6 @@ mod tokenizers;
 mod validation;
 
 pub use cut::Batch;
-pub use example::Skipped;
 pub use stream::{StreamError, StreamState, TaskStream};
 pub use tokenizers::Tokenizers;
 pub use validation::ValidationStream;

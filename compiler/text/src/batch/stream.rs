@@ -2,13 +2,14 @@
 
 use mmc_plan::random::{Purpose, Stream, name_key};
 use mmc_plan::schedule::line_position;
-use mmc_plan::{Competence, ParallelFiles, Plan};
+use mmc_plan::{BadLines, Competence, ParallelFiles, Plan, SkippedPairs};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::cut::{Batch, columns, shuffled};
 use super::ease::easiest;
-use super::example::{Examples, Skipped};
+use super::example::Examples;
+use super::good;
 use super::{StreamError as Fault, Tokenizers};
 use crate::error::TextError;
 use crate::parallel::ParallelReader;
@@ -66,7 +67,19 @@ pub enum StreamError {
         /// Source files.
         files: Vec<String>,
         /// Why pairs were skipped.
-        skipped: Skipped,
+        skipped: SkippedPairs,
+    },
+    /// A bad line of a corpus that may have none.
+    #[error("task `{task}`: {file}, line {line}: {what}, and the corpus has `bad_lines = fatal`")]
+    BadLine {
+        /// The task.
+        task: String,
+        /// The file.
+        file: String,
+        /// From 1.
+        line: u64,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// A state that the corpus no longer fits.
     #[error("task `{0}`: the corpus is not the one that the saved state belongs to")]
@@ -103,8 +116,8 @@ pub struct StreamState {
     pub line: u64,
     /// Batches of the present chunk that were served.
     pub served: u64,
-    /// Pairs skipped before the present chunk.
-    pub skipped: Skipped,
+    /// Pairs skipped so far, those of the present chunk with them.
+    pub skipped: SkippedPairs,
     /// The step that the present chunk was read for, where that matters (competence); else 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub step: u64,
@@ -125,14 +138,15 @@ pub struct TaskStream {
     lines: [u32; 2],
     most: usize,
     chunk_size: usize,
+    bad_lines: BadLines,
     examples: Examples,
     competence: Option<Competence>,
     reader: Option<ParallelReader>,
     state: StreamState,
     /// Batches of the present chunk that are still to be served, last first.
     waiting: Vec<Batch>,
-    /// Where the reader stands and what was skipped behind the present chunk.
-    behind: (u64, Skipped),
+    /// Where the reader stands behind the present chunk.
+    behind: u64,
     at_end: bool,
 }
 
@@ -158,12 +172,13 @@ impl TaskStream {
             lines: on_lane.lines,
             most: plan.training.batch_tokens as usize,
             chunk_size: plan.training.shuffle.max(1) as usize,
+            bad_lines: spec.corpus.bad_lines,
             examples: Examples::new(plan, spec, tokenizers)?,
             competence: plan.curriculum.competence,
             reader: None,
             state: StreamState::default(),
             waiting: Vec::new(),
-            behind: (0, Skipped::default()),
+            behind: 0,
             at_end: false,
         })
     }
@@ -184,11 +199,12 @@ impl TaskStream {
         self.waiting.clear();
         self.reader = None;
         self.at_end = false;
-        self.behind = (state.line, state.skipped);
+        self.behind = state.line;
         if state.served == 0 {
             return Ok(());
         }
-        self.fill()?;
+        // What the chunk skips is in the state already.
+        let _ = self.fill()?;
         let left =
             self.waiting.len().checked_sub(usize::try_from(state.served).unwrap_or(usize::MAX));
         let left = left.ok_or_else(|| Fault::OtherCorpus(self.task.clone()))?;
@@ -206,7 +222,8 @@ impl TaskStream {
             }
             self.advance();
             self.state.step = if self.competence.is_some() { step } else { 0 };
-            self.fill()?;
+            let skipped = self.fill()?;
+            self.state.skipped += skipped;
             if self.waiting.is_empty() && self.at_end {
                 empty_passes += 1;
                 if empty_passes > 1 {
@@ -214,7 +231,7 @@ impl TaskStream {
                         task: self.task.clone(),
                         lane: self.lane,
                         files: self.files.source.to_vec(),
-                        skipped: self.behind.1,
+                        skipped: self.state.skipped,
                     });
                 }
             }
@@ -223,11 +240,11 @@ impl TaskStream {
 
     /// Moves the state behind the present chunk: to the next one, or to the next epoch.
     fn advance(&mut self) {
-        let untouched = self.state.served == 0 && self.behind.0 == self.state.line && !self.at_end;
+        let untouched = self.state.served == 0 && self.behind == self.state.line && !self.at_end;
         if untouched {
             return;
         }
-        let (line, skipped) = self.behind;
+        let (line, skipped) = (self.behind, self.state.skipped);
         self.state = if self.at_end {
             self.reader = None;
             self.at_end = false;
@@ -236,11 +253,11 @@ impl TaskStream {
             let (epoch, chunk) = (self.state.epoch, self.state.chunk + 1);
             StreamState { epoch, chunk, line, skipped, ..StreamState::default() }
         };
-        self.behind = (self.state.line, skipped);
+        self.behind = self.state.line;
     }
 
-    /// Reads the chunk at the state's line and cuts it into batches.
-    fn fill(&mut self) -> Result<(), StreamError> {
+    /// Reads the chunk at the state's line and cuts it into batches; says what it skips.
+    fn fill(&mut self) -> Result<SkippedPairs, StreamError> {
         let mut reader = match self.reader.take() {
             Some(reader) if reader.position() == self.state.line => reader,
             _ => {
@@ -251,7 +268,7 @@ impl TaskStream {
                 reader
             }
         };
-        let mut skipped = self.state.skipped;
+        let mut skipped = SkippedPairs::default();
         let task_key = name_key(&self.task);
         let mut chunk = Vec::new();
         self.at_end = true;
@@ -261,12 +278,17 @@ impl TaskStream {
             if place < from || place >= to {
                 continue;
             }
-            let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) else {
-                skipped.not_utf8 += 1;
-                continue;
+            let index = pair.index;
+            let (source, target) = match good::texts(pair) {
+                Ok(texts) => texts,
+                Err(bad) if self.bad_lines.are_skipped() => {
+                    bad.count(&mut skipped);
+                    continue;
+                }
+                Err(bad) => return Err(bad.fault(&self.task, &reader)),
             };
             // By line, not by lane: the same noise wherever a line is read.
-            let key = [task_key, self.state.epoch, pair.index];
+            let key = [task_key, self.state.epoch, index];
             let noise = Stream::new(self.seed, Purpose::Noise, &key);
             if let Some(example) = self.examples.make(source, target, Some(noise), &mut skipped) {
                 if columns(&example) > self.most {
@@ -284,7 +306,7 @@ impl TaskStream {
             let keep = competence.admitted(self.state.step, chunk.len());
             chunk = easiest(chunk, keep, competence.difficulty);
         }
-        self.behind = (reader.position(), skipped);
+        self.behind = reader.position();
         self.reader = Some(reader);
         let StreamState { epoch, chunk: number, .. } = self.state;
         let key = [task_key, u64::from(self.lane), epoch, number];
@@ -294,6 +316,6 @@ impl TaskStream {
         );
         self.waiting = shuffled(chunk, self.most, (&mut streams.0, &mut streams.1));
         self.waiting.reverse();
-        Ok(())
+        Ok(skipped)
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use mmc_plan::sample::{Sample, vocabulary};
 use mmc_plan::{
-    Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
-    VocabularyKind,
+    BadLines, Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
+    SkippedPairs, VocabularyKind,
 };
 
 use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
@@ -50,7 +50,8 @@ fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
         lines,
     };
     let mut sample = Sample::new(&["de", "en"], 2, &[&[0, 1]]);
-    sample.corpora = vec![CorpusFiles { train: sides(), valid: Some(sides()), test: None }; 2];
+    sample.corpora =
+        vec![CorpusFiles { train: sides(), valid: Some(sides()), ..CorpusFiles::default() }; 2];
     let mut joint = vocabulary(&tokenizer, 1003);
     joint.kind = VocabularyKind::Huggingface;
     let bytes = fs::read(&tokenizer).unwrap();
@@ -236,11 +237,63 @@ fn unusable_pairs_are_counted_and_nothing_usable_is_an_error() {
     fs::write(&source, &text).unwrap();
     let mut stream = open(&plan, 0);
     epochs(&plan, &mut stream, 59, 1);
-    stream.next_batch(1).unwrap();
     assert_eq!(stream.state().skipped.not_utf8, 1);
+    let mut again = open(&plan, 0);
+    again.resume(&stream.state()).unwrap();
+    stream.next_batch(1).unwrap();
+    again.next_batch(1).unwrap();
+    assert_eq!((again.state(), stream.state().skipped.not_utf8), (stream.state(), 2));
     plan.training.batch_tokens = 1;
     let fault = open(&plan, 0).next_batch(1).unwrap_err();
     assert!(matches!(fault, StreamError::NothingUsable { .. }), "{fault}");
+}
+
+/// Of four bad lines each is counted by its reason, or named; both sides without text are no bad line.
+#[test]
+fn bad_lines_are_left_out_or_end_training_as_the_corpus_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 60, 1000);
+    let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+    let files = plan.tasks[TASK].corpus.train.clone();
+    let whole = fs::read(&files.source[0]).unwrap();
+    let long = "w1 ".repeat(500_000);
+    let cases = [
+        (b"w\xff".as_slice(), b"w1".as_slice(), [0, 0, 1], "text.de, line 3: not UTF-8"),
+        (b"w1".as_slice(), long.as_bytes(), [0, 1, 0], "text.en, line 3: longer than 1 MiB"),
+        (b" ".as_slice(), b"w1".as_slice(), [1, 0, 0], "text.de, line 3: no text"),
+        (b"w1".as_slice(), b"".as_slice(), [1, 0, 0], "text.en, line 3: no text"),
+        (b"".as_slice(), b"\t".as_slice(), [1, 0, 0], ""),
+    ];
+    for (source, target, counts, fault) in cases {
+        for (file, line) in [(&files.source[0], source), (&files.target[0], target)] {
+            fs::write(file, [b"w8\nw9\n", line, b"\n".as_slice(), whole.as_slice()].concat())
+                .unwrap();
+        }
+        let mut said = Vec::new();
+        for bad_lines in [BadLines::Skip, BadLines::Fatal] {
+            plan.tasks.get_mut(TASK).unwrap().corpus.bad_lines = bad_lines;
+            let mut stream = open(&plan, 0);
+            let mut valid = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
+            let first = stream.next_batch(1).map(|_| stream.state().skipped);
+            let second = valid.next_batch().map(|_| valid.skipped());
+            said.extend([first, second].map(|found| found.map_err(|fault| fault.to_string())));
+        }
+        let [skipped, in_validation, fatal, fatal_in_validation] = said.as_slice() else {
+            unreachable!("two ways, two streams")
+        };
+        let SkippedPairs { empty, too_long, not_utf8, filtered: 0 } = skipped.clone().unwrap()
+        else {
+            panic!("{skipped:?}")
+        };
+        assert_eq!([empty, too_long, not_utf8], counts);
+        assert_eq!(skipped, in_validation);
+        for found in [fatal, fatal_in_validation] {
+            match found {
+                Ok(_) => assert_eq!(fault, ""),
+                Err(said) => assert!(!fault.is_empty() && said.contains(fault), "{said}"),
+            }
+        }
+    }
 }
 
 #[test]

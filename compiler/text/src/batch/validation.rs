@@ -1,9 +1,10 @@
 //! A task's validation text as batches, in order of length within bounded chunks, each pair once.
 
-use mmc_plan::Plan;
+use mmc_plan::{BadLines, Plan, SkippedPairs};
 
 use super::cut::{Batch, columns, in_order};
-use super::example::{Examples, Skipped};
+use super::example::Examples;
+use super::good::{self, Bad};
 use super::{StreamError, Tokenizers};
 use crate::parallel::ParallelReader;
 
@@ -13,12 +14,14 @@ const CHUNK: usize = 10_000;
 /// One pass through a task's validation text.
 #[derive(Debug)]
 pub struct ValidationStream {
+    task: String,
+    bad_lines: BadLines,
     reader: ParallelReader,
     examples: Examples,
     most: usize,
     /// Batches of the present chunk, last first.
     waiting: Vec<Batch>,
-    skipped: Skipped,
+    skipped: SkippedPairs,
 }
 
 impl ValidationStream {
@@ -29,16 +32,27 @@ impl ValidationStream {
         let files =
             spec.corpus.valid.as_ref().ok_or_else(|| StreamError::NoValidation(task.to_owned()))?;
         Ok(Self {
+            task: task.to_owned(),
+            bad_lines: spec.corpus.bad_lines,
             reader: ParallelReader::open(files)?,
             examples: Examples::new(plan, spec, tokenizers)?,
             most: plan.training.batch_tokens as usize,
             waiting: Vec::new(),
-            skipped: Skipped::default(),
+            skipped: SkippedPairs::default(),
         })
     }
 
+    /// Leaves a bad line out, or ends.
+    fn meet(&mut self, bad: Bad) -> Result<(), StreamError> {
+        match self.bad_lines {
+            BadLines::Skip => bad.count(&mut self.skipped),
+            BadLines::Fatal => return Err(bad.fault(&self.task, &self.reader)),
+        }
+        Ok(())
+    }
+
     /// Pairs left out so far.
-    pub fn skipped(&self) -> Skipped {
+    pub fn skipped(&self) -> SkippedPairs {
         self.skipped
     }
 
@@ -49,9 +63,12 @@ impl ValidationStream {
             while chunk.len() < CHUNK
                 && let Some(pair) = self.reader.next_pair()?
             {
-                let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) else {
-                    self.skipped.not_utf8 += 1;
-                    continue;
+                let (source, target) = match good::texts(pair) {
+                    Ok(texts) => texts,
+                    Err(bad) => {
+                        self.meet(bad)?;
+                        continue;
+                    }
                 };
                 match self.examples.make(source, target, None, &mut self.skipped) {
                     Some(example) if columns(&example) > self.most => self.skipped.too_long += 1,
