@@ -15,6 +15,7 @@ fn main() {
         .files([
             "shim/shim.cpp",
             "shim/attention.cpp",
+            "shim/backward.cpp",
             "shim/dropout.cpp",
             "shim/update.cpp",
             "shim/gpu.cpp",

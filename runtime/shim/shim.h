@@ -22,6 +22,12 @@ void mmc_free(char* message);
 // Makes `gradient` (same shape and kind) the gradient of the leaf `parameter`: backward passes add into it.
 char* mmc_set_gradient(void* parameter, void* gradient);
 
+// The backward pass of `root`. `done` hears, on this thread, of a group (from 0, of `groups`) as soon as the gradients of all of
+// its leaves are there; not of one with a leaf that has no part in `root`. For tensors in memory alone.
+typedef void (*MmcDone)(void* context, int64_t group);
+char* mmc_backward(void* root, void* const* leaves, const int64_t* group_of, int64_t count, int64_t groups, MmcDone done,
+                   void* context);
+
 // Keeps freed memory for the next step in place of giving it back to the system.
 void mmc_keep_memory();
 

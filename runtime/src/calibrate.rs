@@ -40,6 +40,7 @@ pub fn calibrate(seat: Seat, threads: u32) -> Result<(), WorkerError> {
         ranks: (0..ranks).collect(),
         modules: Vec::new(),
         elements: 0,
+        bucket: None,
     };
     let everyone = (std::slice::from_ref(&everyone), [].as_slice());
     let world = World::meet(seat, everyone, Device::Cpu, dist::COLLECTIVE)?;

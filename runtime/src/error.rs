@@ -138,6 +138,22 @@ pub enum WorkerError {
         /// What libtorch said.
         words: String,
     },
+    /// Memory that ran out when a batch could not be begun anew.
+    #[error(
+        "step {step}, lane {lane}, task `{task}`: memory ran out in the backward pass of {sentences} sentences, when some of its gradients were on their way already ({words}); use smaller batches or more memory; the last checkpoint is whole"
+    )]
+    MemoryLate {
+        /// Step.
+        step: u64,
+        /// Lane.
+        lane: u32,
+        /// Task.
+        task: String,
+        /// Sentences of the batch or of its part.
+        sentences: usize,
+        /// What libtorch said.
+        words: String,
+    },
     /// A gradient that is no number, told by the rank that owns the module.
     #[error(
         "step {step}{}: the gradient of module `{module}` has a norm of {norm} (tasks {}); lower the learning rate; the last checkpoint is whole",

@@ -14,6 +14,15 @@ pub struct ShimError(pub String);
 unsafe extern "C" {
     fn mmc_free(message: *mut c_char);
     fn mmc_set_gradient(parameter: *mut c_void, gradient: *mut c_void) -> *mut c_char;
+    fn mmc_backward(
+        root: *mut c_void,
+        leaves: *const *mut c_void,
+        group_of: *const i64,
+        count: i64,
+        groups: i64,
+        done: extern "C" fn(*mut c_void, i64),
+        context: *mut c_void,
+    ) -> *mut c_char;
     fn mmc_keep_memory();
     fn mmc_attention(
         q: *mut c_void,
@@ -128,6 +137,39 @@ fn milliseconds(time: Duration) -> i64 {
 pub fn set_gradient(parameter: &Tensor, gradient: &Tensor) -> Result<(), ShimError> {
     // SAFETY: both pointers are of live tensors; the shim copies the handles.
     checked(unsafe { mmc_set_gradient(pointer(parameter), pointer(gradient)) })
+}
+
+/// The backward pass of `root`, which lies in memory. `done` hears of a group of leaves as soon as the gradients of all of them are
+/// there, in the midst of the pass; not of a group with a leaf that has no part in `root`.
+pub fn backward(
+    root: &Tensor,
+    leaves: &[(&Tensor, usize)],
+    done: &mut dyn FnMut(usize),
+) -> Result<(), ShimError> {
+    extern "C" fn hear(context: *mut c_void, group: i64) {
+        // SAFETY: the address of `done` below, which nobody else uses while the pass runs on this thread.
+        let done = unsafe { &mut *context.cast::<&mut dyn FnMut(usize)>() };
+        if let Ok(group) = usize::try_from(group) {
+            done(group);
+        }
+    }
+    let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let pointers: Vec<*mut c_void> = leaves.iter().map(|(leaf, _)| pointer(leaf)).collect();
+    let group_of: Vec<i64> = leaves.iter().map(|(_, group)| whole(*group)).collect();
+    let groups = leaves.iter().map(|(_, group)| group + 1).max().unwrap_or(0);
+    let mut done = done;
+    // SAFETY: live tensors; groups are below their number; `done` lives through the call, and so does what it captured.
+    checked(unsafe {
+        mmc_backward(
+            pointer(root),
+            pointers.as_ptr(),
+            group_of.as_ptr(),
+            whole(leaves.len()),
+            whole(groups),
+            hear,
+            (&raw mut done).cast(),
+        )
+    })
 }
 
 /// Keeps the memory of freed tensors for the next step: their sizes are the same in every step.
@@ -511,5 +553,36 @@ impl Drop for Nccl {
     fn drop(&mut self) {
         // SAFETY: made by `mmc_nccl_new`, deleted once.
         unsafe { mmc_nccl_delete(self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backward_pass_tells_when_gradients_are_there() {
+        let leaf = |values: &[f64]| Tensor::from_slice(values).set_requires_grad(true);
+        let [first, second, third, alien] =
+            [&[1.0, 2.0], &[3.0, 4.0], &[5.0, 6.0], &[7.0, 8.0]].map(|values| leaf(values));
+        // Both leaves of group 1 come before group 0, which is further from the root; group 2 has no part in it.
+        let hidden = &first * 2.0;
+        let root = (&hidden * &second * &third).sum(Kind::Double);
+        let leaves = [(&first, 0), (&second, 1), (&third, 1), (&alien, 2)];
+        let mut heard = Vec::new();
+        let mut come = Vec::new();
+        backward(&root, &leaves, &mut |group| {
+            heard.push(group);
+            come.push([&first, &second, &third].map(|leaf| leaf.grad().defined()));
+        })
+        .unwrap();
+        assert_eq!(heard, [1, 0]);
+        assert_eq!(come, [[false, true, true], [true, true, true]]);
+        assert_eq!(Vec::<f64>::try_from(first.grad()).unwrap(), [30.0, 48.0]);
+        // No hook stays behind, and faults are told.
+        (&first * &second).sum(Kind::Double).backward();
+        assert_eq!(heard.len(), 2);
+        let rootless = backward(&Tensor::from_slice(&[1.0]), &[(&first, 0)], &mut |_| ());
+        assert!(rootless.unwrap_err().0.contains("grad"));
     }
 }

@@ -1,9 +1,10 @@
 //! One step: algorithm 1 of the MAMMOTH paper, made exact. `mmc_plan::collective` states what ranks say to each other.
 //!
-//! Every lane of this rank runs its scheduled task; gradients of modules that lie on several ranks are summed by communicators in
-//! the plan's order, with their divisors in the bucket's tail; the norm counts every module once, at its owner; then every
+//! Every lane of this rank runs its scheduled task; gradients of modules that lie on several ranks are summed by communicators,
+//! with their divisors in the bucket's tail, while lanes go on; the norm counts every module once, at its owner; then every
 //! module that any lane trained is updated.
 
+mod exchange;
 mod lane;
 mod sums;
 #[cfg(test)]
@@ -12,10 +13,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::{
-    BadBatch, ClipScope, CollectiveCall, CollectivePurpose, Normalise, Optimizer, Plan, Precision,
-    SplitLane, TaskSpec,
+    BadBatch, ClipScope, CollectivePurpose, Normalise, Optimizer, Plan, Precision, SplitLane,
+    TaskSpec,
 };
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::dist::World;
 use crate::error::WorkerError;
@@ -24,9 +25,10 @@ use crate::model::{Batch, Direction, Objective};
 use crate::optim;
 use crate::scaler::Scaler;
 use crate::skips::Skips;
-use crate::store::{ModuleStore, Store, Sum};
+use crate::store::{ModuleStore, Store};
 
-use lane::Passed;
+use exchange::{Exchange, Room};
+use lane::{Hand, Passed};
 use sums::{LaneSum, Sums, count, rounded};
 
 /// What the lanes of all ranks did in a step.
@@ -64,15 +66,6 @@ pub struct Skipped {
 /// Gives a lane's next batches of a task.
 pub type Supply<'f> = dyn FnMut(u32, &str) -> Result<Vec<Batch>, WorkerError> + 'f;
 
-/// Where a communicator's gradients are summed: lanes add to it, and all-reduces run over it.
-#[derive(Debug)]
-struct Bucket {
-    /// 64-bit; of 64-bit gradients, their leading 24 bits.
-    head: Tensor,
-    /// The other bits of 64-bit gradients.
-    rest: Option<Tensor>,
-}
-
 /// Executes steps on one rank.
 #[derive(Debug)]
 pub struct Stepper<'a> {
@@ -80,7 +73,8 @@ pub struct Stepper<'a> {
     world: &'a World,
     lanes: &'a [u32],
     owned: BTreeSet<&'a str>,
-    buckets: BTreeMap<&'a str, Bucket>,
+    /// By communicator.
+    rooms: BTreeMap<&'a str, Room>,
     directions: BTreeMap<String, Direction>,
     /// In half precision.
     pub scaler: Option<Scaler>,
@@ -92,7 +86,7 @@ pub struct Stepper<'a> {
 }
 
 impl<'a> Stepper<'a> {
-    /// Prepares the buckets of this rank's communicators. `directions` are those of its tasks.
+    /// Prepares room for the buckets of this rank's communicators. `directions` are those of its tasks.
     pub fn new(
         plan: &'a Plan,
         world: &'a World,
@@ -100,14 +94,14 @@ impl<'a> Stepper<'a> {
     ) -> Result<Self, WorkerError> {
         let rank = world.seat().rank;
         let spec = plan.ranks.get(rank as usize).ok_or(WorkerError::NoRank(rank))?;
-        let mut buckets = BTreeMap::new();
+        let mut rooms = BTreeMap::new();
         for communicator in &plan.communicators {
             if communicator.ranks.contains(&rank) && !communicator.modules.is_empty() {
                 let elements = i64::try_from(communicator.elements).unwrap_or(i64::MAX);
                 let room = || Tensor::f_zeros([elements], (Kind::Double, world.device()));
                 let wide = plan.training.precision == Precision::Fp64;
-                let bucket = Bucket { head: room()?, rest: wide.then(room).transpose()? };
-                buckets.insert(communicator.name.as_str(), bucket);
+                let room = Room { head: room()?, rest: wide.then(room).transpose()? };
+                rooms.insert(communicator.name.as_str(), room);
             }
         }
         let owned = spec.owns.iter().map(String::as_str).collect();
@@ -118,7 +112,7 @@ impl<'a> Stepper<'a> {
             world,
             lanes,
             owned,
-            buckets,
+            rooms,
             directions,
             scaler,
             skips,
@@ -141,16 +135,13 @@ impl<'a> Stepper<'a> {
         asked: bool,
     ) -> Result<StepRecord, WorkerError> {
         let plan = self.plan;
-        let mut calls = plan.collectives(self.world.seat().rank, step);
-        calls.retain(|call| call.purpose == CollectivePurpose::Gradients);
-        self.open_sums(step, store, &calls)?;
+        let mut exchange = self.open(step, store)?;
         let mut sums = Sums::new(plan, step, self.scaler);
         for &lane in self.lanes {
-            self.run_lane(step, lane, store, supply(lane, self.task(step, lane)?)?, &mut sums)?;
+            let batches = supply(lane, self.task(step, lane)?)?;
+            self.run_lane(step, lane, batches, (&mut exchange, store), &mut sums)?;
         }
-        for call in &calls {
-            self.sum_gradients(store, call, &mut sums.divisors)?;
-        }
+        exchange.finish(store, &mut sums.divisors)?;
         sums.trained.retain(|name| store.modules.contains_key(*name));
         sums.squares = self.squares(store, &sums)?;
         sums.stops = f64::from(u8::from(asked));
@@ -193,37 +184,17 @@ impl<'a> Stepper<'a> {
         self.skips.may_go_on(self.plan.training.on_nan)
     }
 
-    /// Tells every module where its gradients are summed: in the bucket of its communicator; else, when several lanes of this
-    /// rank train it, in its own room; else nowhere, as one lane's gradient is the sum.
-    fn open_sums(
-        &self,
-        step: u64,
-        store: &mut Store,
-        calls: &[CollectiveCall<'a>],
-    ) -> Result<(), WorkerError> {
-        let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    /// Begins the exchange of a step's gradients.
+    fn open(&self, step: u64, store: &mut Store) -> Result<Exchange<'a>, WorkerError> {
+        let mut lanes: BTreeMap<&str, usize> = BTreeMap::new();
         for &lane in self.lanes {
             for module in self.trained_by(self.task(step, lane)?) {
-                *uses.entry(module).or_default() += 1;
+                *lanes.entry(module).or_default() += 1;
             }
         }
-        for call in calls {
-            let bucket = self.bucket(call.communicator)?;
-            let mut offset = 0;
-            for name in &call.modules {
-                let module = store.module(name)?;
-                let place = |room: &Tensor| room.f_narrow(0, offset, module.elements());
-                let head = place(&bucket.head)?;
-                let rest = bucket.rest.as_ref().map(place).transpose()?;
-                offset += module.elements();
-                module.sum_at(Sum::new(head, rest));
-                uses.remove(name);
-            }
-        }
-        for (name, _) in uses.into_iter().filter(|(_, lanes)| *lanes > 1) {
-            store.module(name)?.sum_here()?;
-        }
-        Ok(())
+        let mut calls = self.plan.collectives(self.world.seat().rank, step);
+        calls.retain(|call| call.purpose == CollectivePurpose::Gradients);
+        Exchange::open(self.world, calls, lanes, &self.rooms, store)
     }
 
     /// The modules of a task that are not frozen, each once.
@@ -231,11 +202,6 @@ impl<'a> Stepper<'a> {
         let plan = self.plan;
         let all = plan.tasks.get(task).into_iter().flat_map(TaskSpec::modules);
         all.filter(|name| plan.modules.get(*name).is_none_or(|module| !module.frozen))
-    }
-
-    fn bucket(&self, communicator: &str) -> Result<&Bucket, WorkerError> {
-        let unknown = || WorkerError::NoBucket(communicator.to_owned());
-        self.buckets.get(communicator).ok_or_else(unknown)
     }
 
     fn task(&self, step: u64, lane: u32) -> Result<&'a str, WorkerError> {
@@ -247,8 +213,8 @@ impl<'a> Stepper<'a> {
         &self,
         step: u64,
         lane: u32,
-        store: &mut Store,
         batches: Vec<Batch>,
+        (exchange, store): (&mut Exchange<'a>, &mut Store),
         sums: &mut Sums<'a>,
     ) -> Result<(), WorkerError> {
         let (training, task) = (&self.plan.training, self.task(step, lane)?);
@@ -260,8 +226,12 @@ impl<'a> Stepper<'a> {
         };
         let objective =
             Objective { smoothing: training.label_smoothing, factor: scale * sums.scale() };
+        for module in self.trained_by(task) {
+            *sums.divisors.entry(module).or_default() += divisor;
+        }
+        let hand = &mut Hand { exchange, store, divisors: &sums.divisors };
         let Passed { losses, refused, parts } =
-            self.descend((step, lane), batches, objective, store)?;
+            self.descend((step, lane), batches, objective, hand)?;
         let bad = losses.iter().position(|loss| !loss.is_finite());
         if let Some(at) = bad.filter(|_| !self.may_skip()) {
             return Err(self.no_loss(step, lane, store, (at, &losses)));
@@ -270,12 +240,6 @@ impl<'a> Stepper<'a> {
             let (loss, bad) = (losses.iter().sum(), bad.map_or(0.0, |at| number(at + 1)));
             let (refused, parts) = (number(refused), number(parts));
             *of_lane = LaneSum { loss, target, source, bad, refused, parts };
-        }
-        for module in self.trained_by(task) {
-            *sums.divisors.entry(module).or_default() += divisor;
-            if let Some(module) = store.modules.get_mut(module) {
-                module.add_to_sum()?;
-            }
         }
         Ok(())
     }
@@ -310,36 +274,6 @@ impl<'a> Stepper<'a> {
             broken: broken.map(|name| (*name).to_owned()).collect(),
             modules: modules.into_iter().map(str::to_owned).collect(),
         }
-    }
-
-    /// Sums gradients and divisors over one communicator: afterwards they are of all lanes.
-    fn sum_gradients(
-        &self,
-        store: &mut Store,
-        call: &CollectiveCall<'a>,
-        divisors: &mut BTreeMap<&'a str, f64>,
-    ) -> Result<(), WorkerError> {
-        for name in &call.modules {
-            store.module(name)?.close_sum()?;
-        }
-        let bucket = self.bucket(call.communicator)?;
-        let elements = i64::try_from(call.elements).unwrap_or(i64::MAX);
-        let slots = i64::try_from(call.modules.len()).unwrap_or(i64::MAX);
-        let used = bucket.head.f_narrow(0, 0, elements)?;
-        let mut tail = used.f_narrow(0, elements - slots, slots)?;
-        let own = call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0));
-        tail.f_copy_(&Tensor::from_slice(&own.collect::<Vec<f64>>()))?;
-        self.world.sum(call.communicator, &used)?;
-        divisors.extend(
-            call.modules
-                .iter()
-                .copied()
-                .zip(Vec::<f64>::try_from(&tail.f_to_device(Device::Cpu)?)?),
-        );
-        if let Some(rest) = &bucket.rest {
-            self.world.sum(call.communicator, &rest.f_narrow(0, 0, elements)?)?;
-        }
-        Ok(())
     }
 
     /// The sum of squares of the divided gradients that this rank owns; infinite when the step is left out for one of them.

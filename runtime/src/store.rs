@@ -142,6 +142,11 @@ impl ModuleStore {
         Weights::new(self.leaves.iter().map(share).collect())
     }
 
+    /// The parameters that gradients are computed of.
+    pub fn leaves(&self) -> impl Iterator<Item = &Tensor> {
+        self.leaves.iter().map(|(_, leaf)| leaf)
+    }
+
     /// Begins a step in which gradients are summed at a place of a communicator's bucket.
     pub fn sum_at(&mut self, place: Sum) {
         self.sum = Some(place);

@@ -4,9 +4,12 @@
 //!
 //! 1. **Gradients.** For each communicator in the plan's order of which the rank is a member: a module is *trained* in the
 //!    step when the task of any lane of the plan ([`Plan::task_at`]) leads through it. Communicators none of whose modules
-//!    are trained are skipped, by all members alike. Otherwise one all-reduce (sum) of one flat bucket of 64-bit floats
-//!    (`docs/decisions/0003-sums-in-64-bits.md`): the gradients of the trained modules, in the communicator's order, then one number for each of them: its
-//!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places. On processors of several
+//!    are trained are skipped, by all members alike. Otherwise all-reduces (sums) of flat buckets of 64-bit floats
+//!    (`docs/decisions/0003-sums-in-64-bits.md`): the trained modules in the communicator's order, cut behind each with which a
+//!    bucket is full. A bucket has the gradients of its modules, then one number for each of them: its
+//!    divisor's summand. A member none of whose lanes trained a module puts zeros in both places. A rank may begin a bucket as
+//!    soon as its lanes are done with the modules in it and the communicator's earlier buckets have begun: what ranks do in
+//!    other communicators never keeps it from beginning, so that this order is one of those in which they may meet. On processors of several
 //!    nodes the sum is made in two levels, within nodes and between them: all members take part in both, so that for the order
 //!    of a step it is one collective.
 //! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
@@ -118,7 +121,7 @@ impl Plan {
     pub fn collectives(&self, rank: u32, step: u64) -> Vec<CollectiveCall<'_>> {
         let trained = self.trained_in(step).into_iter().collect();
         let own = self.communicators_of(rank).filter_map(|number| self.communicators.get(number));
-        self.sequence(step, own.filter_map(|spec| self.gradients(spec, &trained)))
+        self.sequence(step, own.flat_map(|spec| self.gradients(spec, &trained)))
     }
 
     /// The collectives of a rank that sums these gradients.
@@ -155,26 +158,31 @@ impl Plan {
         calls
     }
 
-    /// The all-reduce of a communicator's gradients; none when none of its modules is trained.
+    /// The all-reduces of a communicator's gradients, a bucket each; none when none of its modules is trained.
     pub(crate) fn gradients<'a>(
         &'a self,
         spec: &'a CommunicatorSpec,
         trained: &HashSet<&str>,
-    ) -> Option<CollectiveCall<'a>> {
-        let modules: Vec<&str> =
-            spec.modules.iter().map(String::as_str).filter(|name| trained.contains(name)).collect();
-        if modules.is_empty() {
-            return None;
+    ) -> Vec<CollectiveCall<'a>> {
+        let full = spec.bucket.unwrap_or(u64::MAX);
+        let mut calls: Vec<CollectiveCall<'a>> = Vec::new();
+        for name in spec.modules.iter().map(String::as_str).filter(|name| trained.contains(name)) {
+            let parameters = self.modules.get(name).map_or(0, |module| module.parameters);
+            let elements = parameters.saturating_add(1);
+            match calls.last_mut().filter(|call| call.elements < full) {
+                Some(call) => {
+                    call.modules.push(name);
+                    call.elements = call.elements.saturating_add(elements);
+                }
+                None => calls.push(CollectiveCall {
+                    communicator: &spec.name,
+                    purpose: CollectivePurpose::Gradients,
+                    modules: vec![name],
+                    elements,
+                }),
+            }
         }
-        let sizes = modules.iter().filter_map(|&name| self.modules.get(name));
-        let elements = sizes
-            .fold(0_u64, |sum, module| sum.saturating_add(module.parameters.saturating_add(1)));
-        Some(CollectiveCall {
-            communicator: &spec.name,
-            purpose: CollectivePurpose::Gradients,
-            modules,
-            elements,
-        })
+        calls
     }
 }
 
@@ -223,15 +231,15 @@ mod tests {
         for step in 1..=20 {
             let trained: HashSet<&str> = plan.trained_in(step).into_iter().collect();
             for spec in &plan.communicators {
-                let call = plan.gradients(spec, &trained);
+                let calls = plan.gradients(spec, &trained);
                 let modules: Vec<&str> = spec
                     .modules
                     .iter()
                     .map(String::as_str)
                     .filter(|m| trained.contains(m))
                     .collect();
-                assert_eq!(call.is_none(), modules.is_empty());
-                let Some(call) = call else { continue };
+                assert_eq!(calls.len(), usize::from(!modules.is_empty()));
+                let Some(call) = calls.first() else { continue };
                 let parameters: u64 = modules.iter().map(|&m| plan.modules[m].parameters).sum();
                 assert_eq!(call.elements, parameters + modules.len() as u64);
                 assert!(call.elements <= spec.elements);
@@ -239,5 +247,31 @@ mod tests {
             }
         }
         assert!(seen.len() > plan.communicators.len(), "buckets never differ: {seen:?}");
+    }
+
+    #[test]
+    fn buckets_are_cut_when_they_are_full() {
+        let mut plan = sample::plan(&["cs", "de", "en"], 2, &[&[0], &[1]]);
+        let trained: BTreeSet<&str> = plan.trained_in(1);
+        let trained: HashSet<String> = trained.into_iter().map(str::to_owned).collect();
+        let trained: HashSet<&str> = trained.iter().map(String::as_str).collect();
+        let whole = plan.gradients(&plan.communicators[0], &trained).remove(0);
+        let (modules, elements) = (whole.modules.len(), whole.elements);
+        assert!(modules > 2);
+        for full in [1, elements / 3, elements, elements + 1] {
+            plan.communicators[0].bucket = Some(full);
+            let calls = plan.gradients(&plan.communicators[0], &trained);
+            let all: Vec<&str> = calls.iter().flat_map(|call| call.modules.clone()).collect();
+            let own = plan.communicators[0].modules.iter().map(String::as_str);
+            assert!(own.filter(|name| trained.contains(name)).eq(all));
+            assert_eq!(calls.iter().map(|call| call.elements).sum::<u64>(), elements);
+            for call in &calls {
+                let last = plan.modules[*call.modules.last().unwrap()].parameters + 1;
+                assert!(call.elements - last < full, "cut too late");
+            }
+            let but_last = &calls[..calls.len() - 1];
+            assert!(but_last.iter().all(|call| call.elements >= full), "cut too early");
+            assert_eq!(full == 1, calls.len() == modules);
+        }
     }
 }

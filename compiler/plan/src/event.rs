@@ -116,7 +116,7 @@ pub enum Event {
         scale: Option<f64>,
         /// Wall seconds of the step.
         seconds: f64,
-        /// Of them, seconds in which rank 0 exchanged with others or waited for them.
+        /// Of them, seconds in which rank 0 computed nothing because it waited for others, or for what it exchanged with them.
         sync_seconds: f64,
         /// Most memory that rank 0 has held so far, in bytes.
         memory: u64,

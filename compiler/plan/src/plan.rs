@@ -390,13 +390,16 @@ pub struct CommunicatorSpec {
     /// Members, ascending.
     #[serde(serialize_with = "flow::numbers")]
     pub ranks: Vec<u32>,
-    /// Modules whose gradients are summed here, in the order in which they lie in the flat bucket.
-    /// The bucket of a step holds the gradients of those trained by any lane in that step, in this order,
-    /// followed by one number per such module: its divisor's summand.
+    /// Modules whose gradients are summed here, in the order in which backward passes are done with them.
+    /// The buckets of a step hold the gradients of those trained by any lane in that step, in this order, each
+    /// followed by one number per module in it: its divisor's summand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<String>,
-    /// Elements of the bucket when every module was trained: all parameters and one number per module.
+    /// Elements of all buckets when every module was trained: all parameters and one number per module.
     pub elements: u64,
+    /// Elements from which on a bucket is full; none: a step has one bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u64>,
 }
 
 /// Predicted costs. Formulas: `docs/plan-format.md`.

@@ -143,7 +143,7 @@ pub fn replay(plan: &Plan, steps: u64) -> Result<ReplayReport, ReplayFault> {
     Ok(report)
 }
 
-/// The modules of a communicator that a step trains, and the numbers in their bucket.
+/// Modules of a communicator that a step trains, and the numbers in their bucket.
 type Bucket = (Rc<[usize]>, u64);
 
 /// The state of all ranks.
@@ -172,7 +172,7 @@ struct Play<'a> {
     /// The tokens of all lanes that trained a module in this step.
     trained: BTreeMap<usize, u64>,
     /// Communicator -> what it sums in this step.
-    buckets: Vec<Option<Bucket>>,
+    buckets: Vec<Vec<Bucket>>,
 }
 
 impl<'a> Play<'a> {
@@ -283,7 +283,8 @@ impl<'a> Play<'a> {
                 }
             }
         }
-        self.buckets = self.bundles.iter().map(|bundle| self.bucket(bundle)).collect();
+        let bundles = self.bundles.iter().zip(&plan.communicators);
+        self.buckets = bundles.map(|(bundle, spec)| self.fill(bundle, spec.bucket)).collect();
         Ok(())
     }
 
@@ -294,18 +295,21 @@ impl<'a> Play<'a> {
         trained.into_iter().map(|name| self.number(name)).collect()
     }
 
-    /// What of a communicator's modules is trained; none: nothing.
-    fn bucket(&self, bundle: &[usize]) -> Option<Bucket> {
-        let trained: Rc<[usize]> =
-            bundle.iter().copied().filter(|module| self.trained.contains_key(module)).collect();
-        let size = |&module: &usize| {
-            self.plan.modules.get(self.name(module)).map_or(0, |spec| spec.parameters)
-        };
-        let elements = trained
-            .iter()
-            .map(size)
-            .fold(0_u64, |sum, size| sum.saturating_add(size).saturating_add(1));
-        (!trained.is_empty()).then_some((trained, elements))
+    /// What of a communicator's modules is trained, in buckets that are closed when they have `full` numbers.
+    fn fill(&self, bundle: &[usize], full: Option<u64>) -> Vec<Bucket> {
+        let (mut closed, mut open, mut numbers) = (Vec::new(), Vec::new(), 0_u64);
+        for &module in bundle.iter().filter(|module| self.trained.contains_key(module)) {
+            let size = self.plan.modules.get(self.name(module)).map_or(0, |spec| spec.parameters);
+            open.push(module);
+            numbers = numbers.saturating_add(size).saturating_add(1);
+            if full.is_some_and(|full| numbers >= full) {
+                closed.push((std::mem::take(&mut open).into(), std::mem::take(&mut numbers)));
+            }
+        }
+        if !open.is_empty() {
+            closed.push((open.into(), numbers));
+        }
+        closed
     }
 
     /// What a rank takes part in: the buckets of the communicators that it is a member of, then what all ranks do.
@@ -314,13 +318,14 @@ impl<'a> Play<'a> {
         let own = usize::try_from(rank).ok().and_then(|rank| self.member_of.get(rank));
         for &communicator in own.into_iter().flatten() {
             let Some(spec) = self.plan.communicators.get(communicator) else { continue };
-            if let Some((modules, elements)) =
-                self.buckets.get(communicator).and_then(Option::as_ref)
-            {
+            let buckets = self.buckets.get(communicator).map_or(&[][..], Vec::as_slice);
+            for (modules, elements) in buckets {
                 let (modules, elements) = (Rc::clone(modules), *elements);
                 let purpose = CollectivePurpose::Gradients;
                 calls.push(Call { step, communicator, purpose, modules, elements });
-            } else if !spec.modules.is_empty() && spec.ranks.first() == Some(&rank) {
+            }
+            let is_skipped = buckets.is_empty() && !spec.modules.is_empty();
+            if is_skipped && spec.ranks.first() == Some(&rank) {
                 *report.skipped.entry(spec.name.clone()).or_default() += 1;
             }
         }

@@ -468,7 +468,7 @@ fn communicators(plan: &Plan) -> Vec<CommunicatorSpec> {
             if ranks == all { "world".into() } else { format!("ranks.{}", members.join("-")) };
         let sizes = modules.iter().filter_map(|name| plan.modules.get(name));
         let elements = sizes.map(|module| module.parameters + 1).sum();
-        CommunicatorSpec { name, ranks, modules, elements }
+        CommunicatorSpec { name, ranks, modules, elements, bucket: None }
     })
     .collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::curriculum::{Coupling, Synchronised};
 use crate::diff::stacks;
-use crate::plan::{Device, Estimate, FoundSpec, PlacementSpec, Plan};
+use crate::plan::{CommunicatorSpec, Device, Estimate, FoundSpec, PlacementSpec, Plan};
 use crate::units;
 
 /// Rows of a table that are written out; the rest is counted.
@@ -152,7 +152,11 @@ impl Plan {
 
     /// What merging modules by their ranks saves: calls of a step, and the numbers that go with each.
     fn calls(&self) -> String {
-        let merged = self.communicators.iter().filter(|spec| !spec.modules.is_empty()).count();
+        let buckets = |spec: &CommunicatorSpec| {
+            let all = spec.modules.iter().map(String::as_str).collect();
+            self.gradients(spec, &all).len()
+        };
+        let merged: usize = self.communicators.iter().map(buckets).sum();
         let modules: usize = self.communicators.iter().map(|spec| spec.modules.len()).sum();
         if modules == merged {
             return String::new();
@@ -282,7 +286,7 @@ impl Plan {
     fn communicator_rows(&self) -> Vec<Vec<String>> {
         // Gradients are summed in 64 bits, those of 64-bit plans in two parts.
         let width = 2 * self.training.precision.parameter_bytes();
-        let row = |spec: &crate::plan::CommunicatorSpec| {
+        let row = |spec: &CommunicatorSpec| {
             vec![
                 spec.name.clone(),
                 spec.ranks.len().to_string(),

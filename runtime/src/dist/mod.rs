@@ -1,11 +1,14 @@
 //! The ranks of a run: how they meet and what they do together.
 
+mod error;
 mod gpus;
 pub mod hostlist;
 mod levels;
+mod line;
 mod peers;
 pub mod rendezvous;
 mod world;
 
+pub use error::WorldError;
 pub use rendezvous::{Seat, SeatError, seat};
-pub use world::{COLLECTIVE, World, WorldError};
+pub use world::{Begun, COLLECTIVE, World};

@@ -2,16 +2,18 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mmc_plan::{CommunicatorSpec, Plan};
 use tch::{Device, Tensor};
 
 use super::Seat;
+use super::error::WorldError;
 use super::gpus::Gpus;
 use super::levels::Levels;
+use super::line::{Line, Sum, Ways};
 use super::peers::{Culprit, LOOK, Peers, Unmet};
 use crate::ffi::{Group, ShimError, Store};
 
@@ -24,120 +26,30 @@ pub const COLLECTIVE: Duration = Duration::from_mins(30);
 /// How long a failing rank 0 keeps the store for the others to read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What goes wrong between ranks.
-#[derive(Debug, thiserror::Error)]
-pub enum WorldError {
-    /// Another number of processes than ranks.
-    #[error(
-        "the plan is for {planned} ranks and {started} processes were started; start {planned}, or plan for {started} devices (lanes stay, so the mathematics does too)"
-    )]
-    Size {
-        /// Ranks of the plan.
-        planned: usize,
-        /// Processes.
-        started: u32,
-    },
-    /// Nobody came to the meeting place.
-    #[error(
-        "rank {rank} could not meet the others at {host}:{port}: {cause}\n  is the port in use by another job, or did another rank fail to start?"
-    )]
-    Meeting {
-        /// This rank.
-        rank: u32,
-        /// Where.
-        host: String,
-        /// Port.
-        port: u16,
-        /// Torch's words.
-        cause: ShimError,
-    },
-    /// Ranks did not come to the meeting place.
-    #[error(
-        "rank {rank} waited {} s for ranks {absent:?} at {host}:{port}: they were not started, or died before they came",
-        waited.as_secs()
-    )]
-    Absent {
-        /// This rank.
-        rank: u32,
-        /// Who did not come.
-        absent: Vec<u32>,
-        /// Where.
-        host: String,
-        /// Port.
-        port: u16,
-        /// How long.
-        waited: Duration,
-    },
-    /// A group could not be made.
-    #[error("communicator `{name}` (ranks {ranks:?}) could not be set up: {cause}")]
-    SetUp {
-        /// Its name.
-        name: String,
-        /// Its ranks.
-        ranks: Vec<u32>,
-        /// Gloo's words.
-        cause: ShimError,
-    },
-    /// A collective failed.
-    #[error(
-        "a collective of communicator `{name}` (ranks {ranks:?}) failed; most likely one of these ranks is gone: {cause}"
-    )]
-    Collective {
-        /// Its name.
-        name: String,
-        /// Its ranks.
-        ranks: Vec<u32>,
-        /// Gloo's words.
-        cause: ShimError,
-    },
-    /// Another rank told that it can't go on.
-    #[error("rank {rank} failed: {message}")]
-    Told {
-        /// Which.
-        rank: u32,
-        /// Its words.
-        message: String,
-    },
-    /// Other ranks neither ended nor came.
-    #[error(
-        "ranks {missing:?} did not come to a collective of communicator `{communicator}` (ranks {ranks:?}): stopped, or slower than `--timeout` allows? {cause}"
-    )]
-    Missing {
-        /// The communicator.
-        communicator: String,
-        /// Its ranks.
-        ranks: Vec<u32>,
-        /// Who did not come.
-        missing: Vec<u32>,
-        /// Gloo's words.
-        cause: ShimError,
-    },
-    /// Another rank ended without a word.
-    #[error(
-        "rank {rank} is gone: {place} ended without a word (killed, or out of memory?); noticed {noticed}"
-    )]
-    Gone {
-        /// Which.
-        rank: u32,
-        /// Its process and host.
-        place: String,
-        /// When it was missed.
-        noticed: String,
-    },
-    /// The plan has no such communicator.
-    #[error("the plan has no communicator `{0}`")]
-    Unknown(String),
-}
-
 #[derive(Debug)]
 struct Member {
     /// For what lies in memory.
-    group: Group,
-    /// For gradients in memory, where members lie on several nodes.
-    levels: Option<Levels>,
+    ways: Arc<Mutex<Ways>>,
+    /// For gradients in memory.
+    line: Option<Line>,
     /// For what lies on GPUs.
     gpus: Option<Gpus>,
     ranks: Vec<u32>,
+}
+
+impl Member {
+    /// Acts on the group of all members, on this thread.
+    fn at_once(&self, act: impl FnOnce(&Group) -> Result<(), ShimError>) -> Result<(), ShimError> {
+        act(&self.ways.lock().unwrap_or_else(PoisonError::into_inner).group)
+    }
+}
+
+/// A sum of gradients that has begun; to be ended by [`World::end_sum`].
+#[derive(Debug)]
+pub struct Begun {
+    communicator: String,
+    /// None: it is done.
+    sum: Option<Sum>,
 }
 
 /// This rank's communicators. One rank alone has none, and its collectives do nothing.
@@ -146,7 +58,7 @@ pub struct World {
     seat: Seat,
     device: Device,
     members: BTreeMap<String, Member>,
-    /// Time in collectives since it was last asked for.
+    /// Time of waiting for collectives since it was last asked for.
     waited: Cell<Duration>,
     // Groups talk through the store until they are gone: it is dropped after them.
     peers: Option<Peers>,
@@ -243,15 +155,34 @@ impl World {
         self.device
     }
 
+    /// Begins to sum a flat tensor over a communicator with modules that this rank is in, in place and behind what was begun there
+    /// before: in memory while the rank computes on, on GPUs at once. The tensor must not be touched until the sum has ended.
+    pub fn begin_sum(&self, communicator: &str, tensor: &Tensor) -> Result<Begun, WorldError> {
+        let mut sum = None;
+        self.with(communicator, |member| {
+            match (&member.gpus, &member.line) {
+                (Some(gpus), _) if tensor.device() != Device::Cpu => {
+                    gpus.sum(tensor, self.peers.as_ref())?;
+                }
+                (_, Some(line)) => sum = Some(line.begin(tensor.shallow_clone())),
+                (_, None) => member.at_once(|group| group.sum(tensor))?,
+            }
+            Ok(())
+        })?;
+        Ok(Begun { communicator: communicator.to_owned(), sum })
+    }
+
+    /// Waits until a sum is there.
+    pub fn end_sum(&self, begun: &Begun) -> Result<(), WorldError> {
+        self.with(&begun.communicator, |member| match (&member.line, &begun.sum) {
+            (Some(line), Some(sum)) => line.end(sum),
+            _ => Ok(()),
+        })
+    }
+
     /// Sums a flat tensor over a communicator that this rank is in, in place.
     pub fn sum(&self, communicator: &str, tensor: &Tensor) -> Result<(), WorldError> {
-        self.with(communicator, |member| match (&member.gpus, &member.levels) {
-            (Some(gpus), _) if tensor.device() != Device::Cpu => {
-                gpus.sum(tensor, self.peers.as_ref())
-            }
-            (_, Some(levels)) => levels.sum(tensor),
-            (_, None) => member.group.sum(tensor),
-        })
+        self.end_sum(&self.begin_sum(communicator, tensor)?)
     }
 
     /// Sums numbers over all ranks.
@@ -261,12 +192,12 @@ impl World {
         }
         let tensor = Tensor::from_slice(numbers);
         // So few that two levels would only take more turns.
-        self.with("world", |member| member.group.sum(&tensor))?;
+        self.with("world", |member| member.at_once(|group| group.sum(&tensor)))?;
         tensor.copy_data(numbers, numbers.len());
         Ok(())
     }
 
-    /// Time that this rank has spent in collectives, waiting for others included, since it was last asked.
+    /// Time for which this rank has waited for collectives, since it was last asked.
     pub fn take_waited(&self) -> Duration {
         self.waited.take()
     }
@@ -276,7 +207,7 @@ impl World {
         if self.seat.world == 1 {
             return Ok(());
         }
-        self.with("world", |member| member.group.barrier())
+        self.with("world", |member| member.at_once(Group::barrier))
     }
 
     fn with(
@@ -315,7 +246,7 @@ impl World {
 
 /// The groups of the communicators that a rank is in, created in their order.
 fn connect(
-    store: &Store,
+    store: &Arc<Store>,
     (communicators, nodes): (&[CommunicatorSpec], &[u32]),
     (seat, device): (&Seat, Device),
     timeout: Duration,
@@ -335,6 +266,7 @@ fn connect(
         let group = Group::new(store, name, place, bind, timeout).map_err(failed)?;
         let (mut levels, mut gpus) = (None, None);
         match device {
+            // No gradients are summed there.
             _ if spec.modules.is_empty() => {}
             Device::Cuda(number) => {
                 gpus = Some(Gpus::connect(store, name, place, number, timeout).map_err(failed)?);
@@ -344,7 +276,10 @@ fn connect(
                 levels = Levels::connect(store, name, seen, bind, timeout).map_err(failed)?;
             }
         }
-        members.insert(name.clone(), Member { group, levels, gpus, ranks });
+        let ways = Arc::new(Mutex::new(Ways { group, levels, _store: Arc::clone(store) }));
+        let sums_beside = gpus.is_none() && !spec.modules.is_empty();
+        let line = sums_beside.then(|| Line::new(Arc::clone(&ways)));
+        members.insert(name.clone(), Member { ways, line, gpus, ranks });
     }
     Ok(members)
 }
@@ -382,7 +317,7 @@ mod tests {
         });
         let ranks = (0..world).collect();
         let (name, modules) = ("world".to_owned(), Vec::new());
-        let everyone = [CommunicatorSpec { name, ranks, modules, elements: 0 }];
+        let everyone = [CommunicatorSpec { name, ranks, modules, elements: 0, bucket: None }];
         let began = Instant::now();
         let fault = World::meet(seat, (&everyone, &[]), Device::Cpu, COLLECTIVE).unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

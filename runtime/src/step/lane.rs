@@ -2,13 +2,18 @@
 //!
 //! Losses are sums over tokens and are divided when all lanes have run, so parts of a batch come to the same. Only dropout's masks
 //! differ: those of a part are drawn for the part.
+//!
+//! In the backward pass of the last part, modules are handed over one by one, while the pass goes on.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tch::{Device, Kind, Tensor};
 
 use super::Stepper;
+use super::exchange::Exchange;
 use crate::error::WorkerError;
+use crate::ffi;
 use crate::model::{Batch, Direction, Masks, Mode, Objective};
 use crate::store::Store;
 use crate::translate::memory;
@@ -35,6 +40,21 @@ pub(super) struct Passed {
     pub(super) parts: usize,
 }
 
+/// Takes from lanes the gradients that they are done with.
+#[derive(Debug)]
+pub(super) struct Hand<'h, 'a> {
+    pub(super) exchange: &'h mut Exchange<'a>,
+    pub(super) store: &'h mut Store,
+    /// Of this rank's lanes so far, this one included.
+    pub(super) divisors: &'h BTreeMap<&'a str, f64>,
+}
+
+impl Hand<'_, '_> {
+    fn over(&mut self, module: &str) -> Result<(), WorkerError> {
+        self.exchange.hand_over(module, self.store, self.divisors)
+    }
+}
+
 /// What came of running some parts one after the other.
 enum Attempt {
     /// Their losses, without dimensions.
@@ -43,33 +63,39 @@ enum Attempt {
     Refused { at: usize, words: String },
 }
 
-impl Stepper<'_> {
-    /// Forward and backward passes of a lane's batches. Where memory is too small for one, what was computed is dropped and the lane
-    /// begins anew with that one in halves.
+impl<'a> Stepper<'a> {
+    /// Forward and backward passes of a lane's batches, whose gradients are handed over. Where memory is too small for one, what was
+    /// computed is dropped and the lane begins anew with that one in halves.
     pub(super) fn descend(
         &self,
         (step, lane): (u64, u32),
         batches: Vec<Batch>,
         objective: Objective,
-        store: &mut Store,
+        hand: &mut Hand<'_, 'a>,
     ) -> Result<Passed, WorkerError> {
         let task = self.task(step, lane)?;
         let direction = self.direction(task)?;
+        let mut modules: Vec<&str> = self.trained_by(task).collect();
         let (count, mut refused) = (batches.len(), 0);
         let part = |(of, batch)| Part { batch, of, key: vec![step, lane.into(), of as u64] };
         let mut parts: Vec<Part> = batches.into_iter().enumerate().map(part).collect();
         loop {
-            let (at, words) = match self.attempt(direction, &parts, objective)? {
-                Attempt::Done(losses) => {
-                    let losses = by_batch(&parts, &losses, count)?;
-                    return Ok(Passed { losses, refused, parts: parts.len() });
-                }
-                Attempt::Refused { at, words } => (at, words),
-            };
-            for module in self.trained_by(task) {
-                store.module(module)?.drop_gradient()?;
-            }
+            let kept = modules.len();
+            let (at, words) =
+                match self.attempt(direction, &parts, objective, (&mut modules, hand))? {
+                    Attempt::Done(losses) => {
+                        modules.into_iter().try_for_each(|module| hand.over(module))?;
+                        let losses = by_batch(&parts, &losses, count)?;
+                        return Ok(Passed { losses, refused, parts: parts.len() });
+                    }
+                    Attempt::Refused { at, words } => (at, words),
+                };
             let Part { batch, of, key } = parts.remove(at);
+            if modules.len() < kept {
+                // What was handed over can't be taken back.
+                let (task, sentences) = (task.to_owned(), batch.rows());
+                return Err(WorkerError::MemoryLate { step, lane, task, sentences, words });
+            }
             let Some(halves) = batch.halves() else {
                 let (task, [source_ids, target_ids]) = (task.to_owned(), batch.ids());
                 return Err(WorkerError::Memory {
@@ -81,21 +107,36 @@ impl Stepper<'_> {
                     words,
                 });
             };
+            for module in &modules {
+                hand.store.module(module)?.drop_gradient()?;
+            }
             refused = refused.max(batch.rows());
             let half = |(half, batch)| Part { batch, of, key: [key.as_slice(), &[half]].concat() };
             drop(parts.splice(at..at, (0..).zip(halves).map(half)));
         }
     }
 
+    /// Runs parts. In the last, `modules` whose gradients are there are handed over and no longer among them.
     fn attempt(
         &self,
         direction: &Direction,
         parts: &[Part],
         objective: Objective,
+        (modules, hand): (&mut Vec<&'a str>, &mut Hand<'_, 'a>),
     ) -> Result<Attempt, WorkerError> {
         let mut losses = Vec::with_capacity(parts.len());
         for (at, part) in parts.iter().enumerate() {
-            match within_memory(|| self.pass(direction, part, objective))? {
+            let is_last = at + 1 == parts.len();
+            let passed = within_memory(|| {
+                let (root, loss) = self.ascend(direction, part, objective)?;
+                if is_last && self.world.device() == Device::Cpu {
+                    hand_over_during(&root, modules, hand)?;
+                } else {
+                    root.f_backward()?;
+                }
+                Ok(loss)
+            });
+            match passed? {
                 Ok(loss) => losses.push(loss),
                 Err(words) => return Ok(Attempt::Refused { at, words }),
             }
@@ -103,23 +144,48 @@ impl Stepper<'_> {
         Ok(Attempt::Done(losses))
     }
 
-    /// The loss of a part, whose gradients are added to its modules'.
-    fn pass(
+    /// A part's root of gradients, and its loss.
+    fn ascend(
         &self,
         direction: &Direction,
         part: &Part,
         objective: Objective,
-    ) -> Result<Tensor, WorkerError> {
+    ) -> Result<(Tensor, Tensor), WorkerError> {
         let masks = Masks::on(self.plan.experiment.seed, &part.key, self.world.device());
         let sum = direction.loss(&part.batch, Mode::Train(&masks), objective);
         let loss = sum.loss.f_to_kind(Kind::Double)?;
-        sum.root.f_backward()?;
         #[cfg(test)]
         if self.fitting.is_some_and(|most| part.batch.rows() > most) {
             return Err(tch::TchError::Torch("can't allocate memory".to_owned()).into());
         }
-        Ok(loss)
+        Ok((sum.root, loss))
     }
+}
+
+/// A backward pass in which modules are handed over as soon as their gradients are there; those stay among `modules` that have a
+/// parameter without a part in it.
+fn hand_over_during(
+    root: &Tensor,
+    modules: &mut Vec<&str>,
+    hand: &mut Hand<'_, '_>,
+) -> Result<(), WorkerError> {
+    let mut leaves = Vec::new();
+    for (number, module) in modules.iter().enumerate() {
+        let of_module = hand.store.module(module)?.leaves();
+        leaves.extend(of_module.map(|leaf| (leaf.shallow_clone(), number)));
+    }
+    let watched: Vec<(&Tensor, usize)> = leaves.iter().map(|(leaf, at)| (leaf, *at)).collect();
+    let mut left: Vec<Option<&str>> = modules.iter().copied().map(Some).collect();
+    let mut fault = None;
+    let passed = ffi::backward(root, &watched, &mut |number| {
+        let module = left.get_mut(number).and_then(Option::take);
+        if let (Some(module), None) = (module, &fault) {
+            fault = hand.over(module).err();
+        }
+    });
+    *modules = left.into_iter().flatten().collect();
+    fault.map_or(Ok(()), Err)?;
+    Ok(passed?)
 }
 
 /// What is computed; or, when memory was too small for it, what libtorch said.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use mmc_plan::OnNan;
 use mmc_plan::sample::Sample;
+use tch::Device;
 
 use super::*;
 use crate::dist::Seat;

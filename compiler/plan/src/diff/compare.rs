@@ -322,7 +322,7 @@ fn compare_communicators(
     };
     let maps = (&by_name(before), &by_name(after));
     for (name, first, second) in found.pairs(Subject::Communicator, false, maps, facts) {
-        let CommunicatorSpec { name: _, ranks, modules, elements } = first;
+        let CommunicatorSpec { name: _, ranks, modules, elements, bucket } = first;
         let owner = Owner::other(Subject::Communicator, name);
         found.field(owner, "ranks", ranks, &second.ranks);
         let (first, second_set): (BTreeSet<&String>, BTreeSet<&String>) =
@@ -332,6 +332,7 @@ fn compare_communicators(
             found.field(owner, "order of modules", modules, &second.modules);
         }
         found.field(owner, "elements", *elements, second.elements);
+        found.field(owner, "bucket", *bucket, second.bucket);
     }
     let order = |specs: &[CommunicatorSpec], known: &BTreeMap<String, CommunicatorSpec>| {
         let names = specs.iter().map(|spec| spec.name.clone());

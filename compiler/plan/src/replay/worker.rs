@@ -11,8 +11,8 @@ pub(super) struct Worker<'a> {
     plan: &'a Plan,
     /// Rank -> its communicators.
     communicators: Vec<Vec<usize>>,
-    /// Communicator -> the all-reduce of the step, if there is one, and whether it has the modules that it should.
-    gradients: Vec<Option<(CollectiveCall<'a>, bool)>>,
+    /// Communicator -> the all-reduces of the step, and whether they have the modules that they should.
+    gradients: Vec<(Vec<CollectiveCall<'a>>, bool)>,
 }
 
 impl<'a> Worker<'a> {
@@ -27,12 +27,15 @@ impl<'a> Worker<'a> {
         let plan = self.plan;
         let trained: HashSet<&str> = plan.trained_by(&ranks.drawn).into_iter().collect();
         let compared = |(number, spec): (usize, &'a CommunicatorSpec)| {
-            let call = plan.gradients(spec, &trained)?;
-            let own: Option<&Bucket> = ranks.buckets.get(number).and_then(Option::as_ref);
-            let same = own.is_some_and(|(modules, _)| {
-                modules.iter().map(|&module| ranks.name(module)).eq(call.modules.iter().copied())
-            });
-            Some((call, same))
+            let calls = plan.gradients(spec, &trained);
+            let own: &[Bucket] = ranks.buckets.get(number).map_or(&[], Vec::as_slice);
+            let pairs = calls.iter().zip(own);
+            let same = calls.len() == own.len()
+                && pairs.clone().all(|(call, (modules, _))| {
+                    let names = modules.iter().map(|&module| ranks.name(module));
+                    names.eq(call.modules.iter().copied())
+                });
+            (calls, same)
         };
         self.gradients = plan.communicators.iter().enumerate().map(compared).collect();
     }
@@ -40,10 +43,9 @@ impl<'a> Worker<'a> {
     /// Whether the worker's sequence of a rank is this one.
     pub(super) fn takes(&self, step: u64, rank: u32, calls: &[Call], ranks: &Play<'_>) -> bool {
         let own = usize::try_from(rank).ok().and_then(|rank| self.communicators.get(rank));
-        let gradients =
-            own.into_iter().flatten().filter_map(|&number| self.gradients.get(number)?.as_ref());
+        let gradients = own.into_iter().flatten().filter_map(|&number| self.gradients.get(number));
         let same = gradients.clone().all(|(_, same)| *same);
-        let theirs = self.plan.sequence(step, gradients.map(|(call, _)| call.clone()));
+        let theirs = self.plan.sequence(step, gradients.flat_map(|(calls, _)| calls.clone()));
         let name =
             |call: &Call| ranks.plan.communicators.get(call.communicator).map(|spec| &spec.name);
         same && theirs.len() == calls.len()

@@ -85,6 +85,9 @@ fn modules(plan: &Plan, spec: &CommunicatorSpec, index: &Index<'_>, findings: &m
             (place(), message)
         });
     }
+    findings.expect(spec.bucket != Some(0), Rule::Number, || {
+        (place(), "a bucket that is full of nothing".to_owned())
+    });
     findings.expect(u128::from(spec.elements) == elements, Rule::Communicator, || {
         (place(), format!("{} elements, but its modules have {elements}", spec.elements))
     });

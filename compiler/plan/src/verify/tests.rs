@@ -435,10 +435,12 @@ fn communicators_are_checked() {
             ranks: vec![0],
             modules: Vec::new(),
             elements: 0,
+            bucket: None,
         };
         plan.communicators.push(spec);
     });
     breaks(Rule::Communicator, |plan| plan.communicators[0].name = "all".to_owned());
+    breaks(Rule::Number, |plan| plan.communicators[0].bucket = Some(0));
 }
 
 #[test]
