@@ -279,6 +279,9 @@ fn read_streams(folder: &Path, lane: usize) -> Result<LaneStreams, WorkerError> 
         .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))
 }
 
+/// File below a folder -> sha256 in hexadecimal.
+type Sha256s = BTreeMap<String, String>;
+
 /// Makes a folder with all ranks, each of which writes its part and says what it wrote; it gets its name when it is whole. Others
 /// may read it behind the barrier that must follow.
 fn publish(
@@ -286,7 +289,7 @@ fn publish(
     plan: &Plan,
     world: &World,
     manifest: Manifest,
-    write: &dyn Fn(&Path) -> Result<BTreeMap<String, String>, WorkerError>,
+    write: &dyn Fn(&Path) -> Result<Sha256s, WorkerError>,
 ) -> Result<(), WorkerError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let part = folder.with_file_name(format!(".{name}.part"));

@@ -6,7 +6,6 @@ use mmc_text::metrics::MetricError;
 use crate::dist::{SeatError, WorldError};
 use crate::ffi::ShimError;
 use crate::model::ModelError;
-use crate::skips::Skips;
 use crate::store::StoreError;
 use crate::translate::TranslateError;
 
@@ -98,13 +97,13 @@ pub enum WorkerError {
     /// A loss that is no number, told by the rank that ran the batch.
     #[error(
         "step {step}{}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",
-        behind(*skips), suspects(modules, broken)
+        behind(*skipped), suspects(modules, broken)
     )]
     Loss {
         /// Step.
         step: u64,
-        /// Steps that were left out before it.
-        skips: Skips,
+        /// Steps in a row that were left out before it.
+        skipped: u32,
         /// Lane.
         lane: u32,
         /// Task.
@@ -157,13 +156,13 @@ pub enum WorkerError {
     /// A gradient that is no number, told by the rank that owns the module.
     #[error(
         "step {step}{}: the gradient of module `{module}` has a norm of {norm} (tasks {}); lower the learning rate; the last checkpoint is whole",
-        behind(*skips), tasks.join(", ")
+        behind(*skipped), tasks.join(", ")
     )]
     Gradient {
         /// Step.
         step: u64,
-        /// Steps that were left out before it.
-        skips: Skips,
+        /// Steps in a row that were left out before it.
+        skipped: u32,
         /// The module.
         module: String,
         /// Its gradient's norm.
@@ -172,12 +171,12 @@ pub enum WorkerError {
         tasks: Vec<String>,
     },
     /// A norm that is no number although those of all modules are.
-    #[error("step {step}{}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", behind(*skips), tasks.join(", "))]
+    #[error("step {step}{}: the gradient norm is {norm} (tasks {}); lower the learning rate; the last checkpoint is whole", behind(*skipped), tasks.join(", "))]
     NormNotFinite {
         /// Step.
         step: u64,
-        /// Steps that were left out before it.
-        skips: Skips,
+        /// Steps in a row that were left out before it.
+        skipped: u32,
         /// Its value.
         norm: f64,
         /// The tasks of the step.
@@ -186,8 +185,8 @@ pub enum WorkerError {
 }
 
 /// What a fault says of the steps in a row that were left out before it.
-fn behind(skips: Skips) -> String {
-    match skips.in_a_row {
+fn behind(skipped: u32) -> String {
+    match skipped {
         0 => String::new(),
         steps => format!(" (behind {steps} that `on_nan` left out)"),
     }

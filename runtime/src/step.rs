@@ -168,7 +168,8 @@ impl<'a> Stepper<'a> {
         let blamed = sums.blamed(self.plan);
         if !self.may_skip() {
             let (step, norm, tasks) = (sums.step, sums.squares.sqrt(), blamed.tasks);
-            return Err(WorkerError::NormNotFinite { step, skips: self.skips, norm, tasks });
+            let skipped = self.skips.in_a_row;
+            return Err(WorkerError::NormNotFinite { step, skipped, norm, tasks });
         }
         self.skips.count();
         Ok(Some(blamed))
@@ -265,7 +266,7 @@ impl<'a> Stepper<'a> {
         let broken = modules.iter().filter(|name| !finite(name));
         WorkerError::Loss {
             step,
-            skips: self.skips,
+            skipped: self.skips.in_a_row,
             lane,
             task,
             batch: at + 1,
@@ -297,8 +298,8 @@ impl<'a> Stepper<'a> {
         let trains = |task: &&str| self.trained_by(task).any(|name| name == module);
         let tasks = self.plan.tasks_in(step).into_iter().filter(trains);
         let tasks = tasks.map(str::to_owned).collect();
-        let (module, skips) = (module.to_owned(), self.skips);
-        WorkerError::Gradient { step, skips, module, norm, tasks }
+        let (module, skipped) = (module.to_owned(), self.skips.in_a_row);
+        WorkerError::Gradient { step, skipped, module, norm, tasks }
     }
 
     /// What updates a module that is trained.

@@ -178,7 +178,8 @@ impl ModuleStore {
 
     /// Forgets what backward passes have added since the last lane's gradient was taken.
     pub fn drop_gradient(&mut self) -> Result<(), StoreError> {
-        Ok(drop(self.gradient.f_zero_()?))
+        let _ = self.gradient.f_zero_()?;
+        Ok(())
     }
 
     /// Makes a sum to which no lane of this rank added zero.

@@ -51,14 +51,14 @@ pub enum Ending {
 #[derive(Debug)]
 pub struct Failure {
     /// What went wrong.
-    pub fault: WorkerError,
+    pub fault: Box<WorkerError>,
     /// Whether the ranks had met: then rank 0 tells the launcher for all, and has done so.
     pub told: bool,
 }
 
 impl<F: Into<WorkerError>> From<F> for Failure {
     fn from(fault: F) -> Self {
-        Self { fault: fault.into(), told: false }
+        Self { fault: Box::new(fault.into()), told: false }
     }
 }
 
@@ -91,7 +91,7 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         world.fail(own, &fault.to_string());
         // The first fault is the one to report, whether or not the record can be written.
         let _ = events.tell(&Event::Failed { rank, message });
-        Failure { fault, told: true }
+        Failure { fault: Box::new(fault), told: true }
     })
 }
 

@@ -45,6 +45,7 @@ fn sample(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
         train: files("mono", language, 300),
         valid: Some(files("held", language, 40)),
         test: None,
+        bad_lines: mmc_plan::BadLines::Skip,
     };
     sample.corpora = LANGUAGES.iter().map(corpus).collect();
     sample

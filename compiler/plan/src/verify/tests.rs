@@ -142,6 +142,7 @@ fn numbers_out_of_range_are_found() {
 #[test]
 fn causal_tasks_are_checked() {
     type Spoil = fn(&mut Plan);
+    type SpoilTask = fn(&mut TaskSpec);
     assert_eq!(verify(&causal()), Ok(()));
     let each =
         |plan: &mut Plan, change: fn(&mut TaskSpec)| plan.tasks.values_mut().for_each(change);
@@ -173,7 +174,7 @@ fn causal_tasks_are_checked() {
         let rules = broken_of(causal(), spoil);
         assert!(rules.contains(&rule), "{rule:?} is kept; broken: {rules:?}");
     }
-    let of_tasks: [(Rule, fn(&mut TaskSpec)); 5] = [
+    let of_tasks: [(Rule, SpoilTask); 5] = [
         (Rule::Path, |task| task.kind = TaskKind::Translate),
         (Rule::Corpus, |task| task.corpus.train.source = vec!["other".to_owned()].into()),
         (Rule::Vocabulary, |task| task.source_vocabulary = "other".to_owned()),
