@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 use crate::error::WorkerError;
 use crate::ffi::{AdamW, AdamWState};
 use crate::flat;
+use crate::model::ParameterSpec;
 use crate::store::ModuleStore;
 
 /// The training's learning rate at `count` of the schedule's clock (from 1).
@@ -159,16 +160,40 @@ struct Adafactor {
     weight_decay: f64,
 }
 
-/// Shazeer and Stern 2018, algorithms 4 and 5, with the bounds of `torch.optim.Adafactor`. A matrix keeps the means of its rows
-/// and columns at the head of its part of the flat second moment, a vector a moment for each element.
+/// Numbers that an optimiser keeps for parameters of these shapes: of the first moment and of the second.
+pub fn moments(optimizer: &Optimizer, layout: &[ParameterSpec]) -> [i64; 2] {
+    let all = layout.iter().map(ParameterSpec::elements).sum();
+    match *optimizer {
+        Optimizer::Adamw { .. } | Optimizer::Adam { .. } => [all, all],
+        Optimizer::Sgd { momentum, .. } => [if momentum > 0.0 { all } else { 0 }, 0],
+        Optimizer::Adagrad { .. } => [0, all],
+        Optimizer::Adafactor { .. } => {
+            [0, layout.iter().map(|parameter| factored(&parameter.shape)).sum()]
+        }
+    }
+}
+
+/// Numbers of a parameter's second moment that is factored: of a matrix one for each row and one for each column, else one for
+/// each element.
+fn factored(shape: &[i64]) -> i64 {
+    match *shape {
+        [rows, columns] if rows > 1 && columns > 1 => rows + columns,
+        _ => shape.iter().product(),
+    }
+}
+
+/// Shazeer and Stern 2018, algorithms 4 and 5, with the bounds of `torch.optim.Adafactor`. In the flat second moment a matrix has
+/// the means of its rows, then those of its columns, a vector a moment for each element.
 fn adafactor(module: &ModuleStore, a: &Adafactor) -> Result<(), WorkerError> {
     let gradients = module.pieces(&module.gradient)?;
-    let moments = module.pieces(&module.square)?;
     let parameters = module.pieces(&module.flat)?;
-    for (((_, mut x), (_, g)), (_, moment)) in parameters.into_iter().zip(gradients).zip(moments) {
+    let mut offset = 0;
+    for ((_, mut x), (_, g)) in parameters.into_iter().zip(gradients) {
         let alpha = a.eps2.max(root_mean_square(&x)?) * a.step;
         let squares = g.f_square()?;
-        let moment = moment.f_view([-1])?;
+        let length = factored(&x.size());
+        let moment = module.square.f_narrow(0, offset, length)?;
+        offset += length;
         let blend = |mut kept: Tensor, fresh: &Tensor| {
             let _ = kept.f_mul_scalar_(1.0 - a.fresh)?;
             kept.f_add_(&fresh.f_mul_scalar(a.fresh)?)
@@ -241,7 +266,17 @@ mod tests {
         for (name, case) in &reference.cases {
             let layout = vec![parameter("matrix", &[3, 2]), parameter("vector", &[4])];
             let start = Tensor::from_slice(&reference.start);
-            let mut module = ModuleStore::with(layout, start, false).unwrap();
+            let mut module = ModuleStore::with(layout, start, Some(&case.optimizer)).unwrap();
+            let kept = [&module.mean, &module.square].map(Tensor::numel);
+            let expected = match name.as_str() {
+                "sgd" => [0, 0],
+                "momentum" => [10, 0],
+                "adagrad" => [0, 10],
+                // Three rows, two columns, four elements.
+                "adafactor" => [0, 9],
+                _ => [10, 10],
+            };
+            assert_eq!(kept, expected, "{name}");
             for (gradient, expected) in reference.gradients.iter().zip(&case.parameters) {
                 // As a step leaves it: summed over lanes, not divided yet.
                 module.gradient.copy_(&(Tensor::from_slice(gradient) * 4.0));

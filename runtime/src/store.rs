@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{Plan, Precision};
+use mmc_plan::{Optimizer, Plan, Precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::WorkerError;
 use crate::ffi::{self, ShimError};
 use crate::flat;
 use crate::model::{ModelError, ParameterSpec, Weights, init, layout};
+use crate::optim;
 
 /// Why parameters can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +59,9 @@ pub struct ModuleStore {
     sum: Option<Sum>,
     /// Room for a sum that no communicator has a place for.
     spare: Option<Sum>,
-    /// First moment, `[elements]`.
+    /// First moment, `[elements]`; empty where the optimiser keeps none.
     pub mean: Tensor,
-    /// Second moment, `[elements]`.
+    /// Second moment, `[elements]`; empty where the optimiser keeps none; of Adafactor shorter.
     pub square: Tensor,
     /// Moving average of the parameters, `[elements]`, where the plan keeps one.
     average: Option<Tensor>,
@@ -74,29 +75,32 @@ pub struct ModuleStore {
 impl ModuleStore {
     fn new(plan: &Plan, module: &str, (kind, device): (Kind, Device)) -> Result<Self, StoreError> {
         let layout = layout(plan, module)?;
-        let frozen = plan.modules.get(module).is_some_and(|spec| spec.frozen);
+        let optimizer = plan.modules.get(module).and_then(|spec| spec.trained_by(&plan.training));
         let initial: Vec<Tensor> = layout
             .iter()
             .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
             .collect();
         let flat = Tensor::f_cat(&initial, 0)?.f_to_kind(kind)?.f_to_device(device)?;
-        let mut store = Self::with(layout, flat, frozen)?;
-        if plan.training.ema.is_some() && !frozen {
+        let mut store = Self::with(layout, flat, optimizer)?;
+        if plan.training.ema.is_some() && optimizer.is_some() {
             store.average = Some(store.flat.copy());
         }
         Ok(store)
     }
 
-    /// A module of these parameters, in their layout. Nothing else is kept of a frozen one.
+    /// A module of these parameters, in their layout, and of what its optimiser keeps. Nothing else is kept of a frozen one, which
+    /// has none.
     pub(crate) fn with(
         layout: Vec<ParameterSpec>,
         flat: Tensor,
-        frozen: bool,
+        optimizer: Option<&Optimizer>,
     ) -> Result<Self, StoreError> {
-        let elements = i64::try_from(flat.numel()).unwrap_or(i64::MAX);
         let options = (flat.kind(), flat.device());
-        let zeros = || Tensor::f_zeros([if frozen { 0 } else { elements }], options);
-        let (gradient, mean, square) = (zeros()?, zeros()?, zeros()?);
+        let zeros = |elements: i64| Tensor::f_zeros([elements], options);
+        let [first, second] = optimizer.map_or([0, 0], |own| optim::moments(own, &layout));
+        let elements = i64::try_from(flat.numel()).unwrap_or(i64::MAX);
+        let gradient = zeros(if optimizer.is_some() { elements } else { 0 })?;
+        let (mean, square) = (zeros(first)?, zeros(second)?);
         let mut store = Self {
             flat,
             gradient,
@@ -109,7 +113,7 @@ impl ModuleStore {
             layout,
             leaves: Vec::new(),
         };
-        if frozen {
+        if optimizer.is_none() {
             store.leaves = store.pieces(&store.flat)?;
             return Ok(store);
         }
