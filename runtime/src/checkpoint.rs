@@ -14,16 +14,16 @@
 //! All ranks write into a folder that gets its name last. Names are of modules and lanes, never of ranks: another placement of
 //! the same mathematics resumes from it.
 
+mod files;
+mod module;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use mmc_plan::{Plan, SkippedPairs};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use tch::{Device, Kind, Tensor};
+use tch::Kind;
 
 use crate::average::mean;
 use crate::dist::World;
@@ -31,8 +31,15 @@ use crate::error::{While as _, WorkerError};
 use crate::feed::LaneStreams;
 use crate::scaler::Scaler;
 use crate::skips::Skips;
-use crate::store::{ModuleStore, Store};
+use crate::store::Store;
 use crate::watch::Watch;
+
+pub(crate) use files::hexadecimal;
+pub use files::read_tensors;
+use files::{
+    Sha256s, json, read_named, remove, sum, sync, write_atomically, write_file, write_tensors,
+};
+use module::{read_module, write_module};
 
 /// Version of the layout above.
 const FORMAT: u32 = 1;
@@ -68,7 +75,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Skips::is_none")]
     pub skips: Skips,
     /// File below the checkpoint's folder -> sha256 in hexadecimal.
-    pub files: BTreeMap<String, String>,
+    pub files: Sha256s,
 }
 
 impl Manifest {
@@ -279,9 +286,6 @@ fn read_streams(folder: &Path, lane: usize) -> Result<LaneStreams, WorkerError> 
         .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))
 }
 
-/// File below a folder -> sha256 in hexadecimal.
-type Sha256s = BTreeMap<String, String>;
-
 /// Makes a folder with all ranks, each of which writes its part and says what it wrote; it gets its name when it is whole. Others
 /// may read it behind the barrier that must follow.
 fn publish(
@@ -322,7 +326,7 @@ fn write_part(
     part: &Path,
     owned: &[String],
     contents: &Contents<'_>,
-) -> Result<BTreeMap<String, String>, WorkerError> {
+) -> Result<Sha256s, WorkerError> {
     let Contents { store, streams, .. } = contents;
     let mut files = BTreeMap::new();
     for name in owned {
@@ -336,10 +340,6 @@ fn write_part(
     Ok(files)
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, WorkerError> {
-    serde_json::to_vec_pretty(value).map_err(|fault| WorkerError::Checkpoint(fault.to_string()))
-}
-
 /// Merges the ranks' lists into the manifest and gives the folder its name.
 fn complete(
     (part, folder): (&Path, &Path),
@@ -351,7 +351,7 @@ fn complete(
     for rank in 0..plan.ranks.len() {
         let path = part.join(format!("{LISTS}/{rank}.json"));
         let text = fs::read(&path).doing(format_args!("reading {}", path.display()))?;
-        let listed: BTreeMap<String, String> = serde_json::from_slice(&text)
+        let listed: Sha256s = serde_json::from_slice(&text)
             .map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", path.display())))?;
         files.extend(listed);
     }
@@ -384,150 +384,4 @@ fn check(folder: &Path) -> Result<Manifest, String> {
         }
     }
     Ok(manifest)
-}
-
-fn write_module(
-    part: &Path,
-    name: &str,
-    module: &ModuleStore,
-    files: &mut BTreeMap<String, String>,
-) -> Result<(), WorkerError> {
-    let parameters = module.pieces(&module.flat)?;
-    write_tensors(part, &format!("modules/{name}.safetensors"), &parameters, files)?;
-    if let Some(average) = module.average() {
-        let averages = module.pieces(average)?;
-        write_tensors(part, &format!("{EMA}/{name}.safetensors"), &averages, files)?;
-    }
-    let updates = Tensor::from_slice(&[i64::try_from(module.updates).unwrap_or(i64::MAX)]);
-    let state = [
-        ("mean".to_owned(), module.mean.shallow_clone()),
-        ("square".to_owned(), module.square.shallow_clone()),
-        ("updates".to_owned(), updates),
-    ];
-    write_tensors(part, &format!("optimizer/{name}.safetensors"), &state, files)
-}
-
-fn read_module(folder: &Path, name: &str, module: &mut ModuleStore) -> Result<(), WorkerError> {
-    read_pieces(folder, "modules", name, module.pieces(&module.flat)?)?;
-    if let Some(average) = module.average() {
-        read_pieces(folder, EMA, name, module.pieces(average)?)?;
-    }
-    let path = folder.join(format!("optimizer/{name}.safetensors"));
-    let state = read_tensors(&path)?;
-    let take = |key: &str| {
-        state
-            .get(key)
-            .ok_or_else(|| WorkerError::Checkpoint(format!("{} has no `{key}`", path.display())))
-    };
-    module.mean.f_copy_(take("mean")?)?;
-    module.square.f_copy_(take("square")?)?;
-    module.updates =
-        u64::try_from(take("updates")?.to_kind(Kind::Int64).int64_value(&[0])).unwrap_or(0);
-    Ok(())
-}
-
-/// Reads the saved parameters of a module, or their averages, into the places of its flat tensor.
-fn read_pieces(
-    folder: &Path,
-    sub: &str,
-    name: &str,
-    pieces: Vec<(String, Tensor)>,
-) -> Result<(), WorkerError> {
-    let parameters = read_tensors(&folder.join(format!("{sub}/{name}.safetensors")))?;
-    for (parameter, mut piece) in pieces {
-        let saved = parameters.get(&parameter).ok_or_else(|| {
-            WorkerError::Checkpoint(format!("module `{name}` was saved without `{parameter}`"))
-        })?;
-        if saved.size() != piece.size() {
-            return Err(WorkerError::Checkpoint(format!(
-                "`{parameter}` of module `{name}` was saved with shape {:?}, the plan has {:?}",
-                saved.size(),
-                piece.size()
-            )));
-        }
-        tch::no_grad(|| piece.f_copy_(saved))?;
-    }
-    Ok(())
-}
-
-/// The tensors of a safetensors file by name.
-pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, WorkerError> {
-    Ok(read_named(path)?.into_iter().collect())
-}
-
-fn read_named(path: &Path) -> Result<Vec<(String, Tensor)>, WorkerError> {
-    Tensor::read_safetensors(path)
-        .map_err(|fault| WorkerError::Checkpoint(format!("reading {}: {fault}", path.display())))
-}
-
-fn write_tensors(
-    part: &Path,
-    file: &str,
-    named: &[(String, Tensor)],
-    files: &mut BTreeMap<String, String>,
-) -> Result<(), WorkerError> {
-    let path = part.join(file);
-    let here = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.to_device(Device::Cpu));
-    let named: Vec<(String, Tensor)> = named.iter().map(here).collect();
-    let tensors: Vec<(&str, &Tensor)> =
-        named.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    Tensor::write_safetensors(&tensors, &path)
-        .map_err(|fault| WorkerError::Checkpoint(format!("writing {}: {fault}", path.display())))?;
-    sync(&path)?;
-    let sum = sum(&path).doing(format_args!("reading {}", path.display()))?;
-    files.insert(file.to_owned(), sum);
-    Ok(())
-}
-
-fn write_file(
-    part: &Path,
-    file: &str,
-    bytes: &[u8],
-    files: &mut BTreeMap<String, String>,
-) -> Result<(), WorkerError> {
-    let path = part.join(file);
-    fs::write(&path, bytes).doing(format_args!("writing {}", path.display()))?;
-    sync(&path)?;
-    files.insert(file.to_owned(), hexadecimal(&Sha256::digest(bytes)));
-    Ok(())
-}
-
-/// Replaces a file: readers see the old one or the new one.
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WorkerError> {
-    let doing = format!("writing {}", path.display());
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).doing(&doing)?;
-    file.write_all(bytes).doing(&doing)?;
-    file.as_file().sync_all().doing(&doing)?;
-    file.persist(path).map_err(|fault| fault.error).doing(&doing)?;
-    Ok(())
-}
-
-fn sync(path: &Path) -> Result<(), WorkerError> {
-    let doing = format!("syncing {}", path.display());
-    File::open(path).doing(&doing)?.sync_all().doing(&doing)
-}
-
-fn remove(folder: &Path) -> Result<(), WorkerError> {
-    match fs::remove_dir_all(folder) {
-        Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => {
-            Err(fault).doing(format_args!("removing {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn sum(path: &Path) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hexadecimal(&hasher.finalize()))
-}
-
-/// Bytes as pairs of digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -74,7 +74,8 @@ impl<'a> Sums<'a> {
         let mut numbers: Vec<f64> = self.lanes.iter().flat_map(of_lane).collect();
         numbers.extend([self.squares, self.stops]);
         world.sum_all(&mut numbers)?;
-        for (lane, summed) in self.lanes.iter_mut().zip(numbers.chunks_exact(6)) {
+        let width = of_lane(&LaneSum::default()).len();
+        for (lane, summed) in self.lanes.iter_mut().zip(numbers.chunks_exact(width)) {
             if let &[loss, target, source, bad, refused, parts] = summed {
                 *lane = LaneSum { loss, target, source, bad, refused, parts };
             }

@@ -1,6 +1,6 @@
 //! Pairs of lines to pairs of texts: what is a bad line, how it is counted, and the fault where none may be.
 
-use mmc_plan::SkippedPairs;
+use mmc_plan::{BadLines, SkippedPairs};
 
 use super::StreamError;
 use crate::lines::Line;
@@ -31,8 +31,21 @@ pub(super) fn texts(pair: Pair<'_>) -> Result<(&str, &str), Bad> {
 }
 
 impl Bad {
-    /// Counts it as skipped.
-    pub(super) fn count(self, skipped: &mut SkippedPairs) {
+    /// Counts it as skipped, or ends with its fault, as the corpus says. It is in the pair that was read last.
+    pub(super) fn meet(
+        self,
+        bad_lines: BadLines,
+        skipped: &mut SkippedPairs,
+        (task, reader): (&str, &ParallelReader),
+    ) -> Result<(), StreamError> {
+        match bad_lines {
+            BadLines::Skip => self.count(skipped),
+            BadLines::Fatal => return Err(self.fault(task, reader)),
+        }
+        Ok(())
+    }
+
+    fn count(self, skipped: &mut SkippedPairs) {
         match self {
             Self::NotUtf8(_) => skipped.not_utf8 += 1,
             Self::TooLong(_) => skipped.too_long += 1,
@@ -40,8 +53,7 @@ impl Bad {
         }
     }
 
-    /// The fault of it, in the pair that was read last.
-    pub(super) fn fault(self, task: &str, reader: &ParallelReader) -> StreamError {
+    fn fault(self, task: &str, reader: &ParallelReader) -> StreamError {
         let (side, what) = match self {
             Self::NotUtf8(side) => (side, "not UTF-8"),
             Self::TooLong(side) => (side, "longer than 1 MiB"),

@@ -281,11 +281,10 @@ impl TaskStream {
             let index = pair.index;
             let (source, target) = match good::texts(pair) {
                 Ok(texts) => texts,
-                Err(bad) if self.bad_lines.are_skipped() => {
-                    bad.count(&mut skipped);
+                Err(bad) => {
+                    bad.meet(self.bad_lines, &mut skipped, (&self.task, &reader))?;
                     continue;
                 }
-                Err(bad) => return Err(bad.fault(&self.task, &reader)),
             };
             // By line, not by lane: the same noise wherever a line is read.
             let key = [task_key, self.state.epoch, index];

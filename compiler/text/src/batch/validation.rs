@@ -4,7 +4,7 @@ use mmc_plan::{BadLines, Plan, SkippedPairs};
 
 use super::cut::{Batch, columns, in_order};
 use super::example::Examples;
-use super::good::{self, Bad};
+use super::good;
 use super::{StreamError, Tokenizers};
 use crate::parallel::ParallelReader;
 
@@ -42,15 +42,6 @@ impl ValidationStream {
         })
     }
 
-    /// Leaves a bad line out, or ends.
-    fn meet(&mut self, bad: Bad) -> Result<(), StreamError> {
-        match self.bad_lines {
-            BadLines::Skip => bad.count(&mut self.skipped),
-            BadLines::Fatal => return Err(bad.fault(&self.task, &self.reader)),
-        }
-        Ok(())
-    }
-
     /// Pairs left out so far.
     pub fn skipped(&self) -> SkippedPairs {
         self.skipped
@@ -66,7 +57,8 @@ impl ValidationStream {
                 let (source, target) = match good::texts(pair) {
                     Ok(texts) => texts,
                     Err(bad) => {
-                        self.meet(bad)?;
+                        let here = (self.task.as_str(), &self.reader);
+                        bad.meet(self.bad_lines, &mut self.skipped, here)?;
                         continue;
                     }
                 };
