@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include <malloc.h>
@@ -21,6 +22,19 @@ using Store = c10::intrusive_ptr<c10d::Store>;
 using Group = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 
 at::Tensor& tensor(void* pointer) { return *static_cast<at::Tensor*>(pointer); }
+
+// Begins a collective and waits for it. Threads may do so at once, each with a group of its own, but they begin one after the
+// other: c10d's flight recorder, which all groups of a process share, notes a group's first collective before it takes its lock.
+template <class Begin>
+void finish(Begin begin) {
+  static std::mutex beginning;
+  c10::intrusive_ptr<c10d::Work> work;
+  {
+    std::lock_guard<std::mutex> alone(beginning);
+    work = begin();
+  }
+  work->wait();
+}
 
 }  // namespace
 
@@ -85,7 +99,7 @@ void mmc_group_delete(void* group) { delete static_cast<Group*>(group); }
 char* mmc_group_sum(void* group, void* target) {
   return guarded([&] {
     std::vector<at::Tensor> tensors{tensor(target)};
-    (*static_cast<Group*>(group))->allreduce(tensors)->wait();
+    finish([&] { return (*static_cast<Group*>(group))->allreduce(tensors); });
   });
 }
 
@@ -94,10 +108,10 @@ char* mmc_group_broadcast(void* group, void* target, int owner) {
     std::vector<at::Tensor> tensors{tensor(target)};
     c10d::BroadcastOptions options;
     options.rootRank = owner;
-    (*static_cast<Group*>(group))->broadcast(tensors, options)->wait();
+    finish([&] { return (*static_cast<Group*>(group))->broadcast(tensors, options); });
   });
 }
 
 char* mmc_group_barrier(void* group) {
-  return guarded([&] { (*static_cast<Group*>(group))->barrier()->wait(); });
+  return guarded([&] { finish([&] { return (*static_cast<Group*>(group))->barrier(); }); });
 }

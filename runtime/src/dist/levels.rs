@@ -157,13 +157,17 @@ mod tests {
         };
         let ranks: Vec<_> =
             (0_u32..).zip(nodes).map(|(rank, _)| spawn(move || one(rank))).collect();
-        let ends = ranks.into_iter().map(|rank| rank.join().unwrap());
-        // Ranks are processes, which end by themselves: in one process the ends of some groups would meet those of others.
-        ends.map(|(sum, levels, store)| {
-            std::mem::forget((levels, store));
-            sum
-        })
-        .collect()
+        let (mut sums, mut groups, mut stores) = (Vec::new(), Vec::new(), Vec::new());
+        for rank in ranks {
+            let (sum, levels, store) = rank.join().unwrap();
+            sums.push(sum);
+            groups.push(levels);
+            stores.push(store);
+        }
+        // Groups talk through the store of rank 0 until they are gone: all of them go before it.
+        drop(groups);
+        drop(stores);
+        sums
     }
 
     #[test]
