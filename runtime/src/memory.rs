@@ -7,9 +7,10 @@ use crate::ffi;
 use crate::layer::Layer;
 use crate::model::{Objective, cross_entropy};
 
-/// Most that this process has held.
+/// Most that this process has held. The kernel notes the most at some of its calls only, from counts of every processor that it
+/// sums at leisure: what is held now may be more than it says, and is taken then.
 pub fn peak() -> u64 {
-    kibibytes("/proc/self/status", "VmHWM:")
+    kibibytes("/proc/self/status", "VmHWM:").max(held())
 }
 
 /// What this process holds.
@@ -51,10 +52,15 @@ fn kibibytes(path: &str, name: &str) -> u64 {
 mod tests {
     use super::*;
 
+    /// Bytes by which two readings may disagree: other tests give memory back between them, and each processor of a kernel keeps
+    /// some pages to itself before it counts them for the process.
+    const COUNTED_LATE: u64 = 64 << 20;
+
     #[test]
     fn a_process_holds_less_than_its_machine() {
         assert!(0 < held() && held() <= of_machine(), "{} of {}", held(), of_machine());
         assert!(peak() > 1 << 20);
-        assert!(without_model().unwrap() <= peak());
+        let (held, peak) = (without_model().unwrap(), peak());
+        assert!(held <= peak + COUNTED_LATE, "{held} held, {peak} at most");
     }
 }
