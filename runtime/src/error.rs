@@ -1,8 +1,5 @@
 //! Why a worker can't go on.
 
-use mmc_plan::Measure;
-use mmc_text::metrics::MetricError;
-
 use crate::dist::{SeatError, WorldError};
 use crate::ffi::ShimError;
 use crate::model::ModelError;
@@ -33,14 +30,6 @@ pub enum WorkerError {
     /// Translations of validation text.
     #[error(transparent)]
     Translate(#[from] TranslateError),
-    /// Scores of them.
-    #[error("scoring validation text by {measure}: {fault}")]
-    Score {
-        /// The measure.
-        measure: Measure,
-        /// Why it can't be computed.
-        fault: MetricError,
-    },
     /// Tensors.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -46,15 +46,14 @@ pub struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// Loads the vocabularies of the rank's tasks.
-    pub fn new(plan: &'a Plan, rank: &'a RankSpec, device: Device) -> Result<Self, WorkerError> {
-        let specs = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
-        let tasks: Vec<&str> = specs
-            .flat_map(|lane| lane.tasks.keys())
-            .chain(&rank.validates)
-            .map(String::as_str)
-            .collect();
-        let tokenizers = Tokenizers::load(plan, &tasks)?;
+    /// Loads the vocabularies of the tasks that the rank trains or validates.
+    pub fn new(
+        plan: &'a Plan,
+        rank: &'a RankSpec,
+        tasks: &[&str],
+        device: Device,
+    ) -> Result<Self, WorkerError> {
+        let tokenizers = Tokenizers::load(plan, tasks)?;
         let states = rank.lanes.iter().map(|lane| (*lane, LaneStreams::new())).collect();
         Ok(Self { plan, rank, tokenizers, device, portions: None, states })
     }

@@ -1,6 +1,6 @@
 //! Training on one rank: steps, validation, checkpoints, events. Takes no decision that the plan could have taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use crate::skips::Skips;
 use crate::step::{Skipped, StepRecord, Stepper};
 use crate::store::Store;
 use crate::translate::memory::quiet;
-use crate::validation;
+use crate::validation::{self, Share};
 use crate::watch::Watch;
 
 /// What a training worker is asked.
@@ -110,6 +110,7 @@ struct Trainer<'a> {
     plan: &'a Plan,
     world: &'a World,
     rank: &'a RankSpec,
+    share: Share<'a>,
     store: Store,
     stepper: Stepper<'a>,
     feed: Feed<'a>,
@@ -130,20 +131,24 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, WorkerError> {
         let number = world.seat().rank;
         let rank = plan.ranks.get(number as usize).ok_or(WorkerError::NoRank(number))?;
-        let feed = Feed::new(plan, rank, world.device())?;
+        let share = Share::of_rank(plan, number as usize);
+        let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
+        let trained = lanes.flat_map(|lane| lane.tasks.keys()).map(String::as_str);
+        let tasks: BTreeSet<&str> = trained.chain(share.tasks()).collect();
+        let tasks: Vec<&str> = tasks.into_iter().collect();
+        let feed = Feed::new(plan, rank, &tasks, world.device())?;
         let held = if world.device() == tch::Device::Cpu { memory::without_model()? } else { 0 };
         let store = Store::new(plan, number as usize, world.device())?;
         let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
-        let lanes = rank.lanes.iter().filter_map(|lane| plan.lanes.get(*lane as usize));
         let mut directions = BTreeMap::new();
-        for name in lanes.flat_map(|lane| lane.tasks.keys()).chain(&rank.validates) {
-            let task = plan.tasks.get(name).ok_or_else(|| WorkerError::NoTask(name.clone()))?;
-            directions.insert(name.clone(), network.direction(task)?);
+        for name in tasks {
+            let task = plan.tasks.get(name).ok_or_else(|| WorkerError::NoTask(name.to_owned()))?;
+            directions.insert(name.to_owned(), network.direction(task)?);
         }
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
         let watch = plan.training.stop_early.map(|_| Watch::default());
-        Ok(Self { plan, world, rank, store, stepper, feed, checkpoints, watch, stop, held })
+        Ok(Self { plan, world, rank, share, store, stepper, feed, checkpoints, watch, stop, held })
     }
 
     fn run<'scope>(
@@ -267,10 +272,10 @@ impl<'a> Trainer<'a> {
 
     /// Validates, by moving averages where there are some, and tells it; whether this is the best so far of a run that may stop early.
     fn validate(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
-        let Self { plan, world, rank, store, stepper, feed, .. } = self;
+        let Self { plan, world, share, store, stepper, feed, .. } = self;
         let direction = |task: &str| stepper.direction(task);
         store.swap_averages()?;
-        let found = validation::validate(plan, &rank.validates, world, feed, &direction)?;
+        let found = validation::validate(plan, share, world, feed, &direction)?;
         store.swap_averages()?;
         let Some(found) = found else { return Ok(false) };
         let best = match (&mut self.watch, plan.training.stop_early) {

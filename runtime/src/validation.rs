@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mmc_plan::scorers::Parts;
 use mmc_plan::{Event, Measure, Plan};
 
 use crate::dist::World;
@@ -64,16 +65,38 @@ impl Validation {
 }
 
 /// Numbers of a task's losses: cross-entropy, right tokens, tokens. Behind them, with scores, come the pairs that were scored and
-/// the score of each measure.
+/// the numbers of each measure.
 const SUMS: usize = 3;
 
 /// Sums over a task's text.
 type Sums = [f64; SUMS];
 
-/// Validates all tasks: each is computed by one rank and added to zeros elsewhere. None when no task has text for it.
+/// What a rank does of a validation.
+#[derive(Debug)]
+pub struct Share<'p> {
+    /// Tasks whose losses it computes.
+    losses: &'p [String],
+    /// Parts of tasks' texts that it translates.
+    scores: Parts<'p>,
+}
+
+impl<'p> Share<'p> {
+    /// That of a rank, by its number.
+    pub fn of_rank(plan: &'p Plan, number: usize) -> Self {
+        let losses = plan.ranks.get(number).map_or(&[][..], |rank| &rank.validates);
+        Self { losses, scores: plan.scorers().into_iter().nth(number).unwrap_or_default() }
+    }
+
+    /// The tasks of which it does something.
+    pub fn tasks(&self) -> impl Iterator<Item = &'p str> {
+        self.losses.iter().map(String::as_str).chain(self.scores.keys().copied())
+    }
+}
+
+/// Validates all tasks: each rank does its share, and all are summed. None when no task has text for it.
 pub fn validate<'d>(
     plan: &Plan,
-    own: &[String],
+    share: &Share<'_>,
     world: &World,
     feed: &Feed<'_>,
     direction: &dyn Fn(&str) -> Result<&'d Direction, WorkerError>,
@@ -81,14 +104,14 @@ pub fn validate<'d>(
     let width = usize::try_from(plan.task_scalars()).unwrap_or(SUMS);
     let mut numbers = vec![0.0; plan.tasks.len() * width];
     for ((name, task), slots) in plan.tasks.iter().zip(numbers.chunks_exact_mut(width)) {
-        if !own.contains(name) {
-            continue;
-        }
         let (sums, scores) = slots.split_at_mut(SUMS);
-        sums.copy_from_slice(&of_task(name, feed, direction(name)?)?);
-        if let Some(spec) = plan.scores_of(task) {
-            let found = scoring::of_task(plan, task, spec, feed.tokenizers(), direction(name)?)?;
-            scores.copy_from_slice(&found);
+        if share.losses.contains(name) {
+            sums.copy_from_slice(&of_task(name, feed, direction(name)?)?);
+        }
+        if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
+            let own = (task, parts.as_slice());
+            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), direction(name)?)?;
+            scores.iter_mut().zip(found).for_each(|(slot, number)| *slot = to_number(number));
         }
     }
     world.sum_all(&mut numbers)?;
@@ -99,21 +122,32 @@ pub fn validate<'d>(
         if let Some(sums) = Sums::try_from(sums).ok().filter(|[_, _, tokens]| *tokens > 0.0) {
             found.insert(name.as_str(), sums);
         }
-        if let Some((_, found)) = of_measures.split_first().filter(|(pairs, _)| **pairs > 0.0) {
-            scored.insert(name.as_str(), found);
+        if let Some((_, numbers)) = of_measures.split_first().filter(|(pairs, _)| **pairs > 0.0) {
+            scored.insert(name.as_str(), scores(measures, numbers));
         }
     }
     Ok((!found.is_empty()).then(|| with_scores(summary(&found), measures, &scored)))
+}
+
+/// The score of each measure, by the numbers of all.
+fn scores(measures: &[Measure], numbers: &[f64]) -> Vec<f64> {
+    let mut numbers = numbers.iter().copied().map(to_count);
+    let score = |measure: &Measure| {
+        let count = usize::try_from(measure.numbers()).unwrap_or_default();
+        scoring::score(*measure, &numbers.by_ref().take(count).collect::<Vec<_>>())
+    };
+    measures.iter().map(score).collect()
 }
 
 /// Adds scores, in the order of the measures, to losses.
 fn with_scores(
     mut found: Validation,
     measures: &[Measure],
-    scored: &BTreeMap<&str, &[f64]>,
+    scored: &BTreeMap<&str, Vec<f64>>,
 ) -> Validation {
     for (at, measure) in measures.iter().enumerate() {
-        let score = |(task, scores): (&&str, &&[f64])| Some(((*task).to_owned(), *scores.get(at)?));
+        let score =
+            |(task, scores): (&&str, &Vec<f64>)| Some(((*task).to_owned(), *scores.get(at)?));
         let of_tasks: BTreeMap<String, f64> = scored.iter().filter_map(score).collect();
         if !of_tasks.is_empty() {
             found.macro_scores.insert(*measure, mean(&of_tasks));
@@ -170,14 +204,28 @@ fn number(count: i64) -> f64 {
     count as f64
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts of words stay far below 2^53")]
+fn to_number(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of counts, which is exact below 2^53"
+)]
+fn to_count(number: f64) -> u64 {
+    number as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn scores_are_means_of_the_tasks_that_have_some() {
-        let scored: BTreeMap<&str, &[f64]> =
-            [("a", &[10.0, 40.0][..]), ("c", &[30.0, 50.0])].into();
+        let scored: BTreeMap<&str, Vec<f64>> =
+            [("a", vec![10.0, 40.0]), ("c", vec![30.0, 50.0])].into();
         let found = with_scores(Validation::default(), &[Measure::Chrf, Measure::Bleu], &scored);
         assert_eq!((found.mean_of(Measure::Chrf), found.mean_of(Measure::Bleu)), (20.0, 45.0));
         assert_eq!(

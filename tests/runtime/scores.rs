@@ -91,17 +91,29 @@ fn translated(
 fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
     let place = Workplace::new();
     let measures = vec![Measure::Bleu, Measure::Chrf];
-    let scores = || Some(ScoresSpec { measures: measures.clone(), beam: 2, sentences: Some(12) });
-    let mappings: [&[&[u32]]; 2] = [&[&[0, 1, 2, 3]], &[&[3, 0], &[2, 1]]];
+    let scores = || Some(ScoresSpec { measures: measures.clone(), beam: 2, sentences: Some(150) });
+    let mappings: [&[&[u32]]; 3] =
+        [&[&[0, 1, 2, 3]], &[&[3, 0], &[2, 1]], &[&[0], &[1], &[2], &[3]]];
+    // One text has three parts, the others one.
+    let plan = |mapping: &[&[u32]], output: &str| {
+        let mut plan = plan(&place, mapping, output, scores());
+        let corpus = &mut plan.tasks.values_mut().next().unwrap().corpus;
+        corpus.valid = Some(corpus.train.clone());
+        plan
+    };
     let mut found = Vec::new();
     for (at, mapping) in mappings.iter().enumerate() {
-        let plan = plan(&place, mapping, &format!("run{at}"), scores());
+        let plan = plan(mapping, &format!("run{at}"));
+        let counts = plan.scorers().into_iter().map(|parts| parts.values().flatten().count());
+        let counts: Vec<usize> = counts.collect();
+        assert!(counts.iter().sum::<usize>() == 8 && !counts.contains(&0), "{counts:?}");
         let path = place.write(&format!("plan{at}.yaml"), &plan);
         found.push(told(&train(&path, u32::try_from(mapping.len()).unwrap(), &[])));
     }
     assert_eq!(found[0], found[1]);
+    assert_eq!(found[0], found[2]);
     assert!(found[0].keys().eq([10, 20].iter()));
-    let (plan, path) = (plan(&place, mappings[0], "run0", scores()), place.path("plan0.yaml"));
+    let (plan, path) = (plan(mappings[0], "run0"), place.path("plan0.yaml"));
     for (step, scores) in &found[0] {
         let checkpoint = place.path(&format!("run0/checkpoints/step_{step:06}"));
         for (name, task) in &plan.tasks {
@@ -109,8 +121,8 @@ fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
             let (source, target) = (Path::new(&files.source[0]), Path::new(&files.target[0]));
             let mut ours = translated(&path, &checkpoint, [&task.source, &task.target], source);
             let mut theirs = lines(&fs::read_to_string(target).unwrap());
-            ours.truncate(12);
-            theirs.truncate(12);
+            ours.truncate(150);
+            theirs.truncate(150);
             let theirs = [theirs];
             let bleu = metrics::bleu(&ours, &theirs, &BleuOptions::default()).unwrap().score;
             let chrf = metrics::chrf(&ours, &theirs, &ChrfOptions::default()).unwrap().score;

@@ -20,8 +20,8 @@
 //!    it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
 //! 3. The optimiser steps every trained module. No communication.
 //! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last: one all-reduce (sum) over
-//!    `world` of 64-bit floats: for each task of the plan, in order of name, its numbers ([`Plan::task_scalars`]); zeros for
-//!    tasks that another rank validates or none.
+//!    `world` of 64-bit floats: for each task of the plan, in order of name, its numbers ([`Plan::task_scalars`]); zeros
+//!    where other ranks validate it or none, and what the rank found in its parts of the text where several score it ([`Plan::scorers`]).
 //! 5. **Checkpoint**, in steps that are multiples of `training.checkpoint.every` and after the last: three barriers over
 //!    `world`: the folder is there; every rank has written the modules that it owns; rank 0 has published the whole. After the
 //!    last step of a plan with `training.average` the same again, for the mean of checkpoints.

@@ -22,6 +22,7 @@ pub mod replay;
 #[doc(hidden)]
 pub mod sample;
 pub mod schedule;
+pub mod scorers;
 pub mod scores;
 pub mod shared;
 pub mod stretch;
@@ -54,6 +55,7 @@ pub use plan::{
     RankSpec, RunEstimate, TaskKind, TaskSpec, VocabularyKind, VocabularySpec,
 };
 pub use replay::{ReplayFault, ReplayReport, replay};
+pub use scorers::PART;
 pub use scores::{Measure, ScoresSpec};
 pub use shared::Shared;
 pub use training::{

@@ -33,6 +33,18 @@ pub enum Measure {
     Chrf,
 }
 
+impl Measure {
+    /// Numbers of which a corpus's score is made, and that are sums over its segments.
+    pub fn numbers(self) -> u64 {
+        match self {
+            // Of each order n-grams that match and all; words of translations and of references.
+            Self::Bleu => 2 * 4 + 2,
+            // Of each order n-grams of translations, of references and of both.
+            Self::Chrf => 3 * 6,
+        }
+    }
+}
+
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -65,9 +77,11 @@ impl Plan {
     }
 
     /// Numbers of a task in a validation: sum of losses, tokens predicted first, target tokens; with scores, the pairs scored and
-    /// each measure.
+    /// the numbers of each measure.
     pub fn task_scalars(&self) -> u64 {
-        let measured = |scores: &ScoresSpec| 1 + scores.measures.len() as u64;
-        LOSS_SCALARS + self.training.scores.as_ref().map_or(0, measured)
+        let of_measures = |scores: &ScoresSpec| -> u64 {
+            1 + scores.measures.iter().map(|measure| measure.numbers()).sum::<u64>()
+        };
+        LOSS_SCALARS + self.training.scores.as_ref().map_or(0, of_measures)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::count::{number, runs};
 use super::words::{Tokenization, at_spaces};
-use super::{MetricError, VERSION, check, word};
+use super::{MetricError, VERSION, check, of_segment, word};
 
 /// The longest n-grams.
 const ORDER: usize = 4;
@@ -82,18 +82,41 @@ impl fmt::Display for Bleu {
     }
 }
 
-/// Sums over a corpus.
-#[derive(Debug, Default)]
-struct Counts {
+/// Sums over a corpus, of which BLEU is made. Those of its parts add up to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BleuCounts {
     matches: [u64; ORDER],
     totals: [u64; ORDER],
     translation: u64,
     reference: u64,
 }
 
-impl Counts {
+impl BleuCounts {
+    /// Sums of so many numbers as [`Self::numbers`] gives; what is missing is 0.
+    pub fn of(numbers: &[u64]) -> Self {
+        let mut numbers = numbers.iter().copied();
+        let mut next = || numbers.next().unwrap_or(0);
+        let (matches, totals) = ([(); ORDER].map(|()| next()), [(); ORDER].map(|()| next()));
+        Self { matches, totals, translation: next(), reference: next() }
+    }
+
+    /// N-grams that match by order, all of them by order, words of the translations, words of the references.
+    pub fn numbers(&self) -> Vec<u64> {
+        let Self { matches, totals, translation, reference } = self;
+        [matches.as_slice(), totals, &[*translation, *reference]].concat()
+    }
+
     /// Adds one segment.
-    fn add(&mut self, translation: &str, references: &[String]) {
+    pub fn add(&mut self, translation: &str, references: &[&str], options: &BleuOptions) {
+        let spaced = |text: &str| {
+            let text = if options.lowercase { text.to_lowercase() } else { text.to_owned() };
+            options.tokenization.spaced(&text)
+        };
+        let references: Vec<String> = references.iter().map(|text| spaced(text)).collect();
+        self.add_words(&spaced(translation), &references);
+    }
+
+    fn add_words(&mut self, translation: &str, references: &[String]) {
         let ours: Vec<&str> = at_spaces(translation).collect();
         let theirs: Vec<Vec<&str>> =
             references.iter().map(|reference| at_spaces(reference).collect()).collect();
@@ -119,7 +142,13 @@ impl Counts {
         self.reference += closest.unwrap_or(0) as u64;
     }
 
-    fn score(&self, options: &BleuOptions) -> (f64, [f64; ORDER], f64) {
+    /// BLEU, 0 to 100.
+    pub fn score(&self, options: &BleuOptions) -> f64 {
+        self.parts(options).0
+    }
+
+    /// BLEU, precisions and brevity penalty.
+    fn parts(&self, options: &BleuOptions) -> (f64, [f64; ORDER], f64) {
         let ratio = number(self.reference) / number(self.translation);
         let penalty = match (self.translation < self.reference, self.translation) {
             (false, _) => 1.0,
@@ -171,17 +200,11 @@ pub fn bleu(
     options: &BleuOptions,
 ) -> Result<Bleu, MetricError> {
     check(translations, references)?;
-    let words = |text: &String| {
-        let text = if options.lowercase { text.to_lowercase() } else { text.clone() };
-        options.tokenization.spaced(&text)
-    };
-    let mut counts = Counts::default();
+    let mut counts = BleuCounts::default();
     for (at, translation) in translations.iter().enumerate() {
-        let theirs: Vec<String> =
-            references.iter().filter_map(|reference| reference.get(at)).map(words).collect();
-        counts.add(&words(translation), &theirs);
+        counts.add(translation, &of_segment(references, at), options);
     }
-    let (score, precisions, brevity_penalty) = counts.score(options);
+    let (score, precisions, brevity_penalty) = counts.parts(options);
     let signature = format!(
         "nrefs:{}|case:{}|eff:{}|tok:{}|smooth:{}|version:{VERSION}",
         references.len(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::count::{matches, number, runs};
 use super::words::{at_spaces, is_space};
-use super::{MetricError, VERSION, check, word};
+use super::{MetricError, VERSION, check, of_segment, word};
 
 /// What stands in for a precision or recall without n-grams.
 const EPSILON: f64 = 1e-16;
@@ -132,6 +132,47 @@ fn f_score(counts: &[Counts], beta: u32) -> f64 {
     100.0 * ((1.0 + factor) * precision * recall / ((factor * precision) + recall))
 }
 
+/// Sums over a corpus, of which chrF is made. Those of its parts add up to them.
+#[derive(Debug, Clone, Default)]
+pub struct ChrfCounts(Vec<Counts>);
+
+impl ChrfCounts {
+    /// Sums of the numbers that [`Self::numbers`] gives.
+    pub fn of(numbers: &[u64]) -> Self {
+        let (orders, _) = numbers.as_chunks();
+        Self(orders.iter().map(|&[ours, theirs, both]| Counts { ours, theirs, both }).collect())
+    }
+
+    /// Of each order, those of characters first: n-grams of the translations, of the references, of both.
+    pub fn numbers(&self) -> Vec<u64> {
+        self.0.iter().flat_map(|order| [order.ours, order.theirs, order.both]).collect()
+    }
+
+    /// Adds one segment; of several references the one with the best score counts.
+    pub fn add(&mut self, translation: &str, references: &[&str], options: &ChrfOptions) {
+        let ours = Text::new(translation, options);
+        let mut best: Option<(f64, Vec<Counts>)> = None;
+        for reference in references {
+            let found = ours.against(&Text::new(reference, options), options);
+            let score = f_score(&found, options.beta);
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                best = Some((score, found));
+            }
+        }
+        self.0.resize(options.characters + options.words, Counts::default());
+        for (sum, found) in self.0.iter_mut().zip(best.into_iter().flat_map(|(_, found)| found)) {
+            sum.ours += found.ours;
+            sum.theirs += found.theirs;
+            sum.both += found.both;
+        }
+    }
+
+    /// chrF, 0 to 100.
+    pub fn score(&self, options: &ChrfOptions) -> f64 {
+        f_score(&self.0, options.beta)
+    }
+}
+
 /// chrF of a corpus: `references[r][i]` is reference `r` of translation `i`; of several the one with the best score counts.
 pub fn chrf(
     translations: &[String],
@@ -139,22 +180,9 @@ pub fn chrf(
     options: &ChrfOptions,
 ) -> Result<Chrf, MetricError> {
     check(translations, references)?;
-    let mut sums = vec![Counts::default(); options.characters + options.words];
+    let mut counts = ChrfCounts::default();
     for (at, translation) in translations.iter().enumerate() {
-        let ours = Text::new(translation, options);
-        let mut best: Option<(f64, Vec<Counts>)> = None;
-        for reference in references.iter().filter_map(|reference| reference.get(at)) {
-            let found = ours.against(&Text::new(reference, options), options);
-            let score = f_score(&found, options.beta);
-            if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                best = Some((score, found));
-            }
-        }
-        for (sum, found) in sums.iter_mut().zip(best.into_iter().flat_map(|(_, found)| found)) {
-            sum.ours += found.ours;
-            sum.theirs += found.theirs;
-            sum.both += found.both;
-        }
+        counts.add(translation, &of_segment(references, at), options);
     }
     let signature = format!(
         "nrefs:{}|case:{}|eff:yes|nc:{}|nw:{}|space:{}|version:{VERSION}",
@@ -165,5 +193,5 @@ pub fn chrf(
         word(options.whitespace, "yes", "no")
     );
     let name = format!("chrF{}{}", options.beta, "+".repeat(options.words));
-    Ok(Chrf { score: f_score(&sums, options.beta), name, signature })
+    Ok(Chrf { score: counts.score(options), name, signature })
 }

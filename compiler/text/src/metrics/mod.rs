@@ -8,8 +8,8 @@ mod count;
 mod error;
 mod words;
 
-pub use bleu::{Bleu, BleuOptions, Smoothing, bleu};
-pub use chrf::{Chrf, ChrfOptions, chrf};
+pub use bleu::{Bleu, BleuCounts, BleuOptions, Smoothing, bleu};
+pub use chrf::{Chrf, ChrfCounts, ChrfOptions, chrf};
 pub use error::MetricError;
 pub use words::Tokenization;
 
@@ -29,6 +29,11 @@ fn check(translations: &[String], references: &[Vec<String>]) -> Result<(), Metr
         None if expected == 0 => Err(MetricError::NoTranslations),
         None => Ok(()),
     }
+}
+
+/// The references of a segment.
+fn of_segment(references: &[Vec<String>], at: usize) -> Vec<&str> {
+    references.iter().filter_map(|reference| reference.get(at)).map(String::as_str).collect()
 }
 
 /// `yes` or `no`, `lc` or `mixed`: the words of signatures.
