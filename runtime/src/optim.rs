@@ -54,13 +54,18 @@ fn factor(plan: &Plan, count: u64) -> f64 {
     }
 }
 
-/// The learning rate of a module's next update by its optimiser, in a step of the training.
-pub fn rate_of(plan: &Plan, optimizer: &Optimizer, step: u64, module: &ModuleStore) -> f64 {
+/// The learning rate of a module's next update by its optimiser, in a step of the training in which so many lanes trained it.
+pub fn rate_of(
+    plan: &Plan,
+    optimizer: &Optimizer,
+    (step, lanes): (u64, u32),
+    module: &ModuleStore,
+) -> f64 {
     let count = match plan.training.clock {
         Clock::Steps => step,
         Clock::Updates => module.updates + 1,
     };
-    optimizer.lr() * factor(plan, count)
+    optimizer.lr() * factor(plan, count) * plan.training.lr_scale.factor(lanes)
 }
 
 /// What a gradient of a norm is multiplied by, as `torch.nn.utils.clip_grad_norm_`: the small constant keeps a vanishing norm
@@ -229,14 +234,14 @@ fn root_mean_square(x: &Tensor) -> Result<f64, WorkerError> {
 #[cfg(test)]
 mod tests {
     use mmc_plan::sample::Sample;
-    use mmc_plan::{Optimizer, Precision, Schedule};
+    use mmc_plan::{LrScale, Optimizer, Precision, Schedule};
 
     use std::collections::BTreeMap;
 
     use serde::Deserialize;
     use tch::Tensor;
 
-    use super::{learning_rate, update};
+    use super::{learning_rate, rate_of, update};
     use crate::model::{Init, ParameterSpec};
     use crate::store::{ModuleStore, Store};
 
@@ -319,6 +324,23 @@ mod tests {
             assert!(wide(&store.module("encoder.1.full").unwrap().flat).equal(&found));
             store.swap_averages().unwrap();
             assert!(wide(&store.module("encoder.1.full").unwrap().flat).equal(&passed[6]));
+        }
+    }
+
+    #[test]
+    fn rates_go_by_the_lanes_of_an_update() {
+        let mut plan = Sample::new(&["de", "en"], 4, &[&[0, 1, 2, 3]]).plan();
+        let mut store = Store::new(&plan, 0, tch::Device::Cpu).unwrap();
+        let own = Optimizer::Sgd { lr: 0.5, momentum: 0.0, weight_decay: 0.0 };
+        for (scale, expected) in [
+            (LrScale::None, [0.1, 0.1]),
+            (LrScale::Sqrt, [0.1, 0.2]),
+            (LrScale::Linear, [0.1, 0.4]),
+        ] {
+            plan.training.lr_scale = scale;
+            let module = store.module("encoder.1.full").unwrap();
+            // The second of ten steps of warming up.
+            close(&[1, 4].map(|lanes| rate_of(&plan, &own, (2, lanes), module)), &expected);
         }
     }
 

@@ -142,7 +142,7 @@ impl<'a> Stepper<'a> {
             self.run_lane(step, lane, batches, (&mut exchange, store), &mut sums)?;
         }
         exchange.finish(store, &mut sums.divisors)?;
-        sums.trained.retain(|name| store.modules.contains_key(*name));
+        sums.trained.retain(|name, _| store.modules.contains_key(*name));
         sums.squares = self.squares(store, &sums)?;
         sums.stops = f64::from(u8::from(asked));
         sums.over_all_ranks(self.world)?;
@@ -280,7 +280,7 @@ impl<'a> Stepper<'a> {
     /// The sum of squares of the divided gradients that this rank owns; infinite when the step is left out for one of them.
     fn squares(&self, store: &mut Store, sums: &Sums<'a>) -> Result<f64, WorkerError> {
         let mut sum = 0.0;
-        for name in sums.trained.iter().filter(|name| self.owned.contains(*name)) {
+        for name in sums.trained.keys().filter(|name| self.owned.contains(*name)) {
             let of_module = squares(store.module(name)?, sums.divisor(name))?;
             if !of_module.is_finite() {
                 if self.may_be_scale() || self.may_skip() {
@@ -317,7 +317,7 @@ impl<'a> Stepper<'a> {
         sums: &Sums<'a>,
         norm: f64,
     ) -> Result<(), WorkerError> {
-        for name in &sums.trained {
+        for (name, &lanes) in &sums.trained {
             let module = store.module(name)?;
             let divisor = sums.divisor(name);
             let clip = match (self.plan.training.clip, self.plan.training.clip_scope) {
@@ -328,7 +328,7 @@ impl<'a> Stepper<'a> {
                 }
             };
             let optimizer = self.optimizer(name)?;
-            let lr = optim::rate_of(self.plan, optimizer, step, module);
+            let lr = optim::rate_of(self.plan, optimizer, (step, lanes), module);
             optim::update(module, optimizer, lr, clip / divisor)?;
             if let Some(decay) = self.plan.training.ema {
                 module.follow(decay)?;
@@ -341,7 +341,7 @@ impl<'a> Stepper<'a> {
 
 /// Leaves the trained modules as they were before the step.
 fn clear(store: &mut Store, sums: &Sums<'_>) -> Result<(), WorkerError> {
-    sums.trained.iter().try_for_each(|name| Ok(store.module(name)?.clear()?))
+    sums.trained.keys().try_for_each(|name| Ok(store.module(name)?.clear()?))
 }
 
 /// The sum of squares of a module's divided gradient.

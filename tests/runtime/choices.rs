@@ -3,8 +3,8 @@
 use mmc_plan::sample::Sample;
 use mmc_plan::{
     Activation, AdapterKind, AdapterSpec, CheckpointSpec, ClipScope, Clock, Criterion, Denoise,
-    Event, LoraPlace, MaskUnit, Normalisation, Objective, Optimizer, Positions, Precision, Replace,
-    Sharing, StackSide, StopEarly, Transform,
+    Event, LoraPlace, LrScale, MaskUnit, Normalisation, Objective, Optimizer, Positions, Precision,
+    Replace, Sharing, StackSide, StopEarly, Transform,
 };
 
 use tch::{Kind, Tensor};
@@ -49,7 +49,7 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
         let adagrad = Optimizer::Adagrad { lr: 0.01, initial: 0.1, eps: 1e-10, weight_decay: 0.0 };
         sample.optimizers.insert("encoder.1.full".to_owned(), adagrad);
         (sample.training.clip, sample.training.clip_scope) = (Some(0.5), ClipScope::Module);
-        sample.training.clock = Clock::Updates;
+        (sample.training.clock, sample.training.lr_scale) = (Clock::Updates, LrScale::Sqrt);
         let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
         train(&plan, u32::try_from(mapping.len()).unwrap(), &[]);
         runs.push(parameters(&place.path(&output), 20));

@@ -31,7 +31,7 @@
 //! One rank alone has no collectives. The order of communicators is one for all ranks, so no two ranks can wait for each
 //! other; [`crate::replay()`] proves it of each plan by other code.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::plan::{CommunicatorSpec, Plan, TaskSpec};
 
@@ -75,6 +75,21 @@ impl Plan {
     /// The tasks that the lanes run in a step (from 1), each once, in order of name.
     pub fn tasks_in(&self, step: u64) -> BTreeSet<&str> {
         (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)).collect()
+    }
+
+    /// The modules that are trained in a step (from 1), and how many lanes train each.
+    pub fn lanes_training(&self, step: u64) -> BTreeMap<&str, u32> {
+        let mut lanes_of: BTreeMap<&str, u32> = BTreeMap::new();
+        for task in (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)) {
+            *lanes_of.entry(task).or_default() += 1;
+        }
+        let mut lanes: BTreeMap<&str, u32> = BTreeMap::new();
+        for (task, count) in lanes_of {
+            for module in self.trained_by(&BTreeSet::from([task])) {
+                *lanes.entry(module).or_default() += count;
+            }
+        }
+        lanes
     }
 
     /// The modules that are trained in a step (from 1): those of its tasks that are not frozen, on whatever lane or rank.
@@ -221,6 +236,27 @@ mod tests {
         assert_eq!(barriers(20), barriers(10) + CHECKPOINT_BARRIERS);
         plan.training.checkpoint.every = None;
         assert_eq!(plan.averaged_at(20), [20]);
+    }
+
+    #[test]
+    fn lanes_are_counted_for_every_module_that_they_train() {
+        let mut plan = sample::plan(&["cs", "de", "en"], 4, &[&[0, 1], &[2, 3]]);
+        plan.modules.get_mut("encoder.1.full").unwrap().frozen = true;
+        let mut met = BTreeSet::new();
+        for step in 1..=20 {
+            let lanes = plan.lanes_training(step);
+            for (name, spec) in &plan.modules {
+                let trains = |lane: &u32| {
+                    let task = &plan.tasks[plan.task_at(step, *lane).unwrap()];
+                    !spec.frozen && task.modules().contains(&name.as_str())
+                };
+                let expected = (0..4).filter(trains).count();
+                assert_eq!(lanes.get(name.as_str()).map_or(0, |&found| found as usize), expected);
+                met.insert(expected);
+            }
+            assert!(lanes.into_keys().eq(plan.trained_in(step)));
+        }
+        assert!(met.len() > 3, "{met:?}");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::plan::{
     TaskSpec, VocabularyKind, VocabularySpec,
 };
 use crate::training::{
-    CheckpointSpec, ClipScope, Clock, Normalise, Optimizer, Precision, Schedule, TrainingSpec,
+    CheckpointSpec, ClipScope, Clock, LrScale, Normalise, Optimizer, Precision, Schedule,
+    TrainingSpec,
 };
 use crate::transform::{Sampling, Transform};
 
@@ -86,6 +87,9 @@ struct Training<'a> {
     optimizer: &'a Optimizer,
     schedule: &'a Schedule,
     clock: Clock,
+    /// Left out when there is none.
+    #[serde(skip_serializing_if = "LrScale::is_none")]
+    lr_scale: LrScale,
     precision: Precision,
     clip: Option<f64>,
     clip_scope: ClipScope,
@@ -233,6 +237,7 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         optimizer,
         schedule,
         clock,
+        lr_scale,
         precision,
         clip,
         clip_scope,
@@ -257,6 +262,7 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         optimizer,
         schedule,
         clock: *clock,
+        lr_scale: *lr_scale,
         precision: *precision,
         clip: *clip,
         clip_scope: *clip_scope,

@@ -59,8 +59,8 @@ pub use scorers::PART;
 pub use scores::{Measure, ScoresSpec};
 pub use shared::Shared;
 pub use training::{
-    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, OnNan, Optimizer, Precision, Schedule,
-    StopEarly, TrainingSpec,
+    CheckpointSpec, ClipScope, Clock, Criterion, LrScale, Normalise, OnNan, Optimizer, Precision,
+    Schedule, StopEarly, TrainingSpec,
 };
 pub use transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 pub use verify::{Rule, Violation, verify};

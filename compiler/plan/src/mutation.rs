@@ -9,7 +9,7 @@ use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
 use crate::plan::{BadLines, FoundSpec, PlacementSpec, Plan};
 use crate::sample::{self, Sample};
 use crate::scores::{Measure, ScoresSpec};
-use crate::training::{Criterion, OnNan, Optimizer, StopEarly};
+use crate::training::{Criterion, LrScale, OnNan, Optimizer, StopEarly};
 use crate::transform::{Denoise, MaskUnit, Objective, Replace, Sampling, Transform};
 
 /// A plan with every kind of fact in it.
@@ -81,6 +81,7 @@ fn train_broadly(sample: &mut Sample) {
     sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Loss });
     sample.training.average = Some(2);
     sample.training.ema = Some(0.999);
+    sample.training.lr_scale = LrScale::Sqrt;
     sample.training.on_nan = OnNan::Skip { most: 10 };
     let own = Optimizer::Sgd { lr: 0.5, momentum: 0.9, weight_decay: 0.1 };
     sample.optimizers.insert("encoder.1.full".to_owned(), own);

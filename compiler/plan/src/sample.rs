@@ -17,7 +17,7 @@ use crate::plan::{
 };
 use crate::schedule::{LANE_PARTS, LINE_PARTS};
 use crate::training::{
-    CheckpointSpec, ClipScope, Clock, Normalise, OnNan, Optimizer, Precision, Schedule,
+    CheckpointSpec, ClipScope, Clock, LrScale, Normalise, OnNan, Optimizer, Precision, Schedule,
     TrainingSpec,
 };
 use crate::transform::Transform;
@@ -164,6 +164,7 @@ pub fn training() -> TrainingSpec {
         },
         schedule: Schedule::InverseSqrt { warmup: 10 },
         clock: Clock::Steps,
+        lr_scale: LrScale::None,
         precision: Precision::Fp32,
         clip: Some(1.0),
         clip_scope: ClipScope::Global,

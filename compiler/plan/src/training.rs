@@ -22,6 +22,9 @@ pub struct TrainingSpec {
     pub schedule: Schedule,
     /// What the schedule counts.
     pub clock: Clock,
+    /// What the text of an update does to its learning rate.
+    #[serde(default, skip_serializing_if = "LrScale::is_none")]
+    pub lr_scale: LrScale,
     /// Number format of parameters and computation.
     pub precision: Precision,
     /// Bound of the gradient norm; none: no clipping.
@@ -261,6 +264,37 @@ pub enum Normalise {
     Tokens,
     /// Per module: each lane's gradient is a mean over its own tokens; divided by the number of lanes that trained the module.
     Lanes,
+}
+
+/// What a learning rate is multiplied by in a module's update, where `n` lanes trained the module in the step: modules that are
+/// shared by many tasks see more text in an update than those of a language, and those of lanes that agree on tasks more than
+/// those of lanes that do not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LrScale {
+    /// 1.
+    #[default]
+    None,
+    /// The root of `n`: the noise that an adaptive optimiser sees stays the same (Malladi et al. 2022, section 4).
+    Sqrt,
+    /// `n`: updates with much text go as far as several with little (Goyal et al. 2017, section 2.1).
+    Linear,
+}
+
+impl LrScale {
+    /// Whether learning rates stay what they are.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// The factor of a module that so many lanes trained.
+    pub fn factor(self, lanes: u32) -> f64 {
+        match self {
+            Self::None => 1.0,
+            Self::Sqrt => f64::from(lanes).sqrt(),
+            Self::Linear => f64::from(lanes),
+        }
+    }
 }
 
 /// What a step does in which a lane's loss, or the gradient of a module, is no finite number.

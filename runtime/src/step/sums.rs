@@ -31,8 +31,8 @@ pub(super) struct LaneSum {
 #[derive(Debug)]
 pub(super) struct Sums<'a> {
     pub(super) step: u64,
-    /// Modules that any lane trains.
-    pub(super) trained: BTreeSet<&'a str>,
+    /// Modules that any lane trains, and how many do.
+    pub(super) trained: BTreeMap<&'a str, u32>,
     /// Divisors of the modules' gradients.
     pub(super) divisors: BTreeMap<&'a str, f64>,
     /// By lane; zeros for those of other ranks.
@@ -49,7 +49,7 @@ impl<'a> Sums<'a> {
     pub(super) fn new(plan: &'a Plan, step: u64, scaler: Option<Scaler>) -> Self {
         Self {
             step,
-            trained: plan.trained_in(step),
+            trained: plan.lanes_training(step),
             divisors: BTreeMap::new(),
             lanes: vec![LaneSum::default(); plan.lanes.len()],
             scaler,

@@ -7,6 +7,7 @@ mod copying_task;
 mod corpus_repeated;
 mod corpus_worn_out;
 mod crowded_window;
+mod fewer_updates;
 mod frozen_rank;
 mod group_name_twice;
 mod group_named_like_language;
@@ -115,6 +116,7 @@ pub static LINTS: &[Lint] = &[
     corpus_repeated::LINT,
     corpus_worn_out::LINT,
     crowded_window::LINT,
+    fewer_updates::LINT,
     frozen_rank::LINT,
     group_name_twice::LINT,
     group_named_like_language::LINT,

@@ -45,6 +45,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::lint::fewer_updates",
+        title: "aligned lanes without a learning rate to match",
+        meaning: "With `schedule = aligned` fewer modules are synchronised in a step because the lanes that train a module train it together: it is updated less often, with more text at a time. Optimisers such as AdamW go as far in an update whatever text it is of, so training falls behind at equal steps.",
+        wrong: "curriculum { split = into(4)  schedule = aligned }\ntraining { lanes = 4 }",
+        right: "curriculum { split = into(4)  schedule = aligned }\ntraining { lanes = 4  lr_scale = linear }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::lint::frozen_rank",
         title: "a rank without anything to train",
         meaning: "All modules of the tasks on a rank are frozen: it computes and changes nothing.",

@@ -1,8 +1,8 @@
 //! The `training` block.
 
 use mmc_plan::{
-    CheckpointSpec, ClipScope, Clock, Criterion, Normalise, OnNan, Precision, Schedule, StopEarly,
-    TrainingSpec,
+    CheckpointSpec, ClipScope, Clock, Criterion, LrScale, Normalise, OnNan, Precision, Schedule,
+    ScoresSpec, StopEarly, TrainingSpec,
 };
 use mmc_syntax::ast::{Expr, ExprKind};
 
@@ -26,6 +26,7 @@ const KNOWN: Known = Known {
         "freeze",
         "label_smoothing",
         "lanes",
+        "lr_scale",
         "normalise",
         "on_nan",
         "optimizer",
@@ -52,6 +53,8 @@ const PRECISIONS: &[Choice<Precision>] = &[
     ("fp16", Precision::Fp16),
 ];
 const CLOCKS: &[Choice<Clock>] = &[("steps", Clock::Steps), ("updates", Clock::Updates)];
+const LR_SCALES: &[Choice<LrScale>] =
+    &[("none", LrScale::None), ("sqrt", LrScale::Sqrt), ("linear", LrScale::Linear)];
 const NORMALISE: &[Choice<Normalise>] =
     &[("tokens", Normalise::Tokens), ("lanes", Normalise::Lanes)];
 const STEPS: super::read::UnitRule = may_have(Dimension::Steps);
@@ -83,6 +86,7 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let schedule = reader.required(section, "schedule", "schedule = inverse_sqrt(warmup = 4k)");
     let schedule = schedule.and_then(|value| optimizers::schedule(value, reader));
     let clock = choice(section, "clock", CLOCKS, Clock::Steps, reader);
+    let lr_scale = choice(section, "lr_scale", LR_SCALES, LrScale::None, reader);
     let precision = choice(section, "precision", PRECISIONS, Precision::Fp32, reader);
     let clip = clip(section, reader);
     let label_smoothing = given(section, "label_smoothing", |value| {
@@ -96,11 +100,7 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let average = given(section, "average", |value| reader.small(value, "average", PLAIN, 2));
     let stop_early = section.block("stop_early").map_or(Some(None), |block| {
         validated(section, block, reader);
-        let found = stop_early(block, reader)?;
-        if let Some(scores) = &scores {
-            scores::check_measured(scores.as_ref(), found, block, reader);
-        }
-        Some(Some(found))
+        stop_early(block, scores.as_ref(), reader).map(Some)
     });
     let checkpoint = checkpoint(section, reader);
     let optimizers = optimizers::of_modules(section, reader);
@@ -114,6 +114,7 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
         optimizer: optimizer?,
         schedule: schedule?,
         clock: clock?,
+        lr_scale: lr_scale?,
         precision: precision?,
         clip,
         clip_scope,
@@ -179,13 +180,21 @@ fn validated<'a>(section: &Section<'a>, stops: &Section<'a>, reader: &mut Reader
     }
 }
 
-/// `stop_early { patience = 5  on = loss }`.
-fn stop_early<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<StopEarly> {
+/// `stop_early { patience = 5  on = loss }`, on what is measured by `scores`, unless these are faulty.
+fn stop_early<'a>(
+    section: &Section<'a>,
+    scores: Option<&Option<ScoresSpec>>,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<StopEarly> {
     section.check(&STOP_EARLY, reader.diagnostics);
     let patience = reader.required(section, "patience", "patience = 5");
     let patience = patience.and_then(|value| reader.small(value, "patience", PLAIN, 1));
     let on = choice(section, "on", scores::CRITERIA, Criterion::Loss, reader);
-    Some(StopEarly { patience: patience?, on: on? })
+    let found = StopEarly { patience: patience?, on: on? };
+    if let Some(scores) = scores {
+        scores::check_measured(scores.as_ref(), found, section, reader);
+    }
+    Some(found)
 }
 
 fn small<'a>(

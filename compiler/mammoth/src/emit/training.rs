@@ -17,6 +17,7 @@ pub(super) fn write(draft: &mut Draft<'_>) {
     batches(draft);
     optimizer(draft);
     schedule(draft);
+    lr_scale(draft);
     gradients(draft);
     if draft.experiment.training.value.ema.is_some() {
         let span = draft.place("training", "ema");
@@ -207,6 +208,14 @@ fn schedule(draft: &mut Draft<'_>) {
         }
     };
     draft.top("decay_method", text(method));
+}
+
+fn lr_scale(draft: &mut Draft<'_>) {
+    if !draft.experiment.training.value.lr_scale.is_none() {
+        let span = draft.place("training", "lr_scale");
+        let what = "a learning rate that goes by the text of an update";
+        draft.no_equal(what, span, "leave it out: `lr_scale = none`");
+    }
 }
 
 fn gradients(draft: &mut Draft<'_>) {

@@ -163,6 +163,7 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
         optimizer,
         schedule,
         clock,
+        lr_scale,
         precision,
         clip,
         clip_scope,
@@ -184,6 +185,7 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
     found.field(owner, "optimizer", parts::word(optimizer), parts::word(&after.optimizer));
     found.field(owner, "schedule", parts::word(schedule), parts::word(&after.schedule));
     found.field(owner, "clock", parts::word(clock), parts::word(&after.clock));
+    found.field(owner, "lr_scale", parts::word(lr_scale), parts::word(&after.lr_scale));
     found.field(owner, "precision", parts::word(precision), parts::word(&after.precision));
     found.field(owner, "clip", *clip, after.clip);
     found.field(owner, "clip_scope", parts::word(clip_scope), parts::word(&after.clip_scope));
