@@ -48,6 +48,8 @@ fn worker(command: &str, plan: &Path, run: &Path, more: &[&str]) -> Command {
 
 fn start(plan: &Path, run: &Path, more: &[&str]) -> Server {
     let mut command = worker("serve", plan, run, &[&["--port", "0"], more].concat());
+    // Else each thread may reserve address space of its own, which a test of too little memory would not know of.
+    command.env("MALLOC_ARENA_MAX", "1");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = child.stderr.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
