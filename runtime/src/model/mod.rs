@@ -16,6 +16,8 @@ mod embedding;
 mod encoder;
 mod error;
 mod feed_forward;
+#[cfg(test)]
+mod fixtures;
 mod incremental;
 pub mod init;
 pub mod layout;

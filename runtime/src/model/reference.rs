@@ -2,17 +2,15 @@
 //! `tests/fixtures/make_reference.py`, and the fused loss against libtorch's kernel.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use mmc_plan::sample::Sample;
 use mmc_plan::{Activation, ModuleKind, ModuleSpec, Norm, Plan, Positions, StackPattern};
 use serde::Deserialize;
 use tch::{Device, Kind, Reduction, Tensor};
 
+use super::fixtures::{assert_as_saved, assert_close, batch, fixture, weights_of};
 use super::loss::{Objective, cross_entropy};
-use super::{Batch, Ids, Masks, Mode, ModelError, Network, Way, Weights, layout};
-
-const TOLERANCE: f64 = 1e-10;
+use super::{Ids, Masks, Mode, ModelError, Network, Way};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -40,17 +38,6 @@ struct Case {
     unscored: usize,
     source: Vec<Vec<u32>>,
     target: Vec<Vec<u32>>,
-}
-
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
-}
-
-fn reference() -> (Reference, BTreeMap<String, Tensor>) {
-    let text = std::fs::read(fixture("model_reference.json")).expect("the fixture is there");
-    let tensors = Tensor::read_safetensors(fixture("model_reference.safetensors"));
-    let tensors = tensors.expect("the fixture is readable").into_iter().collect();
-    (serde_json::from_slice(&text).expect("the fixture is JSON of this form"), tensors)
 }
 
 /// The plan of a case: names as the fixture has them, counts by the formulas of `ModuleSpec`.
@@ -118,39 +105,9 @@ fn spec(
     modules
 }
 
-fn weights_of(
-    plan: &Plan,
-    case: &str,
-    saved: &BTreeMap<String, Tensor>,
-) -> BTreeMap<String, Weights> {
-    let load = |module: &String| {
-        let parameters = layout(plan, module).expect("counts agree with the formulas");
-        let named = parameters.into_iter().map(|parameter| {
-            let tensor = saved[&format!("{case}/{module}/{}", parameter.name)].shallow_clone();
-            assert_eq!(tensor.size(), parameter.shape, "{module}/{}", parameter.name);
-            (parameter.name, tensor.set_requires_grad(true))
-        });
-        (module.clone(), Weights::new(named.collect()))
-    };
-    plan.modules.keys().map(load).collect()
-}
-
-fn batch(case: &Case, unscored: usize) -> Batch {
-    let scored: Vec<_> = case.target.iter().map(|row| unscored..row.len() - 1).collect();
-    Batch::new(&case.source, &case.target, &scored, Device::Cpu)
-}
-
-fn assert_close(found: &Tensor, expected: &Tensor, what: &str) {
-    assert_eq!(found.numel(), expected.numel(), "{what}: sizes");
-    let expected = expected.view_as(found);
-    let difference = (found - &expected).abs().max().double_value(&[]);
-    let scale = expected.abs().max().double_value(&[]).max(1.0);
-    assert!(difference / scale < TOLERANCE, "{what}: {difference:e} apart");
-}
-
 #[test]
 fn states_loss_and_gradients_equal_those_of_pytorch() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("model_reference");
     for (name, case) in &reference.cases {
         let (plan, [encoder, decoder]) = plan_of(&reference.widths, case);
         let weights = weights_of(&plan, name, &saved);
@@ -158,29 +115,15 @@ fn states_loss_and_gradients_equal_those_of_pytorch() {
         let direction = network
             .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
             .expect("a path of right kinds");
-        let batch = batch(case, case.unscored);
-        let memory = direction.encode(&batch.source, Mode::Evaluate);
-        if let Some(expected) = saved.get(&format!("{name}/memory")) {
-            assert_close(&memory.states, expected, &format!("{name} memory"));
-        }
-        let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
-        assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
-        let sum = direction.loss(&batch, Mode::Evaluate, Objective::smoothed(case.smoothing));
-        assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
-        sum.root.backward();
-        for (module, weights) in &weights {
-            for (parameter, tensor) in weights.named() {
-                let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
-                assert_close(&tensor.grad(), expected, &format!("{name} {module} {parameter}"));
-            }
-        }
+        let batch = batch(&case.source, &case.target, case.unscored);
+        assert_as_saved((name, &saved), &weights, &direction, &batch, case.smoothing);
     }
 }
 
 /// Position after position, with cached keys and values, gives the states of all positions at once, for some of the rows too.
 #[test]
 fn a_decoder_alone_decodes_step_by_step() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("model_reference");
     let name = "causal-pre";
     let case = &reference.cases[name];
     let (plan, [encoder, decoder]) = plan_of(&reference.widths, case);
@@ -205,7 +148,7 @@ fn a_decoder_alone_decodes_step_by_step() {
 
 #[test]
 fn decoders_and_encoders_go_together() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("model_reference");
     let case = &reference.cases["pre-relu"];
     let (plan, [encoder, decoder]) = plan_of(&reference.widths, case);
     let network = Network::build(&plan, &weights_of(&plan, "pre-relu", &saved)).expect("a network");
@@ -252,7 +195,7 @@ fn an_unrecorded_loss_is_the_same() {
 
 #[test]
 fn attention_with_dropout_takes_the_same_way() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("model_reference");
     let case = &reference.cases["stacks"];
     let loss_at = |rate: f64| {
         let (mut plan, [encoder, decoder]) = plan_of(&reference.widths, case);
@@ -263,7 +206,7 @@ fn attention_with_dropout_takes_the_same_way() {
         let direction = network
             .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
             .expect("a path");
-        let batch = batch(case, case.unscored);
+        let batch = batch(&case.source, &case.target, case.unscored);
         let masks = Masks::new(1, &[0]);
         direction.loss(&batch, Mode::Train(&masks), Objective::smoothed(case.smoothing)).root
     };
@@ -274,7 +217,7 @@ fn attention_with_dropout_takes_the_same_way() {
 
 #[test]
 fn dropout_depends_on_its_key_alone() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("model_reference");
     let case = &reference.cases["pre-relu"];
     let (mut plan, [encoder, decoder]) = plan_of(&reference.widths, case);
     plan.model.dropout = 0.2;
@@ -283,7 +226,7 @@ fn dropout_depends_on_its_key_alone() {
     let direction = network
         .direction(Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None })
         .expect("a path");
-    let batch = batch(case, 0);
+    let batch = batch(&case.source, &case.target, 0);
     let masked = |step: u64| {
         let masks = Masks::new(1, &[step]);
         direction.loss(&batch, Mode::Train(&masks), Objective::smoothed(0.0)).loss.double_value(&[])

@@ -2,16 +2,14 @@
 //! feed-forward sublayers, positions, adapters, bridges. Fixtures by `tests/fixtures/make_variants.py`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use mmc_plan::sample::Sample;
 use mmc_plan::{ModelSpec, ModuleKind, ModuleSpec, Plan};
 use serde::Deserialize;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
-use super::{Batch, Ids, Mode, Network, Objective, Way, Weights, layout};
-
-const TOLERANCE: f64 = 1e-10;
+use super::fixtures::{assert_as_saved, assert_close, batch, fixture, weights_of};
+use super::{Ids, Mode, Network, Objective, Way, Weights, layout};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -26,17 +24,6 @@ struct Case {
     model: ModelSpec,
     /// Module -> parameters.
     parameters: BTreeMap<String, u64>,
-}
-
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
-}
-
-fn reference() -> (Reference, BTreeMap<String, Tensor>) {
-    let text = std::fs::read(fixture("variant_reference.json")).expect("the fixture is there");
-    let tensors = Tensor::read_safetensors(fixture("variant_reference.safetensors"));
-    let tensors = tensors.expect("the fixture is readable").into_iter().collect();
-    (serde_json::from_slice(&text).expect("models as a plan has them"), tensors)
 }
 
 /// A plan of the case's model and modules, and a path through it.
@@ -71,60 +58,24 @@ fn plan_of(reference: &Reference, case: &Case) -> (Plan, mmc_plan::path::ModuleP
     (plan, path)
 }
 
-fn weights_of(
-    plan: &Plan,
-    case: &str,
-    saved: &BTreeMap<String, Tensor>,
-) -> BTreeMap<String, Weights> {
-    let load = |module: &String| {
-        let parameters = layout(plan, module).expect("the fixture has what the layout has");
-        let named = parameters.into_iter().map(|parameter| {
-            let tensor = saved[&format!("{case}/{module}/{}", parameter.name)].shallow_clone();
-            assert_eq!(tensor.size(), parameter.shape, "{module}/{}", parameter.name);
-            (parameter.name, tensor.set_requires_grad(true))
-        });
-        (module.clone(), Weights::new(named.collect()))
-    };
-    plan.modules.keys().map(load).collect()
-}
-
-fn assert_close(found: &Tensor, expected: &Tensor, what: &str) {
-    assert_eq!(found.numel(), expected.numel(), "{what}: sizes");
-    let difference = (found - expected.view_as(found)).abs().max().double_value(&[]);
-    let scale = expected.abs().max().double_value(&[]).max(1.0);
-    assert!(difference / scale < TOLERANCE, "{what}: {difference:e} apart");
-}
-
 #[test]
 fn states_loss_and_gradients_equal_their_equations() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("variant_reference");
     for (name, case) in &reference.cases {
         let (plan, path) = plan_of(&reference, case);
         let weights = weights_of(&plan, name, &saved);
         let network = Network::build(&plan, &weights).expect("everything is there");
         let direction = network.direction(Way::from(&path)).expect("a path of right kinds");
-        let scored: Vec<_> = reference.target.iter().map(|row| 0..row.len() - 1).collect();
-        let batch = Batch::new(&reference.source, &reference.target, &scored, Device::Cpu);
-        let memory = direction.encode(&batch.source, Mode::Evaluate);
-        assert_close(&memory.states, &saved[&format!("{name}/memory")], &format!("{name} memory"));
-        let states = direction.decode(&batch.target, &memory, Mode::Evaluate);
-        assert_close(&states, &saved[&format!("{name}/states")], &format!("{name} states"));
-        let sum = direction.loss(&batch, Mode::Evaluate, Objective::smoothed(0.0));
-        assert_close(&sum.loss, &saved[&format!("{name}/loss")], &format!("{name} loss"));
-        sum.root.backward();
-        for (module, weights) in &weights {
-            for (parameter, tensor) in weights.named() {
-                let expected = &saved[&format!("{name}/grad/{module}/{parameter}")];
-                assert_close(&tensor.grad(), expected, &format!("{name} {module} {parameter}"));
-            }
-        }
+        let batch = batch(&reference.source, &reference.target, 0);
+        assert!(saved.contains_key(&format!("{name}/memory")), "{name}");
+        assert_as_saved((name, &saved), &weights, &direction, &batch, 0.0);
     }
 }
 
 /// Position after position, with cached keys and values, gives the logits of all positions at once.
 #[test]
 fn decoding_step_by_step_gives_the_same_logits() {
-    let (reference, saved) = reference();
+    let (reference, saved) = fixture::<Reference>("variant_reference");
     let target: Vec<Vec<u32>> = vec![vec![1, 9, 5, 4], vec![1, 9, 8, 3]];
     for (name, case) in &reference.cases {
         let (plan, path) = plan_of(&reference, case);
@@ -152,7 +103,7 @@ fn decoding_step_by_step_gives_the_same_logits() {
 
 #[test]
 fn adapters_begin_as_the_identity() {
-    let (reference, _) = reference();
+    let (reference, _) = fixture::<Reference>("variant_reference");
     for name in ["lora", "bottlenecks"] {
         let loss_of = |case: &Case| {
             let (plan, path) = plan_of(&reference, case);
@@ -167,8 +118,7 @@ fn adapters_begin_as_the_identity() {
             let weights = plan.modules.keys().map(fill).collect();
             let network = Network::build(&plan, &weights).expect("everything is there");
             let direction = network.direction(&path).expect("a path");
-            let scored: Vec<_> = reference.target.iter().map(|row| 0..row.len() - 1).collect();
-            let batch = Batch::new(&reference.source, &reference.target, &scored, Device::Cpu);
+            let batch = batch(&reference.source, &reference.target, 0);
             direction
                 .loss(&batch, Mode::Evaluate, Objective::smoothed(0.0))
                 .loss
