@@ -143,3 +143,41 @@ fn files_that_are_no_tokenizer_are_refused() {
         }
     }
 }
+
+/// Known words give the ids that the library gives to whole texts, on plain text and on text made of what normalisation, spaces and
+/// names of pieces make difficult.
+#[test]
+fn words_one_by_one_are_the_whole_text() {
+    const ODD: [&str; 34] = [
+        "a", "b", "the", "über", "é", "e", "\u{301}", "\u{308}", "¨", "½", "ﬁ", "한", "\u{1112}",
+        "\u{1161}", " ", "  ", " ", "\t", "\r", "\u{85}", "\u{a0}", "\u{2003}", "\u{3000}",
+        "\u{200b}", "\u{2028}", "\u{feff}", "\u{2581}", "\u{fffd}", "\u{1}", "\u{b}", "</s>",
+        "<unk>", "<x>", "学校",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let files = vec![corpus(folder.path())];
+    let mut stream = mmc_plan::random::Stream::new(3, mmc_plan::random::Purpose::Synth, &[]);
+    let odd = (0..6000).map(|_| {
+        let parts = (0..stream.below(9)).map(|_| ODD[usize::try_from(stream.below(34)).unwrap()]);
+        parts.collect::<String>()
+    });
+    let texts: Vec<String> = odd.collect::<Vec<_>>().into_iter().chain(sentences()).collect();
+    for method in [Method::Bpe, Method::Unigram] {
+        let out = folder.path().join("words.json");
+        train(&training(method, 160, files.clone()), &out).unwrap();
+        let ours = Tokenizer::load(VocabularyKind::Huggingface, &out).unwrap();
+        let mut library = tokenizers::Tokenizer::from_file(&out).unwrap();
+        library.set_encode_special_tokens(true);
+        let facts = ours.facts().clone();
+        let control = [facts.bos, facts.eos, facts.pad];
+        for text in &texts {
+            let mut whole = library.encode_fast(text.as_str(), false).unwrap().get_ids().to_vec();
+            for id in whole.iter_mut().filter(|id| control.contains(&Some(**id))) {
+                *id = facts.unk.unwrap();
+            }
+            // Twice: words are then known.
+            assert_eq!(ours.encode(text), whole, "{method:?}: {text:?}");
+            assert_eq!(ours.encode(text), whole, "{method:?}: {text:?}");
+        }
+    }
+}

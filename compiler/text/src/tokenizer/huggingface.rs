@@ -5,7 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::TokenizerFacts;
+use tokenizers::ModelWrapper;
+
+use super::known_words::KnownWords;
+use super::{TokenizerFacts, train};
 
 /// Names of special pieces in the wild, the likeliest first.
 pub(super) const UNKNOWN: [&str; 3] = ["<unk>", "[UNK]", "<|unk|>"];
@@ -21,6 +24,8 @@ pub(crate) struct HuggingFace {
     /// Ids that text must never give: start, end and padding.
     control: Vec<u32>,
     unknown: Option<u32>,
+    /// Where words can be encoded one by one.
+    words: Option<KnownWords>,
 }
 
 /// Ids of special pieces, and the number of ids, as far as they were met.
@@ -190,6 +195,21 @@ pub(crate) fn facts(bytes: &[u8], sha256: String) -> Result<TokenizerFacts, Stri
     Ok(TokenizerFacts { pieces, unk, bos, eos, pad, sha256, one_way })
 }
 
+/// The one character that is a space at the ends of a text, where it is stripped, and none elsewhere.
+const NEXT_LINE: char = '\u{85}';
+
+/// Whether the ids of a text are those of its words: text is normalised and cut as by our own training, neither of which looks beyond a
+/// space, nothing is cut out before, and nothing is drawn.
+fn has_words(model: &tokenizers::Tokenizer) -> bool {
+    let draws = match model.get_model() {
+        ModelWrapper::BPE(model) => model.dropout.is_some(),
+        ModelWrapper::Unigram(model) => model.alpha.is_some() || model.nbest_size.is_some(),
+        ModelWrapper::WordPiece(_) | ModelWrapper::WordLevel(_) => false,
+    };
+    let added = model.get_added_tokens_decoder();
+    !draws && added.values().all(|token| token.special) && train::cuts_like_ours(model)
+}
+
 impl HuggingFace {
     /// Builds the model.
     pub(crate) fn read(bytes: &[u8], facts: &TokenizerFacts) -> Result<Self, String> {
@@ -199,14 +219,22 @@ impl HuggingFace {
         model.with_padding(None);
         model.with_truncation(None).map_err(|fault| fault.to_string())?;
         let control = [facts.bos, facts.eos, facts.pad].into_iter().flatten().collect();
-        Ok(Self { model, control, unknown: facts.unk })
+        let words = has_words(&model).then(KnownWords::default);
+        Ok(Self { model, control, unknown: facts.unk, words })
     }
 
     /// Ids of a text. A text that the model can't encode at all becomes one unknown piece.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
-        let Ok(encoding) = self.model.encode_fast(text, false) else {
-            return self.unknown.into_iter().collect();
+        let ids = match self.words.as_ref().filter(|_| !text.contains(NEXT_LINE)) {
+            Some(words) => words.encode(text, |word| self.encode_whole(word)),
+            None => self.encode_whole(text),
         };
+        ids.unwrap_or_else(|| self.unknown.into_iter().collect())
+    }
+
+    /// Ids of a text, all of it at once; none if the model can't encode it.
+    fn encode_whole(&self, text: &str) -> Option<Vec<u32>> {
+        let encoding = self.model.encode_fast(text, false).ok()?;
         let mut ids = encoding.get_ids().to_vec();
         if ids.iter().any(|id| self.control.contains(id)) {
             ids.retain_mut(|id| {
@@ -215,7 +243,7 @@ impl HuggingFace {
                 !named || self.unknown.is_some()
             });
         }
-        ids
+        Some(ids)
     }
 
     /// The text of one piece.
@@ -231,7 +259,8 @@ impl HuggingFace {
 
 #[cfg(test)]
 mod tests {
-    use super::facts;
+    use super::super::train::{Method, Training, train};
+    use super::{HuggingFace, facts};
 
     #[test]
     fn pieces_of_words_need_a_decoder_and_whole_words_none() {
@@ -243,5 +272,39 @@ mod tests {
         assert!(one_way("BPE", "") && one_way("WordPiece", r#", "decoder": null"#));
         assert!(!one_way("BPE", r#", "decoder": {"type": "ByteLevel"}"#));
         assert!(!one_way("WordLevel", ""));
+    }
+
+    #[test]
+    fn words_are_encoded_one_by_one_where_text_is_cut_as_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let [text, file] = ["text", "file.json"].map(|name| folder.path().join(name));
+        std::fs::write(&text, "a cat and a hat").unwrap();
+        let training = Training {
+            method: Method::Bpe,
+            pieces: 20,
+            special: Vec::new(),
+            coverage: 1_000_000,
+            files: vec![text],
+        };
+        train(&training, &file).unwrap();
+        let json = std::fs::read_to_string(&file).unwrap();
+        let has_words = |json: &str| {
+            let facts = facts(json.as_bytes(), String::new()).unwrap();
+            HuggingFace::read(json.as_bytes(), &facts).unwrap().words.is_some()
+        };
+        assert!(has_words(&json));
+        let mut changed = 0;
+        for (ours, other) in [
+            (r#""NFKC""#, r#""NFC""#),
+            (r#""always""#, r#""first""#),
+            (r#""dropout": null"#, r#""dropout": 0.1"#),
+            (r#""special": true"#, r#""special": false"#),
+        ] {
+            let json = json
+                .replace(ours, other)
+                .replace(&ours.replace(": ", ":"), &other.replace(": ", ":"));
+            changed += usize::from(!has_words(&json));
+        }
+        assert_eq!(changed, 4);
     }
 }

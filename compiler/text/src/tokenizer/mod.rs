@@ -3,6 +3,7 @@
 //! [`facts`] reads what a plan needs without building a model; [`Tokenizer`] encodes and decodes; [`train`] makes files.
 
 mod huggingface;
+mod known_words;
 mod sentencepiece;
 pub mod train;
 mod words;

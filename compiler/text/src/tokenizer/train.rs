@@ -12,7 +12,7 @@ use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{
     AddedToken, ModelWrapper, NormalizedString, Normalizer, OffsetReferential, OffsetType,
-    PreTokenizedString, PreTokenizer, Trainer,
+    PreTokenizedString, PreTokenizer, PreTokenizerWrapper, Trainer,
 };
 
 use crate::error::TextError;
@@ -166,6 +166,15 @@ impl Corpus {
 
 fn metaspace() -> Metaspace {
     Metaspace::new('\u{2581}', PrependScheme::Always, true)
+}
+
+/// Whether a tokenizer normalises text and cuts it into words as those do that are trained here.
+pub(super) fn cuts_like_ours(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let ours = serde_json::from_str::<NormalizerWrapper>(NORMALISER).and_then(serde_json::to_value);
+    let theirs = serde_json::to_value(tokenizer.get_normalizer());
+    let same = matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs);
+    let cut = tokenizer.get_pre_tokenizer();
+    same && matches!(cut, Some(PreTokenizerWrapper::Metaspace(cut)) if *cut == metaspace())
 }
 
 /// A line's words as the finished tokenizer will see them, each with its `▁`.
