@@ -1,19 +1,19 @@
 //! Causal language models, a decoder without an encoder: the same parameters on any mapping, resumption to the bit, a perplexity
-//! that falls to what the text is, lines continued and scored.
+//! that falls to what the text is, lines continued and scored, by `translate` and by `serve`.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use mmc_plan::sample::Sample;
 use mmc_plan::{
     AdapterKind, CorpusFiles, Event, LoraPlace, Optimizer, ParallelFiles, Precision, Schedule,
     Sharing, StackSide, Transform,
 };
+use rustix::process::Signal;
+use serde_json::json;
 
 use super::choices::adapter;
+use super::serve::{self, translated};
 use super::train::{assert_same_checkpoint, difference, parameters};
 use super::workplace::{LANGUAGES, Workplace, train};
 
@@ -30,7 +30,7 @@ fn lines(language: &str, count: usize, length: impl Fn(usize) -> usize) -> Strin
 }
 
 /// A causal task of each language, told by a token before its text.
-fn sample(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
+pub(crate) fn sample(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
     let parallel = place.sample(mapping, Precision::Fp32, output);
     let mut sample = Sample::causal(&LANGUAGES, 4, mapping);
     (sample.vocabularies, sample.output) = (parallel.vocabularies, parallel.output);
@@ -99,25 +99,16 @@ fn a_resumed_causal_run_equals_the_uninterrupted_one_to_the_bit() {
 
 /// What `mmc-worker translate` makes of lines, from a language to itself.
 fn asked(place: &Workplace, language: &str, text: &str, more: &[&str]) -> Vec<String> {
-    let run = |path: &Path| path.display().to_string();
-    let mut worker = Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
-        .args(["translate", "--threads", "1", "--source", language, "--target", language])
-        .args(["--plan", &run(&place.path("plan.yaml")), "--checkpoint", &run(&place.path("run"))])
-        .args(more)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    worker.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let end = worker.wait_with_output().unwrap();
-    assert!(end.status.success());
-    String::from_utf8(end.stdout).unwrap().lines().map(str::to_owned).collect()
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let direction = ["--source", language, "--target", language];
+    let (plan, run) = (place.path("plan.yaml"), place.path("run"));
+    translated(&plan, &run, &lines, &[&direction, more].concat())
 }
 
 /// Behind a word stands the next: only where lines begin and end is to be guessed, and every line has a beginning of its own. The
 /// perplexity must fall far below the number of a language's words, to which a model comes that knows the words alone.
 #[test]
-fn a_causal_model_learns_its_text_continues_lines_and_scores_them() {
+fn a_causal_model_learns_its_text_continues_lines_scores_them_and_serves() {
     let place = Workplace::new();
     let mut sample = sample(&place, &[&[0, 1, 2, 3]], "run");
     (sample.model.dropout, sample.model.ffn_dropout) = (0.0, 0.0);
@@ -172,4 +163,99 @@ fn a_causal_model_learns_its_text_continues_lines_and_scores_them() {
     let tokens: usize = held.lines().map(|line| line.split(' ').count() + 1).sum();
     let loss = -sum / f64::from(u32::try_from(tokens).unwrap());
     assert!((loss - validated[3]["t.de-de"]).abs() < 1e-3, "{loss} {:?}", validated[3]);
+    assert_lists(&place);
+    assert_served(&place);
+}
+
+/// Lists of continuations are the same in batches and alone, of one model and of several, and score alike when they are given.
+fn assert_lists(place: &Workplace) {
+    let begun = (0..70).map(|line| match line % 5 {
+        0 => String::new(),
+        words => {
+            (0..words).map(|at| format!("de{}", (line + at) % WORDS)).collect::<Vec<_>>().join(" ")
+        }
+    });
+    let begun: Vec<String> = begun.collect();
+    let begun = begun.join("\n");
+    let again = [place.path("plan.yaml"), place.path("run")].map(|path| path.display().to_string());
+    let twice = ["--plan", again[0].as_str(), "--checkpoint", again[1].as_str()];
+    let flags = ["--beam", "4", "--nbest", "2"];
+    let lists = asked(place, "de", &begun, &flags);
+    assert!(lists.len() > 70);
+    for more in [&["--batch", "1"][..], &["--batch-tokens", "20"], &twice] {
+        for (one, other) in asked(place, "de", &begun, &[&flags, more].concat()).iter().zip(&lists)
+        {
+            let [one, other] = [one, other].map(|row| row.split('\t').collect::<Vec<_>>());
+            assert_eq!((one[0], one[2]), (other[0], other[2]), "{more:?}");
+            assert_near(one[1], other[1]);
+        }
+    }
+    let texts: Vec<&str> = lists.iter().map(|row| row.split('\t').nth(2).unwrap()).collect();
+    let scores = asked(place, "de", &texts.join("\n"), &["--given", "translation"]);
+    for (score, row) in scores.iter().zip(&lists) {
+        assert_near(score, row.split('\t').nth(1).unwrap());
+    }
+}
+
+/// Equal but for the last digit that is written, and what floats of 32 bits lose.
+#[track_caller]
+fn assert_near(one: &str, other: &str) {
+    let [a, b] = [one, other].map(|text| text.parse::<f64>().expect("a score"));
+    assert!((a - b).abs() < 2.5e-4, "{one} is not {other}");
+}
+
+/// A server continues lines as `translate` does, and refuses what a model without a source can't do.
+fn assert_served(place: &Workplace) {
+    let limits = ["--max-pieces", "9", "--max-texts", "70"];
+    let mut server = serve::start(&place.path("plan.yaml"), &place.path("run"), &limits);
+    let texts = ["de5 de6", "", "de38 de39 de0", "de1"];
+    for (flags, fields) in [
+        (&["--beam", "1"][..], json!({ "beam": 1 })),
+        (&["--beam", "3"], json!({ "beam": 3 })),
+        (&["--sample", "--seed", "3"], json!({ "sample": true, "seed": 3 })),
+        (&["--beam", "2", "--max-length", "3"], json!({ "beam": 2, "max_length": 3 })),
+    ] {
+        let mut body = json!({ "from": "de", "to": "de", "texts": texts });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let (status, answer) = server.translate(&body);
+        assert_eq!(status, 200, "{answer}");
+        let expected = asked(place, "de", &texts.join("\n"), &[flags, &["--scores"]].concat());
+        let found = answer["translations"].as_array().expect("a list");
+        assert_eq!(found.len(), expected.len());
+        for ((found, expected), begun) in found.iter().zip(&expected).zip(texts) {
+            let (score, text) = expected.split_once('\t').unwrap();
+            assert_eq!(found["text"], *text);
+            assert!(text.starts_with(begun), "{text}");
+            assert_near(&found["score"].to_string(), score);
+        }
+    }
+    let (status, answer) =
+        server.translate(&json!({ "from": "de", "to": "de", "text": "de1", "nbest": 3 }));
+    assert_eq!(
+        (status, answer["translations"][0]["others"].as_array().map(Vec::len)),
+        (200, Some(2))
+    );
+    let long = "de1 ".repeat(10);
+    for (status, code, words, body) in [
+        (404, "no_modules", "no encoder", json!({ "from": "de", "to": "en", "text": "de1" })),
+        (404, "unknown_language", "`xx`", json!({ "from": "xx", "to": "xx", "text": "x" })),
+        (
+            400,
+            "bad_request",
+            "`coverage_penalty`",
+            json!({ "from": "de", "to": "de", "text": "de1", "coverage_penalty": 0.5 }),
+        ),
+        (
+            400,
+            "bad_request",
+            "`given`",
+            json!({ "from": "de", "to": "de", "text": "de1", "given": "translation" }),
+        ),
+        (413, "too_long", "9 pieces", json!({ "from": "de", "to": "de", "text": long })),
+    ] {
+        let (found, answer) = server.translate(&body);
+        assert_eq!((found, &answer["error"]["code"]), (status, &json!(code)), "{answer}");
+        assert!(answer["error"]["message"].to_string().contains(words), "{answer}");
+    }
+    assert_eq!(server.end(Signal::TERM), 0);
 }

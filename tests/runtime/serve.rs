@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::workplace::{Workplace, train};
 
 /// A started server.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Kept open, as a launcher would.
     _stdout: BufReader<ChildStdout>,
@@ -46,7 +46,7 @@ fn worker(command: &str, plan: &Path, run: &Path, more: &[&str]) -> Command {
     started
 }
 
-fn start(plan: &Path, run: &Path, more: &[&str]) -> Server {
+pub(crate) fn start(plan: &Path, run: &Path, more: &[&str]) -> Server {
     let mut command = worker("serve", plan, run, &[&["--port", "0"], more].concat());
     // Else each thread may reserve address space of its own, which a test of too little memory would not know of.
     command.env("MALLOC_ARENA_MAX", "1");
@@ -69,14 +69,14 @@ impl Server {
         read(&answer)
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let length = body.len();
         self.raw(&format!(
             "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
     }
 
-    fn translate(&self, body: &Value) -> (u16, Value) {
+    pub(crate) fn translate(&self, body: &Value) -> (u16, Value) {
         self.ask("POST", "/translate", &body.to_string())
     }
 
@@ -88,7 +88,7 @@ impl Server {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    fn end(&mut self, signal: Signal) -> i32 {
+    pub(crate) fn end(&mut self, signal: Signal) -> i32 {
         self.signal(signal);
         let began = Instant::now();
         loop {
@@ -127,7 +127,7 @@ fn read(answer: &str) -> (u16, Value) {
 }
 
 /// What `translate` writes for lines.
-fn translated(plan: &Path, run: &Path, lines: &[String], more: &[&str]) -> Vec<String> {
+pub(crate) fn translated(plan: &Path, run: &Path, lines: &[String], more: &[&str]) -> Vec<String> {
     let mut command = worker("translate", plan, run, more);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes()).unwrap();

@@ -178,10 +178,18 @@ mod tests {
 
     #[test]
     fn halves_are_what_their_rows_would_be_alone() {
-        let source = [vec![5, 6, 7, 2], vec![6, 2], vec![8, 9, 2]];
+        assert_halves(&[vec![5, 6, 7, 2], vec![6, 2], vec![8, 9, 2]]);
+    }
+
+    #[test]
+    fn halves_have_no_source_where_nothing_is_read() {
+        assert_halves(&[vec![], vec![], vec![]]);
+    }
+
+    fn assert_halves(source: &[Vec<u32>; 3]) {
         let target = [vec![1, 9, 4, 5, 2], vec![1, 9, 2], vec![1, 2]];
         for scored in [[1..4, 1..2, 0..1], [0..4, 0..2, 0..1]] {
-            let batch = Batch::new(&source, &target, &scored, Device::Cpu);
+            let batch = Batch::new(source, &target, &scored, Device::Cpu);
             let halves = batch.halves().expect("three rows");
             for (half, rows) in halves.iter().zip([0..2, 2..3]) {
                 let [source, target] = [&source[rows.clone()], &target[rows.clone()]];

@@ -119,6 +119,7 @@ impl From<TranslateError> for Refusal {
             | TranslateError::NoModule { .. }
             | TranslateError::NotSaved { .. }
             | TranslateError::Continues { .. } => Self::new(404, "no_modules", message),
+            TranslateError::NoCoverage => Self::bad(message),
             TranslateError::Plan { .. }
             | TranslateError::NoCheckpoint(_)
             | TranslateError::Parameters { .. }

@@ -80,7 +80,9 @@ fn alike(waiting: &mut VecDeque<Job>) -> Vec<Job> {
 /// Answers requests of one direction and search.
 fn serve(engine: &mut Engine, jobs: Vec<Job>, limits: Limits) {
     let Some(first) = jobs.first() else { return };
-    let translator = match engine.translator(&first.request.from, &first.request.to) {
+    let Request { from, to, settings, .. } = &first.request;
+    let found = engine.translator(from, to);
+    let translator = match found.and_then(|found| found.check(settings).map(|()| found)) {
         Ok(translator) => translator,
         Err(fault) => {
             let refusal = Refusal::from(fault);

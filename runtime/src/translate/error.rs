@@ -41,6 +41,11 @@ pub enum TranslateError {
         /// The target language.
         language: String,
     },
+    /// Attention to a source is to be counted where there is no source.
+    #[error(
+        "the model has no encoder, so there is no source whose coverage could count: leave `coverage_penalty` at 0"
+    )]
+    NoCoverage,
     /// A module of the direction was never trained.
     #[error(
         "direction `{direction}` needs module `{module}`, which no task of the plan trains; modules like it: {alike}"

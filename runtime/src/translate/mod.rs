@@ -43,6 +43,7 @@ pub fn run(
     let began = Instant::now();
     let mut engine = Engine::load(&arguments.models, arguments.batching)?;
     let translator = engine.translator(&arguments.source, &arguments.target)?;
+    translator.check(&arguments.settings)?;
     let loaded = began.elapsed().as_secs_f64();
     let only = only(arguments, &translator)?;
     let mut done = 0;

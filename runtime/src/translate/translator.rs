@@ -7,7 +7,7 @@ use tch::Device;
 use super::force;
 use super::search::{Asked, Found, Search};
 use super::sides::{Encoded, Sides};
-use super::{Batching, Settings, memory};
+use super::{Batching, Settings, TranslateError, memory};
 use crate::model::Direction;
 
 /// One direction by one network, or by several that decode together.
@@ -52,6 +52,14 @@ impl Translator {
 
     pub(crate) fn sides(&self) -> &Sides {
         &self.sides
+    }
+
+    /// Refuses settings that are of no use in this direction.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), TranslateError> {
+        if self.sides.continues() && settings.coverage_penalty > 0.0 {
+            return Err(TranslateError::NoCoverage);
+        }
+        Ok(())
     }
 
     /// Pieces of a text, with what is put around them.

@@ -5,6 +5,8 @@
 //! coverage penalty). A sentence is done when it has as many ended hypotheses as the beam is wide, or when none of the open
 //! ones can beat the best that ended.
 
+#[cfg(test)]
+mod causal_tests;
 mod joint;
 #[cfg(test)]
 mod joint_tests;

@@ -16,12 +16,20 @@ pub(super) const END: u32 = 2;
 
 /// A random network in 64-bit floats whose output is far from uniform.
 pub(super) fn direction(vocabulary: u32, seed: u64) -> Direction {
-    let mut sample = Sample::new(&["a", "b"], 1, &[&[0]]);
+    of_sample(Sample::new(&["a", "b"], 1, &[&[0]]), ["a", "b"], vocabulary, seed)
+}
+
+/// The same without an encoder.
+pub(super) fn causal(vocabulary: u32, seed: u64) -> Direction {
+    of_sample(Sample::causal(&["a", "b"], 1, &[&[0]]), ["b", "b"], vocabulary, seed)
+}
+
+fn of_sample(mut sample: Sample, [from, to]: [&str; 2], vocabulary: u32, seed: u64) -> Direction {
     let joint = sample.vocabularies.get_mut("joint").expect("the sample's vocabulary");
     joint.pieces = vocabulary - 1;
     sample.model.decoder[0].layers = 2;
     let plan = sample.plan();
-    let path = plan.module_path("a", "b").expect("a path");
+    let path = plan.module_path(from, to).expect("a path");
     let weights = weights(&plan, seed);
     let network = Network::build(&plan, &weights).expect("all parameters");
     network.direction(&path).expect("a path of right kinds")
@@ -103,8 +111,14 @@ pub(super) fn whole(direction: &Direction, search: &Search, source: &[u32], piec
     scored.zip(next).map(|(row, &id)| row[id as usize]).sum()
 }
 
-fn greedy(direction: &Direction, search: &Search, source: &[u32], limit: usize) -> Vec<u32> {
-    let mut target = search.prompt.clone();
+/// What is likeliest, piece after piece, behind some that are given.
+pub(super) fn greedy(
+    direction: &Direction,
+    search: &Search,
+    (source, begun): (&[u32], &[u32]),
+    limit: usize,
+) -> Vec<u32> {
+    let mut target = [search.prompt.as_slice(), begun].concat();
     while target.len() - search.prompt.len() + 1 < limit {
         let last = log_p(direction, source, &target).pop().expect("one position");
         let allowed =
@@ -126,7 +140,7 @@ fn a_beam_of_one_is_greedy_search_without_caches() {
         let sources = sources(9, 12);
         let mut lengths = Vec::new();
         for (source, found) in sources.iter().zip(run(&search, &direction, &sources, 40)) {
-            assert_eq!(found.ids, greedy(&direction, &search, source, 40));
+            assert_eq!(found.ids, greedy(&direction, &search, (source, &[]), 40));
             let score = whole(&direction, &search, source, &found.ids);
             let length = f64::from(u32::try_from(found.ids.len() + 1).expect("short"));
             assert!((found.score - score / length).abs() < 1e-10);
