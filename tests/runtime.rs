@@ -14,6 +14,8 @@ mod choices;
 mod equivalence;
 #[path = "runtime/kill.rs"]
 mod kill;
+#[path = "runtime/memory.rs"]
+mod memory;
 #[path = "runtime/precision.rs"]
 mod precision;
 #[path = "runtime/scores.rs"]

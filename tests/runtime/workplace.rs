@@ -130,6 +130,16 @@ impl Workplace {
 
 /// Starts a worker a rank.
 pub(crate) fn start(plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
+    start_in(&[], plan, ranks, more)
+}
+
+/// Starts them with some variables of the environment.
+pub(crate) fn start_in(
+    environment: &[(&str, &str)],
+    plan: &Path,
+    ranks: u32,
+    more: &[&str],
+) -> Ranks {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = |rank: u32| {
         Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
@@ -137,6 +147,7 @@ pub(crate) fn start(plan: &Path, ranks: u32, more: &[&str]) -> Ranks {
             .arg(plan)
             .args(more)
             .env_remove("SLURM_PROCID")
+            .envs(environment.iter().copied())
             .env("RANK", rank.to_string())
             .env("WORLD_SIZE", ranks.to_string())
             .env("LOCAL_RANK", rank.to_string())
