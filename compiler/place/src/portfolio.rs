@@ -22,7 +22,7 @@ const PROVED_SEATS: usize = 240;
 const STEPS_A_NODE: u64 = 50;
 /// Tasks times devices up to which it is proved with the usual effort, and nodes that this may take.
 const SURE_SEATS: usize = 120;
-const SURE_NODES: u64 = 3_000_000;
+const SURE_NODES: u64 = 4_000_000;
 /// Steps for a module of a task from which on all devices are annealed together.
 const ANNEALED_LOOKS: u64 = 6_000;
 

@@ -49,6 +49,26 @@ impl Completions {
         Self { bit, others, tables }
     }
 
+    /// The same by load, in place of tasks: up to `most` units, which are rounded up. `needs`: of every task its tabled keys and
+    /// its load.
+    pub(super) fn by_load(&self, needs: &[(u32, u64)], unit: u64, most: usize) -> Self {
+        let weight = &self.tables[0];
+        let mut within = vec![0_u64; weight.len()];
+        for &(keys, load) in needs {
+            within[keys as usize] += load;
+        }
+        add_subsets(&mut within);
+        let units = |load: u64| u32::try_from(load.div_ceil(unit)).unwrap_or(u32::MAX);
+        let within: Vec<u32> = within.into_iter().map(units).collect();
+        let tables = (0..=most).map(|units| least(weight, &within, units)).collect();
+        Self { bit: self.bit.clone(), others: self.others.clone(), tables }
+    }
+
+    /// Sets of keys.
+    pub(super) fn sets(&self) -> usize {
+        self.tables[0].len()
+    }
+
     /// What making the tables took, in looks at a cell.
     pub(super) fn work(&self) -> u64 {
         let cells: usize = self.tables.iter().map(Vec::len).sum();
@@ -92,14 +112,20 @@ fn within(keys: &Keys, bit: &[Option<u32>], sets: usize) -> Vec<u32> {
         let set = task.iter().filter_map(|&key| bit[key]).fold(0_usize, |set, bit| set | 1 << bit);
         within[set] += 1;
     }
+    add_subsets(&mut within);
+    within
+}
+
+/// Sums over all subsets (Yates 1937): one key after the other.
+fn add_subsets<T: Copy + std::ops::AddAssign>(of: &mut [T]) {
     let mut step = 1;
-    while step < sets {
-        for set in (0..sets).filter(|set| set & step > 0) {
-            within[set] += within[set ^ step];
+    while step < of.len() {
+        for set in (0..of.len()).filter(|set| set & step > 0) {
+            let less = of[set ^ step];
+            of[set] += less;
         }
         step *= 2;
     }
-    within
 }
 
 fn least(weight: &[u32], within: &[u32], number: usize) -> Vec<u32> {

@@ -23,24 +23,28 @@ pub(super) struct Levels<'a> {
     spread: Spread,
     /// The least that devices pay, wherever tasks are.
     devices: u64,
-    known: HashMap<Vec<u32>, Known>,
+    /// Per node: the first one that is alike.
+    like: Vec<usize>,
+    /// Per node, or one that it is like, and its tasks.
+    known: HashMap<(usize, Vec<u32>), Known>,
 }
 
 impl<'a> Levels<'a> {
-    /// None when one level is all there is, limits tie tasks to devices, or prices are not of copies.
+    /// None when one level is all there is, limits keep tasks apart, prices are not of copies, or nodes differ that would be alike
+    /// to the upper level: as many seats, but on other devices.
     pub(super) fn new(instance: &'a Instance) -> Option<Self> {
         let Objective::Spread(spread) = instance.objective else { return None };
         let machine = instance.machine;
-        let is_bound = instance.pinned.iter().any(Option::is_some) || instance.apart_sets > 0;
-        if machine.nodes < 2 || machine.devices_per_node < 2 || is_bound {
+        if machine.nodes < 2 || machine.devices_per_node < 2 || instance.apart_sets > 0 {
             return None;
         }
+        let like = like(instance)?;
         let seats: Vec<(usize, usize)> =
             instance.seats.iter().map(|&(least, most)| (least as usize, most as usize)).collect();
         let room = seats.iter().map(|&(_, most)| most).max().unwrap_or(0);
         let cover = Cover::new(instance, room);
         let devices = spread.intra * cover.over(instance.tasks(), &seats);
-        Some(Self { instance, spread, devices, known: HashMap::new() })
+        Some(Self { instance, spread, devices, like, known: HashMap::new() })
     }
 
     /// What devices pay at least.
@@ -63,6 +67,12 @@ impl<'a> Levels<'a> {
             machine: Machine { nodes: machine.nodes, devices_per_node: 1 },
             objective: Objective::Spread(Spread { intra: 0, ..self.spread }),
             seats: seats.into_iter().map(|(low, high)| (narrow(low), narrow(high))).collect(),
+            pinned: self
+                .instance
+                .pinned
+                .iter()
+                .map(|pin| pin.map(|device| narrow(machine.node(device as usize))))
+                .collect(),
             ..self.instance.clone()
         }
     }
@@ -77,9 +87,12 @@ impl<'a> Levels<'a> {
         let problems: Vec<Problem> =
             tasks.iter().enumerate().map(|(node, tasks)| self.problem(node, tasks)).collect();
         let tables: Vec<Instance> = problems.iter().map(Instance::new).collect();
+        let tasks: Vec<(usize, Vec<u32>)> =
+            tasks.into_iter().enumerate().map(|(node, tasks)| (self.like[node], tasks)).collect();
         for (tasks, instance) in tasks.iter().zip(&tables) {
             if !self.known.contains_key(tasks) {
-                let least = instance.fixed + room_bound(instance, &self.spread) + self.once(tasks);
+                let least =
+                    instance.fixed + room_bound(instance, &self.spread) + self.once(&tasks.1);
                 self.known.insert(tasks.clone(), Known { least, homes: None });
             }
         }
@@ -91,7 +104,7 @@ impl<'a> Levels<'a> {
                 return Some(Found::Nothing);
             }
             if self.known[tasks].homes.is_none() {
-                let once = self.once(tasks);
+                let once = self.once(&tasks.1);
                 // It may pay what the others leave.
                 let most = limit - (sum - before) - once;
                 let found = search::run(instance, most, *steps);
@@ -108,7 +121,7 @@ impl<'a> Levels<'a> {
             let known = &self.known[tasks];
             sum = sum - before + known.least;
             let first = narrow(node * machine.devices_per_node);
-            for (&task, &home) in tasks.iter().zip(known.homes.iter().flatten()) {
+            for (&task, &home) in tasks.1.iter().zip(known.homes.iter().flatten()) {
                 homes[task as usize] = first + home;
             }
         }
@@ -134,6 +147,10 @@ impl<'a> Levels<'a> {
         let modules = |&task: &u32| {
             self.instance.modules_of.of(task as usize).iter().map(|&at| at as usize).collect()
         };
+        let pin = |(at, &task): (usize, &u32)| {
+            self.instance.pinned[task as usize].map(|device| (at, device as usize % per_node))
+        };
+        let pins = tasks.iter().enumerate().filter_map(pin).collect();
         Problem {
             machine: Machine { nodes: 1, devices_per_node: per_node },
             tasks: tasks.iter().map(modules).map(Task::of).collect(),
@@ -147,11 +164,32 @@ impl<'a> Levels<'a> {
                 balance: Balance::Within(
                     seats.iter().map(|&(least, most)| (least as usize, most as usize)).collect(),
                 ),
+                pins,
                 ..Limits::default()
             },
             objective: Objective::Spread(Spread { inter: 0, ..self.spread }),
         }
     }
+}
+
+/// Per node the first one with the same seats, or itself if tasks are bound to it; none when some of as many seats differ.
+fn like(instance: &Instance) -> Option<Vec<usize>> {
+    let machine = instance.machine;
+    let nodes: Vec<&[(u32, u32)]> = instance.seats.chunks(machine.devices_per_node).collect();
+    let mut sums = node_seats(instance);
+    tighten(&mut sums, instance.tasks());
+    let is_bound = |node| {
+        instance.pinned.iter().flatten().any(|&device| machine.node(device as usize) == node)
+    };
+    let one = |node: usize| {
+        if is_bound(node) {
+            return Some(node);
+        }
+        let first = (0..node).find(|&other| sums[other] == sums[node] && !is_bound(other));
+        let first = first.unwrap_or(node);
+        (nodes[first] == nodes[node]).then_some(first)
+    };
+    (0..machine.nodes).map(one).collect()
 }
 
 /// The cost of an assignment of tables.

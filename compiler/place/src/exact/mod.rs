@@ -1,7 +1,8 @@
 //! A search that leaves nothing out: the cheapest assignment of a small problem, proved.
 //!
-//! Branch and bound over tasks. Two bounds of a partial assignment: the cover bound under what is placed ([`covering`]), and what
-//! tasks that are nowhere add at least, one by one ([`ascent`]); of predicted time the latter, and the largest load beside it. A
+//! Branch and bound over tasks. Two bounds of a partial assignment: the cover bound under what is placed ([`covering`]), by tasks
+//! and where loads are limited by load, and what tasks that are nowhere add at least, one by one ([`ascent`]); of predicted time
+//! with the largest load beside the dearer of the two. Where nodes have no price, all devices are those of one. A
 //! device that would cost a task too much leaves its domain for good. A task with one device left is placed at once, one with
 //! none ends the branch, and so do devices that can't get as many tasks as they must. Of devices, and nodes, that are alike and
 //! still empty only the first is tried; and a device that was tried for a task is not tried again for tasks of the same modules.
@@ -17,11 +18,13 @@ mod loads;
 mod rates;
 mod search;
 mod seating;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 use crate::instance::Instance;
-use crate::objective::Objective;
+use crate::objective::{Objective, Spread};
+use crate::problem::Machine;
 
 /// The most devices: sets of them are words.
 const MOST_DEVICES: usize = 64;
@@ -63,10 +66,20 @@ pub fn is_solvable(instance: &Instance) -> bool {
     is_known && instance.devices() <= MOST_DEVICES && instance.tasks() > 0
 }
 
+/// The same tables on one node, where nodes have no price, so that all devices are alike; none when that is no change.
+fn one_level(instance: &Instance) -> Option<Instance> {
+    let Objective::Spread(Spread { inter: 0, .. }) = instance.objective else { return None };
+    let machine = Machine { nodes: 1, devices_per_node: instance.devices() };
+    (instance.machine != machine).then(|| Instance { machine, ..instance.clone() })
+}
+
 /// Searches for an assignment that costs less than `known`, through at most so many nodes.
 ///
 /// The problem is one that [`is_solvable`].
 pub fn search(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
+    if let Some(level) = one_level(instance) {
+        return search(&level, known, most_nodes);
+    }
     if carried::has_limits(instance) {
         return match carried::seated(instance) {
             Some(seated) => search::run(&seated, known, most_nodes),

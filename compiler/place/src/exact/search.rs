@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::Exact;
 use super::ascent::Ascent;
 use super::carried::Carried;
-use super::covering::{Covering, Place, Weights};
+use super::covering::{self, Covering, Weights};
 use super::domain::Domains;
 use super::held::Held;
 use super::levels::Levels;
@@ -37,7 +37,7 @@ struct Bound {
 impl Bound {
     /// Exact when all tasks are placed.
     fn least(&self) -> u64 {
-        self.covered.max(self.shared + self.load)
+        self.covered.max(self.shared) + self.load
     }
 }
 
@@ -46,8 +46,8 @@ struct Tree<'a> {
     rates: Rates,
     held: Held,
     ascent: Ascent,
-    /// Where copies are counted.
-    covering: Option<Covering<'a>>,
+    /// Of copies, or of what devices and nodes add at least.
+    coverings: Vec<Covering<'a>>,
     /// Where the largest load counts.
     loads: Option<Loads>,
     /// What devices carry, when that is limited.
@@ -82,7 +82,7 @@ pub(super) fn run_levels(levels: Levels<'_>, known: u64, most_nodes: u64) -> Exa
     tree.limit = levels.limit(known).saturating_sub(levels.devices());
     tree.levels = Some(levels);
     let start = tree.limit;
-    let is_proved = tree.descend(Domains::new(&upper));
+    let is_proved = tree.start();
     tree.found(is_proved, known, start)
 }
 
@@ -90,24 +90,21 @@ pub(super) fn run_levels(levels: Levels<'_>, known: u64, most_nodes: u64) -> Exa
 pub(super) fn run(instance: &Instance, known: u64, most_nodes: u64) -> Exact {
     let mut tree = Tree::new(instance, known, most_nodes);
     let start = tree.limit;
-    let is_proved = match tree.put_bound() {
-        Some(domains) => tree.descend(domains),
-        None => true,
-    };
+    let is_proved = tree.start();
     tree.found(is_proved, known, start)
 }
 
 impl<'a> Tree<'a> {
     fn new(instance: &'a Instance, known: u64, most_steps: u64) -> Self {
         let rates = Rates::new(instance);
-        let covering = Covering::new(instance);
+        let coverings = covering::all(instance, &rates);
         let sets = instance.apart_of.inverse(instance.apart_sets);
         Self {
             instance,
             held: Held::new(instance),
             ascent: Ascent::new(instance),
-            steps: covering.as_ref().map_or(0, Covering::work) / WORK_A_STEP,
-            covering,
+            steps: coverings.iter().map(Covering::work).sum::<u64>() / WORK_A_STEP,
+            coverings,
             loads: Loads::new(instance),
             carried: Carried::new(instance),
             apart: (0..instance.apart_sets).map(|set| sets.of(set).to_vec()).collect(),
@@ -120,6 +117,11 @@ impl<'a> Tree<'a> {
             levels: None,
             most_steps,
         }
+    }
+
+    /// Searches all of it; whether nothing was left out.
+    fn start(&mut self) -> bool {
+        self.put_bound().is_none_or(|domains| self.descend(domains))
     }
 
     /// Places the tasks that are bound to a device, so that devices are alike for all others; none when they can't be there.
@@ -163,11 +165,11 @@ impl<'a> Tree<'a> {
         choices.sort_unstable();
         for (_, device) in choices {
             let alike = self.alike(device);
-            let before = self.put(task, device);
+            self.put(task, device);
             let mut below = domains.clone();
             below.part(self.instance, &self.apart, task, device);
             let is_whole = self.descend(below);
-            self.take(task, device, before);
+            self.take(task, device);
             if !is_whole {
                 return false;
             }
@@ -199,8 +201,8 @@ impl<'a> Tree<'a> {
         true
     }
 
-    /// A task goes to a device; what places held before.
-    fn put(&mut self, task: usize, device: usize) -> Option<(Place, Place)> {
+    /// A task goes to a device.
+    fn put(&mut self, task: usize, device: usize) {
         self.held.put(self.instance.modules_of.of(task), device);
         self.home[task] = narrow(device);
         self.placed += 1;
@@ -211,11 +213,13 @@ impl<'a> Tree<'a> {
         if let Some(carried) = &mut self.carried {
             carried.put(task, device);
         }
-        self.covering.as_mut().map(|covering| covering.put(task, device))
+        for covering in &mut self.coverings {
+            covering.put(task, device);
+        }
     }
 
     /// The task that came last to a device leaves it.
-    fn take(&mut self, task: usize, device: usize, before: Option<(Place, Place)>) {
+    fn take(&mut self, task: usize, device: usize) {
         self.held.take(self.instance.modules_of.of(task), device);
         self.home[task] = NOWHERE;
         self.placed -= 1;
@@ -226,8 +230,8 @@ impl<'a> Tree<'a> {
         if let Some(carried) = &mut self.carried {
             carried.take(task, device);
         }
-        if let (Some(covering), Some(before)) = (&mut self.covering, before) {
-            covering.restore(device, before);
+        for covering in &mut self.coverings {
+            covering.take(device);
         }
     }
 
@@ -247,18 +251,27 @@ impl<'a> Tree<'a> {
         if due > self.home.len() {
             return None;
         }
-        let covered = match &self.covering {
-            Some(covering) => covering.bound()?,
-            None => 0,
-        };
+        let mut covered = 0;
+        for covering in &mut self.coverings {
+            covered += covering.bound()?;
+        }
         let load = self.loads.as_ref().map_or(0, Loads::least);
-        if covered >= self.limit {
+        if covered + load >= self.limit {
             return Some(Bound { covered, shared: 0, load });
         }
         let open = self.open();
-        let tasks: Vec<(usize, u64)> =
+        let mut tasks: Vec<(usize, u64)> =
             self.free().map(|task| (task, domains.of(task) & open)).collect();
+        // Those that can go to few places are paid for first.
+        tasks.sort_by_key(|&(_, domain)| domain.count_ones());
         let shared = self.ascent.climb(&self.held, &self.rates, &tasks);
+        if shared + load < self.limit {
+            let mut laden = 0;
+            for covering in &mut self.coverings {
+                laden += covering.bound_by_load()?;
+            }
+            covered = covered.max(laden);
+        }
         Some(Bound { covered, shared, load })
     }
 
@@ -266,18 +279,16 @@ impl<'a> Tree<'a> {
     /// bounds. What is too dear leaves the domains. None when some task has no device left, or some devices too few seats or tasks.
     fn next_task(&self, domains: &mut Domains, bound: &Bound) -> Option<(usize, Choices)> {
         let firsts = self.firsts();
-        let weights = match &self.covering {
-            Some(covering) => Some(covering.weights()?),
-            None => None,
-        };
-        let mut best: Option<(Rank, usize, Choices)> = None;
+        let weights = self.coverings.iter().map(Covering::weights).collect::<Option<Vec<_>>>()?;
+        let (mut choices, mut fewest) = (Choices::new(), Choices::new());
+        let mut best: Option<(Rank, usize)> = None;
         for task in self.free() {
-            let mut choices = Choices::new();
+            choices.clear();
             for &(device, alike) in &firsts {
                 if domains.of(task) >> device & 1 == 0 {
                     continue;
                 }
-                let bound = self.with_task(bound, weights.as_ref(), task, device);
+                let bound = self.with_task(bound, &weights, task, device);
                 if bound < self.limit && self.fits(task, device) {
                     choices.push((bound, device));
                 } else {
@@ -289,28 +300,30 @@ impl<'a> Tree<'a> {
             }
             let rank = (choices.len(), Reverse(choices.iter().map(|choice| choice.0).sum()));
             if best.as_ref().is_none_or(|best| rank < best.0) {
-                best = Some((rank, task, choices));
+                best = Some((rank, task));
+                std::mem::swap(&mut choices, &mut fewest);
             }
         }
-        let (_, task, choices) = best?;
-        self.is_seatable(domains).then_some((task, choices))
+        let (_, task) = best?;
+        self.is_seatable(domains).then_some((task, fewest))
     }
 
     /// The bound when a task goes to a device.
-    fn with_task(
-        &self,
-        bound: &Bound,
-        weights: Option<&Weights>,
-        task: usize,
-        device: usize,
-    ) -> u64 {
+    fn with_task(&self, bound: &Bound, weights: &[Weights], task: usize, device: usize) -> u64 {
         let load = self.loads.as_ref().map_or(0, |of| of.with(self.instance.load[task], device));
-        let shared = bound.shared + self.ascent.more(task, device) + bound.load.max(load);
-        let (Some(covering), Some(weights)) = (&self.covering, weights) else { return shared };
-        if shared >= self.limit {
-            return shared;
+        let load = bound.load.max(load);
+        let shared = bound.shared + self.ascent.more(task, device);
+        if shared + load >= self.limit {
+            return shared + load;
         }
-        covering.with_task(weights, task, device).map_or(u64::MAX, |covered| covered.max(shared))
+        let mut covered = 0;
+        for (covering, weights) in self.coverings.iter().zip(weights) {
+            match covering.with_task(weights, task, device) {
+                Some(more) => covered += more,
+                None => return u64::MAX,
+            }
+        }
+        covered.max(shared) + load
     }
 
     /// Tasks that are nowhere.

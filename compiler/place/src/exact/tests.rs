@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::levels::Levels;
+use super::search::run_levels;
 use super::{is_solvable, search};
 use crate::cost::{broken, cost};
 use crate::instance::Instance;
@@ -58,6 +60,7 @@ prop_compose! {
         loads in prop::collection::vec(0..40_u64, 8),
         pin in prop::option::of(0..nodes * devices_per_node),
         apart in prop::collection::vec(0..8_usize, 0..4),
+        load in prop::option::of(20..120_u64),
     ) -> Problem {
         let apart = apart.into_iter().filter(|&task| task < tasks.len()).collect();
         let pins = pin.map(|device| (0, device)).into_iter().collect();
@@ -65,7 +68,7 @@ prop_compose! {
             machine,
             tasks: tasks.into_iter().zip(loads).map(|(modules, load)| Task { load, ..Task::of(modules) }).collect(),
             modules,
-            limits: Limits { balance, pins, apart: vec![apart], ..Limits::default() },
+            limits: Limits { balance, pins, apart: vec![apart], load, ..Limits::default() },
             objective,
         }
     }
@@ -86,6 +89,52 @@ proptest! {
         prop_assert_eq!(cost, least.filter(|_| slack > 0 || least.is_none()));
         if let Some(devices) = devices {
             prop_assert!(broken(&problem, &devices).is_empty());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_proved_nodes_first_is_the_cheapest_of_all(
+        problem in problems(),
+        (inter, intra) in (0..7_u64, 0..3_u64),
+        slack in 0..3_u64,
+    ) {
+        let Limits { balance, pins, .. } = problem.limits;
+        let limits = Limits { balance, pins, ..Limits::default() };
+        let problem = Problem { limits, objective: Objective::spread(inter, intra), ..problem };
+        let instance = Instance::new(&problem);
+        let least = cheapest(&problem);
+        let (Some(levels), Some(least)) = (Levels::new(&instance), least) else { return Ok(()) };
+        let found = run_levels(levels, least + slack, 1_000_000);
+        prop_assert!(found.is_proved);
+        prop_assert_eq!(found.cost, (slack > 0).then_some(least));
+        if let Some(homes) = found.homes {
+            let homes: Vec<usize> = homes.iter().map(|&home| home as usize).collect();
+            prop_assert!(broken(&problem, &homes).is_empty());
+            prop_assert_eq!(cost(&problem, &homes), least);
+        }
+    }
+}
+
+#[test]
+fn nodes_of_other_seats_are_not_alike() {
+    // One node has a device for two tasks, the other has two for one each: the heavier module is split on neither.
+    for weights in [[1, 5], [5, 1]] {
+        for seats in [[2, 0, 1, 1], [1, 1, 2, 0]] {
+            let machine = Machine { nodes: 2, devices_per_node: 2 };
+            let mut problem = Problem::of(machine, vec![vec![0], vec![0], vec![1], vec![1]]);
+            for (module, weight) in problem.modules.iter_mut().zip(weights) {
+                module.weight = weight;
+            }
+            problem.limits.balance = Balance::Within(seats.map(|seats| (0, seats)).to_vec());
+            let instance = Instance::new(&problem);
+            if let Some(levels) = Levels::new(&instance) {
+                let found = run_levels(levels, 100, 1_000_000);
+                assert_eq!((found.is_proved, found.cost), (true, Some(1)));
+            }
+            let found = search(&instance, 100, 1_000_000);
+            assert_eq!((found.is_proved, found.cost), (true, Some(1)));
         }
     }
 }
