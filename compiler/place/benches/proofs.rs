@@ -22,7 +22,7 @@ use mmc_place::{
 /// Tasks times devices, at most.
 const SEATS: usize = 120;
 /// Seats of problems of predicted time.
-const TIMED_SEATS: usize = 96;
+const TIMED_SEATS: usize = 72;
 /// CPU seconds of a problem, at most.
 const SECONDS: f64 = 10.0;
 
