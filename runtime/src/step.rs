@@ -10,6 +10,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::{
@@ -80,6 +81,8 @@ pub struct Stepper<'a> {
     pub scaler: Option<Scaler>,
     /// Steps that were left out.
     pub skips: Skips,
+    /// Ids of the largest batch, on its larger side, whose backward pass memory was large enough for.
+    passed: Cell<i64>,
     /// Most sentences that fit into memory.
     #[cfg(test)]
     fitting: Option<usize>,
@@ -116,6 +119,7 @@ impl<'a> Stepper<'a> {
             directions,
             scaler,
             skips,
+            passed: Cell::new(0),
             #[cfg(test)]
             fitting: None,
         })

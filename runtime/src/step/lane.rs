@@ -3,7 +3,8 @@
 //! Losses are sums over tokens and are divided when all lanes have run, so parts of a batch come to the same. Only dropout's masks
 //! differ: those of a part are drawn for the part.
 //!
-//! In the backward pass of the last part, modules are handed over one by one, while the pass goes on.
+//! In the backward pass of the last part, modules are handed over one by one, while the pass goes on: where there are other ranks to
+//! wait for them, and memory was large enough for such a batch before. What was handed over could not be taken back.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -126,10 +127,11 @@ impl<'a> Stepper<'a> {
     ) -> Result<Attempt, WorkerError> {
         let mut losses = Vec::with_capacity(parts.len());
         for (at, part) in parts.iter().enumerate() {
-            let is_last = at + 1 == parts.len();
+            let ids = part.batch.ids().into_iter().max().unwrap_or_default();
+            let hands_over = at + 1 == parts.len() && self.may_hand_over(ids);
             let passed = within_memory(|| {
                 let (root, loss) = self.ascend(direction, part, objective)?;
-                if is_last && self.world.device() == Device::Cpu {
+                if hands_over {
                     hand_over_during(&root, modules, hand)?;
                 } else {
                     root.f_backward()?;
@@ -137,11 +139,20 @@ impl<'a> Stepper<'a> {
                 Ok(loss)
             });
             match passed? {
-                Ok(loss) => losses.push(loss),
+                Ok(loss) => {
+                    self.passed.set(self.passed.get().max(ids));
+                    losses.push(loss);
+                }
                 Err(words) => return Ok(Attempt::Refused { at, words }),
             }
         }
         Ok(Attempt::Done(losses))
+    }
+
+    /// Whether modules may be handed over in the backward pass of a part with so many ids on its larger side.
+    fn may_hand_over(&self, ids: i64) -> bool {
+        let world = self.world;
+        world.device() == Device::Cpu && world.seat().world > 1 && ids <= self.passed.get()
     }
 
     /// A part's root of gradients, and its loss.
