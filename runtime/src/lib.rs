@@ -5,6 +5,7 @@
 pub(crate) mod average;
 pub mod calibrate;
 pub mod checkpoint;
+mod counts;
 pub mod dist;
 pub mod error;
 pub mod events;

@@ -19,6 +19,7 @@ use mmc_plan::{
 };
 use tch::{Kind, Tensor};
 
+use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::flat;
@@ -30,7 +31,7 @@ use crate::store::{ModuleStore, Store};
 
 use exchange::{Exchange, Room};
 use lane::{Hand, Passed};
-use sums::{LaneSum, Sums, count, rounded};
+use sums::{LaneSum, Sums, rounded};
 
 /// What the lanes of all ranks did in a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -223,8 +224,8 @@ impl<'a> Stepper<'a> {
         sums: &mut Sums<'a>,
     ) -> Result<(), WorkerError> {
         let (training, task) = (&self.plan.training, self.task(step, lane)?);
-        let target: f64 = batches.iter().map(|batch| count(batch.tokens())).sum();
-        let source = batches.iter().map(|batch| count(batch.ids()[0])).sum();
+        let target: f64 = batches.iter().map(|batch| counts::tokens(batch.tokens())).sum();
+        let source = batches.iter().map(|batch| counts::tokens(batch.ids()[0])).sum();
         let (scale, divisor) = match training.normalise {
             Normalise::Tokens => (1.0, target),
             Normalise::Lanes => (1.0 / target.max(1.0), 1.0),

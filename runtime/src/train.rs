@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use mmc_plan::{Device, Event, Plan, RankSpec};
 
 use crate::checkpoint::{Checkpoints, Contents};
+use crate::counts;
 use crate::dist::{Seat, World};
 use crate::error::{While as _, WorkerError};
 use crate::events::Events;
@@ -252,10 +253,10 @@ impl<'a> Trainer<'a> {
         let mut chosen = [0.0];
         if self.world.leads() {
             let newest = self.checkpoints.newest_whole(self.plan, &mut warn)?;
-            chosen = [to_number(newest.unwrap_or(0))];
+            chosen = [counts::number(newest.unwrap_or(0))];
         }
         self.world.sum_all(&mut chosen)?;
-        let step = to_step(chosen[0]);
+        let step = counts::whole(chosen[0]);
         if step > 0 {
             let saved = self.checkpoints.load(step, &mut self.store, &self.rank.lanes)?;
             self.feed.resume(saved.streams);
@@ -306,18 +307,4 @@ fn listen() -> Result<Arc<AtomicBool>, WorkerError> {
 #[expect(clippy::print_stderr, reason = "a warning belongs into the rank's log")]
 fn warn(message: &str) {
     eprintln!("warning: {message}");
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn to_number(count: u64) -> f64 {
-    count as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a sum of one step number and zeros"
-)]
-fn to_step(number: f64) -> u64 {
-    number as u64
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mmc_plan::scorers::Parts;
 use mmc_plan::{Event, Measure, Plan};
 
+use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::feed::Feed;
@@ -111,7 +112,7 @@ pub fn validate<'d>(
         if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
             let own = (task, parts.as_slice());
             let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), direction(name)?)?;
-            scores.iter_mut().zip(found).for_each(|(slot, number)| *slot = to_number(number));
+            scores.iter_mut().zip(found).for_each(|(slot, number)| *slot = counts::number(number));
         }
     }
     world.sum_all(&mut numbers)?;
@@ -131,7 +132,7 @@ pub fn validate<'d>(
 
 /// The score of each measure, by the numbers of all.
 fn scores(measures: &[Measure], numbers: &[f64]) -> Vec<f64> {
-    let mut numbers = numbers.iter().copied().map(to_count);
+    let mut numbers = numbers.iter().copied().map(counts::whole);
     let score = |measure: &Measure| {
         let count = usize::try_from(measure.numbers()).unwrap_or_default();
         scoring::score(*measure, &numbers.by_ref().take(count).collect::<Vec<_>>())
@@ -166,7 +167,7 @@ fn of_task(task: &str, feed: &Feed<'_>, direction: &Direction) -> Result<Sums, W
         tokens += sum.tokens;
         Ok(())
     })?;
-    Ok([loss, number(hits), number(tokens)])
+    Ok([loss, counts::tokens(hits), counts::tokens(tokens)])
 }
 
 fn summary(found: &BTreeMap<&str, Sums>) -> Validation {
@@ -197,25 +198,6 @@ fn accuracy([_, hits, tokens]: &Sums) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a number of tasks")]
 fn mean(of_tasks: &BTreeMap<String, f64>) -> f64 {
     of_tasks.values().sum::<f64>() / of_tasks.len().max(1) as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn number(count: i64) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of words stay far below 2^53")]
-fn to_number(count: u64) -> f64 {
-    count as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a sum of counts, which is exact below 2^53"
-)]
-fn to_count(number: f64) -> u64 {
-    number as u64
 }
 
 #[cfg(test)]

@@ -74,13 +74,18 @@ pub const CHECKPOINT_BARRIERS: usize = 3;
 impl Plan {
     /// The tasks that the lanes run in a step (from 1), each once, in order of name.
     pub fn tasks_in(&self, step: u64) -> BTreeSet<&str> {
-        (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)).collect()
+        self.drawn_in(step).collect()
+    }
+
+    /// The task of every lane in a step.
+    fn drawn_in(&self, step: u64) -> impl Iterator<Item = &str> {
+        (0..).zip(&self.lanes).filter_map(move |(lane, _)| self.task_at(step, lane))
     }
 
     /// The modules that are trained in a step (from 1), and how many lanes train each.
     pub fn lanes_training(&self, step: u64) -> BTreeMap<&str, u32> {
         let mut lanes_of: BTreeMap<&str, u32> = BTreeMap::new();
-        for task in (0..).zip(&self.lanes).filter_map(|(lane, _)| self.task_at(step, lane)) {
+        for task in self.drawn_in(step) {
             *lanes_of.entry(task).or_default() += 1;
         }
         let mut lanes: BTreeMap<&str, u32> = BTreeMap::new();

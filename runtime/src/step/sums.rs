@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mmc_plan::{BadBatch, Plan, SplitLane};
 
 use super::{Skipped, StepRecord};
+use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::optim;
@@ -106,8 +107,8 @@ impl<'a> Sums<'a> {
             |(task, (loss, tokens)): (&str, (f64, f64))| (task.to_owned(), loss / tokens.max(1.0));
         Ok(StepRecord {
             losses: tasks.into_iter().map(mean).filter(|(_, loss)| loss.is_finite()).collect(),
-            source_tokens: whole(self.lanes.iter().map(|lane| lane.source).sum()),
-            target_tokens: whole(self.lanes.iter().map(|lane| lane.target).sum()),
+            source_tokens: counts::whole(self.lanes.iter().map(|lane| lane.source).sum()),
+            target_tokens: counts::whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm: is_good.then_some(norm),
             scale: self.scaler.map(Scaler::scale),
             lr: optim::learning_rate(plan, step),
@@ -147,20 +148,6 @@ impl<'a> Sums<'a> {
 #[expect(clippy::cast_possible_truncation, reason = "rounding is the purpose")]
 pub(super) fn rounded(number: f64) -> f64 {
     f64::from(number as f32)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "token counts of a step stay far below 2^53")]
-pub(super) fn count(tokens: i64) -> f64 {
-    tokens as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a sum of token counts is a whole number, not negative"
-)]
-fn whole(tokens: f64) -> u64 {
-    tokens as u64
 }
 
 #[expect(
