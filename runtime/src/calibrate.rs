@@ -84,12 +84,12 @@ struct Point {
     seconds: f64,
 }
 
-/// Operations of a layer, and numbers that passes over memory read and write, as docs/plan-format.md counts them: `66 d` for a
+/// Operations of a layer, and numbers that passes over memory count as, as docs/plan-format.md counts them: 7/4 of `66 d` for a
 /// token of a layer with dropout, and 3 for every parameter, whose gradient is added to what is there.
 fn size(width: i64) -> (f64, f64) {
     let (tokens, d) = (float(TOKENS), float(width));
     let parameters = 12.0 * d * d;
-    (6.0 * tokens * parameters, 66.0 * tokens * d + 3.0 * parameters)
+    (6.0 * tokens * parameters, 1.75 * 66.0 * tokens * d + 3.0 * parameters)
 }
 
 impl Bench<'_> {

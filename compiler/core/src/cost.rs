@@ -38,6 +38,16 @@ pub fn heap_bytes(cluster: &ClusterSpec, activations: u64) -> u64 {
     }
 }
 
+/// Bytes that passes over activations count as: on a CPU 7/4 of those that they read and write, since they compute exponentials
+/// and draws of dropout too, and products of matrices copy what they multiply (measured: with this factor two rates explain layers
+/// of the widths 64 to 768 and the update of parameters within 2 %; without it, within 12 %).
+pub fn passed_bytes(cluster: &ClusterSpec, bytes: u64) -> u64 {
+    match cluster.device {
+        Device::Cpu => bytes.saturating_mul(7) / 4,
+        Device::Gpu => bytes,
+    }
+}
+
 /// Bytes that are read and written for a trained parameter in a lane's step: the backward pass adds to the gradient (3 numbers),
 /// which is added to the sum over lanes and cleared (2, and a number of a bucket); the norm reads the sum; the update reads it
 /// too, and reads and writes the parameter and the optimiser's numbers; a moving average reads the parameter and its own number

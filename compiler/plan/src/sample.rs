@@ -430,7 +430,8 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
         let token = costs.token(row.task, way);
         activations = activations.max(formulas::heap_bytes(plan, width * tokens * token.kept));
         flops += u128::from(drawn.parts) * batches * tokens * token.flops;
-        let bytes = batches * tokens * token.moved * width + costs.update(way);
+        let passed = formulas::passed_bytes(plan, batches * tokens * token.moved * width);
+        let bytes = passed + costs.update(way);
         moved += u128::from(drawn.parts) * bytes;
     }
     let parts = u128::from(LANE_PARTS);

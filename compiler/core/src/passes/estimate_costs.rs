@@ -38,7 +38,8 @@ pub(super) fn run(
         let token = costs.token(path, &task.target_vocabulary);
         path.batch_flops = tokens * token.flops;
         path.activation_bytes = cost::heap_bytes(cluster, tokens * token.kept * width);
-        path.step_bytes_moved = batches * tokens * token.moved * width + costs.update(path);
+        let passed = cost::passed_bytes(cluster, batches * tokens * token.moved * width);
+        path.step_bytes_moved = passed + costs.update(path);
     }
     Ok(graph)
 }

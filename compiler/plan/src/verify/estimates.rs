@@ -3,7 +3,7 @@
 use crate::plan::{Estimate, Plan, RankSpec, RunEstimate};
 use crate::schedule::LANE_PARTS;
 use crate::stretch;
-use crate::verify::formulas::{Costs, computing, heap_bytes, state_bytes};
+use crate::verify::formulas::{Costs, computing, heap_bytes, passed_bytes, state_bytes};
 use crate::verify::{Findings, Index, Rule, STRETCH};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
@@ -104,7 +104,7 @@ fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> 
         let kept = heap_bytes(plan, batch.saturating_mul(token.kept).saturating_mul(width));
         sum.activations = sum.activations.max(kept);
         let times = |amount: u128| u128::from(drawn.parts).saturating_mul(amount);
-        let bytes = tokens.saturating_mul(token.moved).saturating_mul(width);
+        let bytes = passed_bytes(plan, tokens.saturating_mul(token.moved).saturating_mul(width));
         sum.flops = sum.flops.saturating_add(times(tokens.saturating_mul(token.flops)));
         sum.moved = sum.moved.saturating_add(times(bytes.saturating_add(costs.update(way))));
     }

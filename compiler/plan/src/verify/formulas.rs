@@ -353,6 +353,14 @@ pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
     }
 }
 
+/// Bytes that passes over activations count as: a CPU takes 7/4 of their time, as they compute too and products copy.
+pub(crate) fn passed_bytes(plan: &Plan, bytes: u128) -> u128 {
+    match plan.cluster.device {
+        Device::Cpu => bytes.saturating_mul(7) / 4,
+        Device::Gpu => bytes,
+    }
+}
+
 /// Seconds of operations and passes over memory.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub(crate) fn computing(plan: &Plan, flops: u64, moved: u64) -> f64 {

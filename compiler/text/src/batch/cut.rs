@@ -61,7 +61,37 @@ pub(super) fn in_order(examples: Vec<Example>, most: usize) -> Vec<Batch> {
     batches
 }
 
-/// A chunk's batches in the order in which they are served: `examples` decides who stands beside whom, `order` who comes first.
+/// The least bound under which examples of these columns, in ascending order, make no more batches than under `most`: batches are
+/// then about equally large, where cutting at `most` itself leaves a last one of any size, for which lanes that run a whole one
+/// in the same step would wait.
+fn even(columns: &[usize], most: usize) -> usize {
+    let batches = |bound: usize| {
+        let (mut batches, mut rows) = (0, 0);
+        for widest in columns {
+            if rows == 0 || widest * (rows + 1) > bound {
+                batches += 1;
+                rows = 0;
+            }
+            rows += 1;
+        }
+        batches
+    };
+    let fewest = batches(most);
+    // From the widest example, which has to fit, to `most`: the first bound that makes no more.
+    let (mut low, mut high) = (columns.last().copied().unwrap_or(most).min(most), most);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if batches(middle) > fewest {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// A chunk's batches in the order in which they are served, as few as `most` allows and even: `examples` decides who stands
+/// beside whom, `order` who comes first.
 pub(super) fn shuffled(
     mut chunk: Vec<Example>,
     most: usize,
@@ -70,7 +100,8 @@ pub(super) fn shuffled(
     examples.shuffle(&mut chunk);
     // Stable: examples of equal lengths stay in their shuffled order.
     chunk.sort_by_key(|example| (columns(example), example.target.len(), example.source.len()));
-    let mut batches = in_order(chunk, most);
+    let columns: Vec<usize> = chunk.iter().map(columns).collect();
+    let mut batches = in_order(chunk, even(&columns, most));
     order.shuffle(&mut batches);
     batches
 }
@@ -112,6 +143,30 @@ mod tests {
             .sum();
         let real: usize = lengths.iter().sum();
         assert!(padded * 100 < real * 110, "{padded} padded for {real}");
+    }
+
+    /// As few batches as a cut at the bound itself makes, the smallest not much smaller than the largest. Of 100 tokens in
+    /// batches of 24: five of 20, not four of 24 and one of 4.
+    #[test]
+    fn batches_are_even() {
+        let sizes = |lengths: &[usize], most: usize| {
+            let size = |batch: &Batch| {
+                batch.source.len() * batch.source.iter().map(Vec::len).max().unwrap()
+            };
+            let batches = shuffled(examples(lengths), most, (&mut stream(1), &mut stream(2)));
+            batches.iter().map(size).collect::<Vec<usize>>()
+        };
+        assert_eq!(sizes(&[1; 100], 24), [20; 5]);
+        assert_eq!(sizes(&[7], 7), [7]);
+        assert_eq!(sizes(&[], 7), [0; 0]);
+        for (count, most) in [(37, 64), (200, 256), (1000, 512), (1000, 4096)] {
+            let mut lengths: Vec<usize> = (0..count).map(|at| 1 + (at * 37) % 40).collect();
+            let even = sizes(&lengths, most);
+            lengths.sort_unstable();
+            assert_eq!(even.len(), in_order(examples(&lengths), most).len());
+            let (least, largest) = (even.iter().min().unwrap(), even.iter().max().unwrap());
+            assert!(largest <= &most && least + 2 * 40 > *largest, "{count}: {least} to {largest}");
+        }
     }
 
     /// Where an example is served does not depend on where it stood: over many shuffles its mean place is the middle.
