@@ -16,6 +16,7 @@ fn main() {
             "shim/shim.cpp",
             "shim/attention.cpp",
             "shim/backward.cpp",
+            "shim/board.cpp",
             "shim/dropout.cpp",
             "shim/update.cpp",
             "shim/gpu.cpp",

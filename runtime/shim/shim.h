@@ -53,6 +53,13 @@ char* mmc_squares(void* gradient, void* rest, double* sum);
 char* mmc_adamw(void* parameter, void* gradient, void* rest, void* mean, void* square, double scale,
                 const MmcAdamW* constants);
 
+// Says to the other members of shared memory that the one at `place` arrives for the time `number` (from 1, wraps around), and waits
+// until all have. What a member wrote before, all see afterwards. `counters`: 64 bytes for each, zeros at first.
+char* mmc_meet(void* counters, int64_t place, uint32_t number, int64_t timeout_ms);
+
+// The sum of `rows` `[members, count]`, one after the other, in 64 bits: written to the flat `sum`. On this thread alone.
+char* mmc_sum_rows(void* rows, void* sum);
+
 // A TCP store: `server` listens, everybody connects. Any thread may use it.
 char* mmc_store_new(const char* host, uint16_t port, bool server, int64_t timeout_ms, void** store);
 void mmc_store_delete(void* store);

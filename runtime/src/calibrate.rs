@@ -38,8 +38,14 @@ pub fn calibrate(seat: Seat, threads: u32) -> Result<(), WorkerError> {
     let everyone = CommunicatorSpec {
         name: "world".to_owned(),
         ranks: (0..ranks).collect(),
-        modules: Vec::new(),
-        elements: 0,
+        // Sums are measured as gradients are summed.
+        modules: vec!["gradients".to_owned()],
+        elements: SIZES
+            .iter()
+            .max()
+            .copied()
+            .and_then(|most| u64::try_from(most).ok())
+            .unwrap_or(0),
         bucket: None,
     };
     let everyone = (std::slice::from_ref(&everyone), [].as_slice());

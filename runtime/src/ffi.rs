@@ -11,6 +11,12 @@ use tch::{Device, Kind, Tensor};
 #[error("{0}")]
 pub struct ShimError(pub String);
 
+impl From<tch::TchError> for ShimError {
+    fn from(fault: tch::TchError) -> Self {
+        Self(fault.to_string())
+    }
+}
+
 unsafe extern "C" {
     fn mmc_free(message: *mut c_char);
     fn mmc_set_gradient(parameter: *mut c_void, gradient: *mut c_void) -> *mut c_char;
@@ -57,6 +63,8 @@ unsafe extern "C" {
         scale: f64,
         constants: *const AdamW,
     ) -> *mut c_char;
+    fn mmc_meet(counters: *mut c_void, place: i64, number: u32, timeout_ms: i64) -> *mut c_char;
+    fn mmc_sum_rows(rows: *mut c_void, sum: *mut c_void) -> *mut c_char;
     fn mmc_store_new(
         host: *const c_char,
         port: u16,
@@ -321,6 +329,25 @@ pub fn squares(gradient: &Tensor, rest: Option<&Tensor>) -> Result<f64, ShimErro
     // SAFETY: live flat tensors of one length and a place for the result; the shim checks their kinds.
     checked(unsafe { mmc_squares(pointer(gradient), optional(rest), &raw mut sum) })?;
     Ok(sum)
+}
+
+/// Arrives at a meeting of all members of shared memory for the time `number` (from 1, wraps around), and waits for the others.
+/// `counters` are 64-bit floats, eight for each member, zeros at first.
+pub fn meet(
+    counters: &Tensor,
+    place: usize,
+    number: u32,
+    timeout: Duration,
+) -> Result<(), ShimError> {
+    let place = i64::from(small(place)?);
+    // SAFETY: a live tensor; the shim checks that it has a counter for every member and for this one.
+    checked(unsafe { mmc_meet(pointer(counters), place, number, milliseconds(timeout)) })
+}
+
+/// The sum of rows `[members, count]` of 64-bit floats, one after the other, written to a flat tensor; on this thread alone.
+pub fn sum_rows(rows: &Tensor, sum: &Tensor) -> Result<(), ShimError> {
+    // SAFETY: live tensors; the shim checks kinds, lengths and layout.
+    checked(unsafe { mmc_sum_rows(pointer(rows), pointer(sum)) })
 }
 
 /// Constants of one AdamW update, as the shim lays them out.

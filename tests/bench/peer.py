@@ -8,7 +8,7 @@ and `tiny.template.yaml`: two toy tasks of 20 000 lines, width 128, 2 and 2 laye
 libtorch's libraries for WORKER alone.
 
 ROUNDS times, in turns: MAMMOTH, mmc and `step.py` with one thread, then MAMMOTH with two threads and mmc with two ranks of one thread,
-each for STEPS steps. Shown are target tokens a second (medians of MAMMOTH's reports but the first, and of mmc's steps but the first
+each for STEPS steps, and two runs of mmc with one thread at once: what two cores are worth in that minute. Shown are target tokens a second (medians of MAMMOTH's reports but the first, and of mmc's steps but the first
 20), and the most memory of all processes together: resident, and with what is shared counted once. Then both train 500 steps, and
 translate the test lines once and eleven times over: seconds a line are the difference, the rest is the start. The exit status says
 whether the limits that are printed were kept.
@@ -95,9 +95,23 @@ class Bench:
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         subprocess.run(['rm', '-rf', 'runs'], check=True)
         _, most = watched([self.mmc, 'run', 'tiny.yaml', '--worker', self.worker, '--threads', '1'], 'ours.log', OMP_NUM_THREADS='1')
-        self.events = [json.loads(line) for line in open('runs/tiny/events.jsonl')]
+        return self.rate('runs/tiny'), most
+
+    def apart(self, steps):
+        """Two runs at once that know nothing of each other: what the machine's two cores are worth."""
+        subprocess.run([self.mmc, 'plan', os.path.join(HERE, 'tiny.mmc'), '-p', 'steps=%d' % steps, '-p', 'ranks=1', '-o', 'apart.yaml'],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(['rm', '-rf', 'apart0', 'apart1'], check=True)
+        runs = [subprocess.Popen([self.mmc, 'run', 'apart.yaml', '--output', 'apart%d' % run, '--worker', self.worker, '--threads', '1'],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, 'OMP_NUM_THREADS': '1'}) for run in range(2)]
+        if any(run.wait() for run in runs):
+            sys.exit('two runs at once failed')
+        return sum(self.rate('apart%d' % run) for run in range(2)), (0, 0)
+
+    def rate(self, folder):
+        self.events = [json.loads(line) for line in open(os.path.join(folder, 'events.jsonl'))]
         done = [event for event in self.events if event['event'] == 'step'][20:]
-        return statistics.median(event['target_tokens'] / event['seconds'] for event in done), most
+        return statistics.median(event['target_tokens'] / event['seconds'] for event in done)
 
     def torch(self):
         _, most = watched([os.path.join(self.programs, 'python'), os.path.join(HERE, 'step.py'), 'data/tiny', str(self.steps)], 'torch.log',
@@ -143,15 +157,16 @@ def limit(text, value, bound, least=True):
 
 def main(mmc, worker, programs, peer, steps=200, rounds=3):
     bench = Bench(*map(os.path.abspath, (mmc, worker, programs, peer)), int(steps))
-    names = ['MAMMOTH, one thread', 'mmc, one thread', 'PyTorch, one thread', 'MAMMOTH, two threads', 'mmc, two ranks of one thread']
+    names = ['MAMMOTH, one thread', 'mmc, one thread', 'PyTorch, one thread', 'MAMMOTH, two threads', 'mmc, two ranks of one thread', 'mmc, two runs apart, together']
     print('load of the machine before: %s' % open('/proc/loadavg').read().strip())
     runs = [lambda: bench.mammoth(1, bench.steps), lambda: bench.ours(1, bench.steps), bench.torch,
-            lambda: bench.mammoth(2, bench.steps), lambda: bench.ours(2, bench.steps)]
+            lambda: bench.mammoth(2, bench.steps), lambda: bench.ours(2, bench.steps), lambda: bench.apart(bench.steps)]
     measured = [[run() for run in runs] for _ in range(int(rounds))]
     tokens = [statistics.median(row[i][0] for row in measured) for i in range(len(runs))]
     most = [tuple(max(row[i][1][part] for row in measured) for part in (0, 1)) for i in range(len(runs))]
     for row in zip(names, tokens, most):
         shown(*row)
+    print('two runs that know nothing of each other: %.2f of one; two ranks: %.2f of those two' % (tokens[5] / tokens[1], tokens[4] / tokens[5]))
     kept = [limit('target tokens/s of MAMMOTH, one thread, times', tokens[1] / tokens[0], 1.5),
             limit('target tokens/s of MAMMOTH, two threads, times', tokens[4] / tokens[3], 1.9),
             limit('target tokens/s of one rank, two ranks, times', tokens[4] / tokens[1], 1.8),

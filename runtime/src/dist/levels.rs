@@ -91,7 +91,7 @@ impl Levels {
         let edge = |part: usize| elements * part / self.parts;
         let part = |part: usize| {
             let (from, to) = (whole(edge(part)), whole(edge(part + 1)));
-            tensor.f_narrow(0, from, to - from).map_err(|fault| ShimError(fault.to_string()))
+            Ok::<_, ShimError>(tensor.f_narrow(0, from, to - from)?)
         };
         if let Some(node) = &self.node {
             node.sum(tensor)?;

@@ -1,20 +1,28 @@
 //! The all-reduces of one communicator, one after the other on a thread of their own, while the rank computes on.
 
 use std::cell::Cell;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tch::Tensor;
 
+use super::board::Board;
 use super::levels::Levels;
+use super::peers::{LOOK, Peers};
 use crate::ffi::{Group, ShimError, Store};
+
+/// How long a sum may take when a member is gone.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How the members of a communicator sum what lies in memory.
 #[derive(Debug)]
 pub(super) struct Ways {
     /// All at once.
     pub(super) group: Group,
+    /// Where members lie on one machine.
+    pub(super) board: Option<Board>,
     /// Where members lie on several nodes.
     pub(super) levels: Option<Levels>,
     // Groups talk through the store until they are gone: it is dropped after them.
@@ -24,9 +32,10 @@ pub(super) struct Ways {
 impl Ways {
     /// Sums a flat tensor, in place.
     fn sum(&self, tensor: &Tensor) -> Result<(), ShimError> {
-        match &self.levels {
-            Some(levels) => levels.sum(tensor),
-            None => self.group.sum(tensor),
+        match (&self.levels, &self.board) {
+            (Some(levels), _) => levels.sum(tensor),
+            (_, Some(board)) => board.sum(tensor),
+            (None, None) => self.group.sum(tensor),
         }
     }
 }
@@ -68,10 +77,23 @@ impl Line {
         sum
     }
 
-    /// Waits for a sum.
-    pub(super) fn end(&self, sum: &Sum) -> Result<(), ShimError> {
-        let gone = |_| Err(ShimError("the thread that sums is gone".to_owned()));
-        let done = sum.recv().unwrap_or_else(gone);
+    /// Waits for a sum. In shared memory nothing tells of a rank that is gone: so those of this machine are looked at.
+    pub(super) fn end(&self, sum: &Sum, peers: Option<&Peers>) -> Result<(), ShimError> {
+        let done = loop {
+            match sum.recv_timeout(LOOK) {
+                Ok(done) => break done,
+                Err(RecvTimeoutError::Disconnected) => {
+                    break Err(ShimError("the thread that sums is gone".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if peers.is_some_and(|peers| peers.gone().is_some()) {
+                        // It may have ended well, with its part of the sum done.
+                        let gone = |_| ShimError("a rank of this machine is gone".to_owned());
+                        break sum.recv_timeout(GRACE).map_err(gone)?;
+                    }
+                }
+            }
+        };
         self.open.set(self.open.get().saturating_sub(1));
         done
     }

@@ -1,5 +1,6 @@
 //! The ranks of a run: how they meet and what they do together.
 
+mod board;
 mod error;
 mod gpus;
 pub mod hostlist;

@@ -10,6 +10,7 @@ use mmc_plan::{CommunicatorSpec, Plan};
 use tch::{Device, Tensor};
 
 use super::Seat;
+use super::board::{self, Board};
 use super::error::WorldError;
 use super::gpus::Gpus;
 use super::levels::Levels;
@@ -175,7 +176,7 @@ impl World {
     /// Waits until a sum is there.
     pub fn end_sum(&self, begun: &Begun) -> Result<(), WorldError> {
         self.with(&begun.communicator, |member| match (&member.line, &begun.sum) {
-            (Some(line), Some(sum)) => line.end(sum),
+            (Some(line), Some(sum)) => line.end(sum, self.peers.as_ref()),
             _ => Ok(()),
         })
     }
@@ -255,6 +256,7 @@ fn connect(
     let local = ["127.0.0.1", "localhost", "::1"].contains(&seat.host.as_str());
     let bind =
         if local && std::env::var_os("GLOO_SOCKET_IFNAME").is_none() { "127.0.0.1" } else { "" };
+    let rows = board::rows(communicators, nodes);
     let mut members = BTreeMap::new();
     for spec in communicators {
         let Some(place) = spec.ranks.iter().position(|&rank| rank == seat.rank) else {
@@ -264,7 +266,7 @@ fn connect(
         let failed = |cause| WorldError::SetUp { name: name.clone(), ranks: ranks.clone(), cause };
         let place = (place, ranks.len());
         let group = Group::new(store, name, place, bind, timeout).map_err(failed)?;
-        let (mut levels, mut gpus) = (None, None);
+        let (mut levels, mut board, mut gpus) = (None, None, None);
         match device {
             // No gradients are summed there.
             _ if spec.modules.is_empty() => {}
@@ -274,9 +276,13 @@ fn connect(
             Device::Cpu | Device::Mps | Device::Vulkan => {
                 let seen = (rank, ranks.as_slice(), nodes);
                 levels = Levels::connect(store, name, seen, bind, timeout).map_err(failed)?;
+                if let Some(&row) = rows.get(name.as_str()) {
+                    let (met, seat) = ((&**store, &group, name.as_str()), (place.0, place.1, row));
+                    board = Board::connect(met, seat, timeout).map_err(failed)?;
+                }
             }
         }
-        let ways = Arc::new(Mutex::new(Ways { group, levels, _store: Arc::clone(store) }));
+        let ways = Arc::new(Mutex::new(Ways { group, board, levels, _store: Arc::clone(store) }));
         let sums_beside = gpus.is_none() && !spec.modules.is_empty();
         let line = sums_beside.then(|| Line::new(Arc::clone(&ways)));
         members.insert(name.clone(), Member { ways, line, gpus, ranks });
