@@ -77,21 +77,21 @@ impl Line {
         sum
     }
 
-    /// Waits for a sum. In shared memory nothing tells of a rank that is gone: so those of this machine are looked at.
+    /// Waits for a sum. In shared memory no closed connection tells of a rank that has ended: so for it, `peers` are looked at.
     pub(super) fn end(&self, sum: &Sum, peers: Option<&Peers>) -> Result<(), ShimError> {
+        let over = |_| ShimError("a rank has ended".to_owned());
         let done = loop {
-            match sum.recv_timeout(LOOK) {
-                Ok(done) => break done,
-                Err(RecvTimeoutError::Disconnected) => {
+            match (sum.recv_timeout(LOOK), peers) {
+                (Ok(done), _) => break done,
+                (Err(RecvTimeoutError::Disconnected), _) => {
                     break Err(ShimError("the thread that sums is gone".to_owned()));
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    if peers.is_some_and(|peers| peers.gone().is_some()) {
-                        // It may have ended well, with its part of the sum done.
-                        let gone = |_| ShimError("a rank of this machine is gone".to_owned());
-                        break sum.recv_timeout(GRACE).map_err(gone)?;
-                    }
+                (Err(fault), Some(peers)) if peers.has_one_failed() => return Err(over(fault)),
+                // One that is gone may have ended well, with its part of the sum done.
+                (Err(_), Some(peers)) if peers.gone().is_some() => {
+                    break sum.recv_timeout(GRACE).map_err(over)?;
                 }
+                (Err(RecvTimeoutError::Timeout), _) => {}
             }
         };
         self.open.set(self.open.get().saturating_sub(1));

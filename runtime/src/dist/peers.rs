@@ -22,6 +22,9 @@ const QUESTION: Duration = Duration::from_micros(10);
 /// How long the reason of a failed collective is looked for: a dying process takes a moment to be gone.
 const INQUEST: Duration = Duration::from_secs(3);
 
+/// The key under which the store says that some rank can't go on.
+const FAILED: &str = "failed";
+
 /// The rank that made a collective fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Culprit {
@@ -115,6 +118,12 @@ impl Peers {
         let kind = if own { "own" } else { "other" };
         // The store may be gone with rank 0; then there is nobody to tell.
         let _ = self.store.set(&format!("end/{rank}"), &format!("{kind} {message}"));
+        let _ = self.store.set(FAILED, "");
+    }
+
+    /// Whether some rank has told that it can't go on.
+    pub(super) fn has_one_failed(&self) -> bool {
+        matches!(self.store.get(FAILED), Ok(Some(_)))
     }
 
     /// Who is to blame for a failed collective of rank `own` with these `members`; none when nobody is found in time.

@@ -33,6 +33,8 @@ struct Member {
     ways: Arc<Mutex<Ways>>,
     /// For gradients in memory.
     line: Option<Line>,
+    /// Whether gradients are summed through memory of this machine.
+    shares_memory: bool,
     /// For what lies on GPUs.
     gpus: Option<Gpus>,
     ranks: Vec<u32>,
@@ -176,7 +178,9 @@ impl World {
     /// Waits until a sum is there.
     pub fn end_sum(&self, begun: &Begun) -> Result<(), WorldError> {
         self.with(&begun.communicator, |member| match (&member.line, &begun.sum) {
-            (Some(line), Some(sum)) => line.end(sum, self.peers.as_ref()),
+            (Some(line), Some(sum)) => {
+                line.end(sum, self.peers.as_ref().filter(|_| member.shares_memory))
+            }
             _ => Ok(()),
         })
     }
@@ -282,10 +286,11 @@ fn connect(
                 }
             }
         }
+        let shares_memory = board.is_some();
         let ways = Arc::new(Mutex::new(Ways { group, board, levels, _store: Arc::clone(store) }));
         let sums_beside = gpus.is_none() && !spec.modules.is_empty();
         let line = sums_beside.then(|| Line::new(Arc::clone(&ways)));
-        members.insert(name.clone(), Member { ways, line, gpus, ranks });
+        members.insert(name.clone(), Member { ways, line, shares_memory, gpus, ranks });
     }
     Ok(members)
 }
@@ -333,6 +338,32 @@ mod tests {
             said.starts_with("rank 1 is gone") && said.contains("while the ranks met"),
             "{said}"
         );
+    }
+
+    /// Rank 1 waits in shared memory for a rank 0 that can't go on, and reads why before the store is gone with rank 0.
+    #[test]
+    fn a_rank_that_fails_while_another_waits_in_shared_memory_is_noticed() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let meet = move |rank| {
+            let host = "127.0.0.1".to_owned();
+            let seat = Seat { rank, world: 2, local_rank: rank, local_world: Some(2), host, port };
+            let (name, modules) = ("world".to_owned(), vec!["m".to_owned()]);
+            let everyone =
+                [CommunicatorSpec { name, ranks: vec![0, 1], modules, elements: 1, bucket: None }];
+            World::meet(seat, (&everyone, &[]), Device::Cpu, COLLECTIVE).unwrap()
+        };
+        let rank_0 = spawn(move || {
+            let world = meet(0);
+            std::thread::sleep(Duration::from_millis(200));
+            world.fail(true, "out of cheese");
+        });
+        let world = meet(1);
+        assert!(world.members["world"].shares_memory);
+        let began = Instant::now();
+        let fault = world.sum("world", &Tensor::from_slice(&[1.0])).unwrap_err();
+        assert!(fault.to_string().contains("out of cheese"), "{fault}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        rank_0.join().unwrap();
     }
 
     #[test]

@@ -65,11 +65,12 @@ pub(crate) fn run() -> Result<(), Fault> {
     let mut far = Vec::new();
     for size in &SIZES {
         let of_size = rows.iter().filter(|(name, _)| *name == size.name);
-        let ratios: Vec<[f64; 2]> = of_size.map(|(_, [one, other])| ratios(one, other)).collect();
-        for (at, what) in ["step", "memory"].iter().enumerate() {
-            let ratio = median(ratios.iter().map(|ratios| ratios[at]).collect());
+        let (steps, memories): (Vec<f64>, Vec<f64>) =
+            of_size.map(|(_, [one, other])| ratios(one, other).into()).unzip();
+        for (what, ratios, most) in [("step", steps, MOST[0]), ("memory", memories, MOST[1])] {
+            let ratio = median(ratios);
             println!("median: {} {what}: {ratio:.2} of the prediction", size.name);
-            if (ratio - 1.0).abs() > MOST[at] {
+            if (ratio - 1.0).abs() > most {
                 far.push(format!("{} {what}: {ratio:.2} of the prediction", size.name));
             }
         }
