@@ -28,25 +28,29 @@ const SHEETS: usize = 2;
 const COUNTER: usize = 8;
 /// Of more members, each would read far more than a ring sends.
 const MEMBERS: usize = 8;
-/// Bytes of all boards of a run together.
+/// Bytes of all boards of a node together.
 const ALL_BOARDS: usize = 64 << 20;
 
-/// The rows of the boards of a run, by communicator: of those that sum gradients of few ranks on one node, the first in the
-/// plan's order until their memory is spent. `nodes` are those of the ranks; of ranks that it does not tell of, one.
+/// The rows of the boards of a run, by communicator: of those that sum gradients of few ranks on one node, in the plan's order,
+/// while there is memory for them. `nodes` are those of the ranks; of ranks that it does not tell of, one.
 pub(super) fn rows<'a>(
     communicators: &'a [CommunicatorSpec],
     nodes: &[u32],
 ) -> BTreeMap<&'a str, usize> {
     let node_of = |rank: &u32| nodes.get(*rank as usize).copied().unwrap_or(0);
-    let mut left = ALL_BOARDS;
+    let mut left: BTreeMap<u32, usize> = BTreeMap::new();
     let mut rows = BTreeMap::new();
     for spec in communicators.iter().filter(|spec| !spec.modules.is_empty()) {
-        let here =
-            spec.ranks.iter().all(|rank| spec.ranks.first().map(node_of) == Some(node_of(rank)));
+        let members = spec.ranks.len();
+        let Some(node) =
+            spec.ranks.first().map(node_of).filter(|_| (2..=MEMBERS).contains(&members))
+        else {
+            continue;
+        };
         let row = usize::try_from(spec.elements).unwrap_or(usize::MAX).clamp(1, ROW);
-        let Some(rest) = left.checked_sub(bytes(spec.ranks.len(), row)) else { break };
-        if here && (2..=MEMBERS).contains(&spec.ranks.len()) {
-            left = rest;
+        let left = left.entry(node).or_insert(ALL_BOARDS);
+        if spec.ranks.iter().all(|rank| node_of(rank) == node) && bytes(members, row) <= *left {
+            *left -= bytes(members, row);
             rows.insert(spec.name.as_str(), row);
         }
     }
@@ -244,16 +248,22 @@ mod tests {
         let most = ROW as u64;
         let specs = [
             spec("world", &[0, 1, 2, 3], 0, 0),
+            spec("ring", &[0, 1, 2, 3, 4, 5, 6, 7, 8], 1, 10 * most),
             spec("small", &[0, 1], 1, 10),
             spec("apart", &[1, 2], 1, 10),
             spec("large", &[0, 1], 1, 10 * most),
             spec("four", &[0, 1, 2, 3], 1, 10),
         ];
-        let found = rows(&specs, &[0, 0, 1, 1]);
+        let found = rows(&specs, &[0, 0, 1, 1, 1, 1, 1, 1, 1]);
         assert_eq!(found, BTreeMap::from([("large", ROW), ("small", 10)]));
-        assert_eq!(rows(&specs, &[]).len(), 4);
-        let many: Vec<CommunicatorSpec> =
-            (0..99).map(|at| spec(&at.to_string(), &[0, 1], 1, most)).collect();
+        let found = rows(&specs, &[]);
+        let all = [("apart", 10), ("four", 10), ("large", ROW), ("small", 10)];
+        assert_eq!(found, BTreeMap::from(all));
+        // Each node has memory of its own.
+        let many: Vec<CommunicatorSpec> = (0..99)
+            .map(|at| spec(&at.to_string(), &[at % 2 * 2, at % 2 * 2 + 1], 1, most))
+            .collect();
+        assert_eq!(rows(&many, &[0, 0, 1, 1]).len(), 2 * (ALL_BOARDS / bytes(2, ROW)));
         assert_eq!(rows(&many, &[]).len(), ALL_BOARDS / bytes(2, ROW));
     }
 }

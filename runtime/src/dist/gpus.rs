@@ -46,7 +46,8 @@ impl Gpus {
         Ok(Self { nccl: Nccl::new(&id, (rank, size), number)?, timeout })
     }
 
-    /// Sums a tensor, in place. NCCL may wait for ever for a rank that is gone: so those of this machine are looked at.
+    /// Sums a tensor, in place. NCCL may wait for ever for a rank that is gone: so those of this machine are looked at, and
+    /// whether any has told that it can't go on.
     pub(super) fn sum(&self, tensor: &Tensor, peers: Option<&Peers>) -> Result<(), ShimError> {
         self.nccl.begin_sum(tensor)?;
         let began = Instant::now();
@@ -55,8 +56,8 @@ impl Gpus {
             sleep(GLANCE);
             if looked.elapsed() > LOOK {
                 looked = Instant::now();
-                if peers.is_some_and(|peers| peers.gone().is_some()) {
-                    return Err(ShimError("a rank of this machine is gone".to_owned()));
+                if peers.is_some_and(|peers| peers.has_one_failed() || peers.gone().is_some()) {
+                    return Err(ShimError("a rank has ended".to_owned()));
                 }
             }
             if began.elapsed() > self.timeout {
