@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <climits>
 #include <ctime>
@@ -38,10 +37,10 @@ CLONES void sum_rows(const double* rows, int64_t stride, int64_t members, double
   }
 }
 
-// Whether a member has arrived as often as `number`, which wraps around.
-bool arrived(const uint32_t* counter, uint32_t number) {
-  return static_cast<int32_t>(__atomic_load_n(counter, __ATOMIC_ACQUIRE) - number) >= 0;
-}
+uint32_t seen(const uint32_t* counter) { return __atomic_load_n(counter, __ATOMIC_ACQUIRE); }
+
+// Whether a member whose counter is at `count` has arrived as often as `number`; both wrap around.
+bool arrived(uint32_t count, uint32_t number) { return static_cast<int32_t>(count - number) >= 0; }
 
 // Sleeps until a counter is no longer `value`, or for a second.
 void sleep_on(uint32_t* counter, uint32_t value) {
@@ -63,16 +62,14 @@ char* mmc_meet(void* counters, int64_t place, uint32_t number, int64_t timeout_m
     syscall(SYS_futex, own, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
     for (int64_t member = 0; member < members; ++member) {
       uint32_t* const counter = first + member * LINE;
-      for (int looks = 0; looks < LOOKS && !arrived(counter, number); ++looks) {
+      for (int looks = 0; looks < LOOKS && !arrived(seen(counter), number); ++looks) {
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #endif
       }
-      for (;;) {
-        const uint32_t seen = __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-        if (static_cast<int32_t>(seen - number) >= 0) break;
+      for (uint32_t count = seen(counter); !arrived(count, number); count = seen(counter)) {
         TORCH_CHECK(std::chrono::steady_clock::now() < until, "member ", member, " did not come in ", timeout_ms, " ms");
-        sleep_on(counter, seen);
+        sleep_on(counter, count);
       }
     }
   });

@@ -40,12 +40,7 @@ pub fn calibrate(seat: Seat, threads: u32) -> Result<(), WorkerError> {
         ranks: (0..ranks).collect(),
         // Sums are measured as gradients are summed.
         modules: vec!["gradients".to_owned()],
-        elements: SIZES
-            .iter()
-            .max()
-            .copied()
-            .and_then(|most| u64::try_from(most).ok())
-            .unwrap_or(0),
+        elements: SIZES.iter().max().map_or(0, |most| most.unsigned_abs()),
         bucket: None,
     };
     let everyone = (std::slice::from_ref(&everyone), [].as_slice());

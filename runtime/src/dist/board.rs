@@ -17,6 +17,7 @@ use mmc_plan::CommunicatorSpec;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use tch::{Device, Kind, Tensor};
 
+use super::whole;
 use crate::counts;
 use crate::ffi::{self, Group, ShimError, Store};
 
@@ -150,10 +151,6 @@ fn mapped(words: &str, (members, row): (usize, usize)) -> Option<(Tensor, Tensor
     let sheets = memory.f_narrow(0, counters, rows).ok()?;
     let sheets = sheets.f_view([whole(SHEETS), whole(members), whole(row)]).ok()?;
     Some((memory.f_narrow(0, 0, counters).ok()?, sheets))
-}
-
-fn whole(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

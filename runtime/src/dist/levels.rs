@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tch::Tensor;
 
+use super::whole;
 use crate::ffi::{Group, ShimError, Store};
 
 /// The groups of one rank of a communicator whose members lie on several nodes.
@@ -109,10 +110,6 @@ impl Levels {
         }
         Ok(())
     }
-}
-
-fn whole(elements: usize) -> i64 {
-    i64::try_from(elements).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

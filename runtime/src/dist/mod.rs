@@ -13,3 +13,8 @@ mod world;
 pub use error::WorldError;
 pub use rendezvous::{Seat, SeatError, seat};
 pub use world::{Begun, COLLECTIVE, World};
+
+/// A count as libtorch has lengths.
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
