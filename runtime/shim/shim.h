@@ -53,6 +53,9 @@ char* mmc_squares(void* gradient, void* rest, double* sum);
 char* mmc_adamw(void* parameter, void* gradient, void* rest, void* mean, void* square, double scale,
                 const MmcAdamW* constants);
 
+// The same by libtorch's own kernel, on any device; the gradient is of the parameter's kind.
+char* mmc_adamw_fused(void* parameter, void* gradient, void* mean, void* square, const MmcAdamW* constants);
+
 // Says to the other members of shared memory that the one at `place` arrives for the time `number` (from 1, wraps around), and waits
 // until all have. What a member wrote before, all see afterwards. `counters`: 64 bytes for each, zeros at first.
 char* mmc_meet(void* counters, int64_t place, uint32_t number, int64_t timeout_ms);

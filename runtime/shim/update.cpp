@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/full.h>
 
 #include <algorithm>
 #include <cmath>
@@ -144,5 +146,15 @@ char* mmc_adamw(void* parameter, void* gradient, void* rest, void* mean, void* s
       adamw_all<float, double>(parameter, gradient, rest, mean, square, scale, *constants);
     else
       adamw_all<float, float>(parameter, gradient, rest, mean, square, scale, *constants);
+  });
+}
+
+char* mmc_adamw_fused(void* parameter, void* gradient, void* mean, void* square, const MmcAdamW* constants) {
+  return guarded([&] {
+    const MmcAdamW& a = *constants;
+    const at::Tensor& on = tensor(parameter);
+    const at::Tensor update = at::full({}, a.step, on.options().dtype(at::kFloat));
+    at::_fused_adamw_({on}, {tensor(gradient)}, {tensor(mean)}, {tensor(square)}, {}, {update}, a.lr, a.beta1, a.beta2,
+                      a.weight_decay, a.eps, /*amsgrad=*/false, /*maximize=*/false);
   });
 }

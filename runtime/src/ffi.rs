@@ -67,6 +67,13 @@ unsafe extern "C" {
         scale: f64,
         constants: *const AdamW,
     ) -> *mut c_char;
+    fn mmc_adamw_fused(
+        parameter: *mut c_void,
+        gradient: *mut c_void,
+        mean: *mut c_void,
+        square: *mut c_void,
+        constants: *const AdamW,
+    ) -> *mut c_char;
     fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
     fn mmc_gpu_use(number: c_int) -> *mut c_char;
     fn mmc_gpu_peak(number: c_int, bytes: *mut i64) -> *mut c_char;
@@ -341,6 +348,26 @@ pub fn adamw(state: &AdamWState<'_>, scale: f64, constants: &AdamW) -> Result<()
             pointer(mean),
             pointer(square),
             scale,
+            constants,
+        )
+    })
+}
+
+/// The same by libtorch's own kernel, on any device, with a `gradient` of the parameter's kind in place of the state's.
+pub fn adamw_fused(
+    state: &AdamWState<'_>,
+    gradient: &Tensor,
+    constants: &AdamW,
+) -> Result<(), ShimError> {
+    let AdamWState { parameter, mean, square, .. } = state;
+    equally_long(&[parameter, gradient, mean, square])?;
+    // SAFETY: live flat tensors of one length; libtorch checks their kinds.
+    checked(unsafe {
+        mmc_adamw_fused(
+            pointer(parameter),
+            pointer(gradient),
+            pointer(mean),
+            pointer(square),
             constants,
         )
     })

@@ -32,7 +32,7 @@ pub fn adamw(state: &AdamWState<'_>, scale: f64, constants: &AdamW) -> Result<()
     if state.parameter.device() == Device::Cpu {
         return Ok(ffi::adamw(state, scale, constants)?);
     }
-    Ok(adamw_by_operations(state, scale, constants)?)
+    adamw_fused(state, scale, constants)
 }
 
 fn gather_by_operations(
@@ -65,21 +65,11 @@ fn whole(gradient: &Tensor, rest: Option<&Tensor>) -> Result<Tensor, TchError> {
     rest.map_or_else(|| Ok(gradient.shallow_clone()), |rest| gradient.f_add(rest))
 }
 
-/// Loshchilov and Hutter 2019, algorithm 2.
-fn adamw_by_operations(state: &AdamWState<'_>, scale: f64, a: &AdamW) -> Result<(), TchError> {
-    let [mut parameter, mut mean, mut square] =
-        [state.parameter, state.mean, state.square].map(Tensor::shallow_clone);
+/// The step's gradient, then libtorch's kernel.
+fn adamw_fused(state: &AdamWState<'_>, scale: f64, constants: &AdamW) -> Result<(), WorkerError> {
     let gradient = whole(state.gradient, state.rest)?.f_mul_scalar(scale)?;
-    let gradient = gradient.f_to_kind(parameter.kind())?;
-    let [correct_mean, correct_square] = [a.beta1, a.beta2].map(|b| 1.0 - libm::pow(b, a.update));
-    let _ = mean.f_lerp_(&gradient, 1.0 - a.beta1)?;
-    let _ = square.f_mul_scalar_(a.beta2)?;
-    let _ = square.f_add_(&gradient.f_square()?.f_mul_scalar_(1.0 - a.beta2)?)?;
-    let mut root = square.f_sqrt()?;
-    let _ = root.f_mul_scalar_(correct_square.sqrt().recip())?.f_add_scalar_(a.eps)?;
-    let _ = parameter.f_mul_scalar_(1.0 - a.lr * a.weight_decay)?;
-    let _ = parameter.f_addcdiv_(&mean.f_mul_scalar(-a.lr / correct_mean)?, &root)?;
-    Ok(())
+    let gradient = gradient.f_to_kind(state.parameter.kind())?;
+    Ok(ffi::adamw_fused(state, &gradient, constants)?)
 }
 
 #[cfg(test)]
@@ -128,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_update_as_loops_do() {
+    fn the_fused_kernel_updates_as_loops_do() {
         let mut constants =
             AdamW { update: 0.0, lr: 0.1, beta1: 0.9, beta2: 0.98, eps: 1e-9, weight_decay: 0.01 };
         for (kind, of_gradient, bound) in [
@@ -148,7 +138,7 @@ mod tests {
                     if way == 0 {
                         ffi::adamw(&state, 0.25, &constants).unwrap();
                     } else {
-                        adamw_by_operations(&state, 0.25, &constants).unwrap();
+                        adamw_fused(&state, 0.25, &constants).unwrap();
                     }
                 }
             }

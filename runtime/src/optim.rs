@@ -12,11 +12,6 @@ use crate::flat;
 use crate::model::ParameterSpec;
 use crate::store::ModuleStore;
 
-/// The training's learning rate at `count` of the schedule's clock (from 1).
-pub fn learning_rate(plan: &Plan, count: u64) -> f64 {
-    plan.training.optimizer.lr() * factor(plan, count)
-}
-
 /// What the schedule multiplies learning rates by at `count` of its clock (from 1).
 #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
 fn factor(plan: &Plan, count: u64) -> f64 {
@@ -241,7 +236,7 @@ mod tests {
     use serde::Deserialize;
     use tch::Tensor;
 
-    use super::{learning_rate, rate_of, update};
+    use super::{factor, rate_of, update};
     use crate::model::{Init, ParameterSpec};
     use crate::store::{ModuleStore, Store};
 
@@ -350,7 +345,7 @@ mod tests {
         sample.training.optimizer = Optimizer::Sgd { lr: 2.0, momentum: 0.0, weight_decay: 0.0 };
         (sample.training.schedule, sample.training.steps) = (schedule, 100);
         let plan = sample.plan();
-        counts.iter().map(|&count| learning_rate(&plan, count)).collect()
+        counts.iter().map(|&count| plan.training.optimizer.lr() * factor(&plan, count)).collect()
     }
 
     fn close(found: &[f64], expected: &[f64]) {

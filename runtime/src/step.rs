@@ -23,6 +23,8 @@ use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::flat;
+use crate::gpu;
+use crate::memory;
 use crate::model::{Batch, Direction, Objective};
 use crate::optim;
 use crate::scaler::Scaler;
@@ -31,7 +33,7 @@ use crate::store::{ModuleStore, Store};
 
 use exchange::{Exchange, Room};
 use lane::{Hand, Passed};
-use sums::{LaneSum, Sums, rounded};
+use sums::{LaneSum, Sums, rounded, wider};
 
 /// What the lanes of all ranks did in a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +48,12 @@ pub struct StepRecord {
     pub norm: Option<f64>,
     /// What the loss was multiplied by, where it is scaled.
     pub scale: Option<f64>,
-    /// Learning rate.
+    /// Largest learning rate of the modules that were trained.
     pub lr: f64,
+    /// The least, where not all are equal.
+    pub least_lr: Option<f64>,
+    /// Most bytes that each rank has held so far.
+    pub memory: Vec<u64>,
     /// Lanes with batches that memory was too small for.
     pub splits: Vec<SplitLane>,
     /// Why nothing was updated, unless the scale of the loss was too large.
@@ -150,6 +156,9 @@ impl<'a> Stepper<'a> {
         sums.trained.retain(|name, _| store.modules.contains_key(*name));
         sums.squares = self.squares(store, &sums)?;
         sums.stops = f64::from(u8::from(asked));
+        if let Some(own) = sums.memory.get_mut(self.world.seat().rank as usize) {
+            *own = counts::number(gpu::peak(self.world.device())?.unwrap_or_else(memory::peak));
+        }
         sums.over_all_ranks(self.world)?;
         let mut record = sums.record(plan)?;
         if let Some(norm) = record.norm {
@@ -235,9 +244,10 @@ impl<'a> Stepper<'a> {
         for module in self.trained_by(task) {
             *sums.divisors.entry(module).or_default() += divisor;
         }
-        let hand = &mut Hand { exchange, store, divisors: &sums.divisors };
+        let hand = &mut Hand { exchange, store: &mut *store, divisors: &sums.divisors };
         let Passed { losses, refused, parts } =
             self.descend((step, lane), batches, objective, hand)?;
+        let lrs = self.learning_rates((step, task), store, &sums.trained)?;
         let bad = losses.iter().position(|loss| !loss.is_finite());
         if let Some(at) = bad.filter(|_| !self.may_skip()) {
             return Err(self.no_loss(step, lane, store, (at, &losses)));
@@ -245,9 +255,26 @@ impl<'a> Stepper<'a> {
         if let Some(of_lane) = sums.lanes.get_mut(lane as usize) {
             let (loss, bad) = (losses.iter().sum(), bad.map_or(0.0, |at| number(at + 1)));
             let (refused, parts) = (number(refused), number(parts));
-            *of_lane = LaneSum { loss, target, source, bad, refused, parts };
+            *of_lane = LaneSum { loss, target, source, bad, refused, parts, lrs };
         }
         Ok(())
+    }
+
+    /// The least and the largest learning rate of the modules that a task trains in a step, of which so many lanes train each; zeros
+    /// when all are frozen.
+    fn learning_rates(
+        &self,
+        (step, task): (u64, &str),
+        store: &mut Store,
+        lanes: &BTreeMap<&str, u32>,
+    ) -> Result<[f64; 2], WorkerError> {
+        let mut rates = Vec::new();
+        for name in self.trained_by(task) {
+            let at = (step, lanes.get(name).copied().unwrap_or(1));
+            let rate = optim::rate_of(self.plan, self.optimizer(name)?, at, store.module(name)?);
+            rates.push([rate, rate]);
+        }
+        Ok(rates.into_iter().reduce(wider).unwrap_or_default())
     }
 
     /// The fault of a lane's first loss that is no number: number `at` (from 0) of its `losses`.

@@ -121,66 +121,70 @@ impl Points {
 
 /// The step and the points of an event.
 fn points(event: &Event) -> Option<(u64, Points)> {
-    let mut points = Points::default();
-    let step = match event {
-        Event::Step {
-            step,
-            losses,
-            source_tokens,
-            target_tokens,
-            lr,
-            norm,
-            scale,
-            seconds,
-            sync_seconds,
-            memory,
-        } => {
-            let rate = |count: u64| number(count) / seconds.max(f64::MIN_POSITIVE);
-            points.add_tasks("training_loss", losses);
-            points.add("training", [("learning_rate", *lr)]);
-            points.add("training", norm.map(|norm| ("gradient_norm", norm)));
-            points.add("training", scale.map(|scale| ("loss_scale", scale)));
-            let speed = [
-                ("source_tokens_per_second", rate(*source_tokens)),
-                ("target_tokens_per_second", rate(*target_tokens)),
-                ("seconds_per_step", *seconds),
-                ("synchronising_seconds_per_step", *sync_seconds),
-                ("most_memory_of_rank_0_in_bytes", number(*memory)),
-            ];
-            points.add("speed", speed);
-            *step
-        }
-        Event::Validated {
-            step,
-            losses,
-            accuracies,
-            loss,
-            accuracy,
-            macro_loss,
-            macro_accuracy,
-            scores,
-            macro_scores,
-        } => {
-            points.add_tasks("validation_loss", losses);
-            points.add_tasks("validation_accuracy", accuracies);
-            let tokens = [("loss", *loss), ("accuracy", *accuracy)];
-            let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
-            points.add("validation", tokens.into_iter().chain(means));
-            points.add_scores(scores, macro_scores);
-            *step
-        }
-        Event::Started { .. }
-        | Event::Split { .. }
-        | Event::Skipped { .. }
-        | Event::StoppedEarly { .. }
-        | Event::Saved { .. }
-        | Event::Averaged { .. }
-        | Event::Finished { .. }
-        | Event::Measured { .. }
-        | Event::Calibrated(_)
-        | Event::Failed { .. } => return None,
+    of_step(event).or_else(|| of_validation(event))
+}
+
+fn of_step(event: &Event) -> Option<(u64, Points)> {
+    let Event::Step {
+        step,
+        losses,
+        source_tokens,
+        target_tokens,
+        lr,
+        least_lr,
+        norm,
+        scale,
+        seconds,
+        sync_seconds,
+        memory,
+        fullest,
+    } = event
+    else {
+        return None;
     };
-    Some((step, points))
+    let mut points = Points::default();
+    points.add_tasks("training_loss", losses);
+    points.add("training", [("learning_rate", *lr)]);
+    points.add("training", least_lr.map(|lr| ("least_learning_rate", lr)));
+    points.add("training", norm.map(|norm| ("gradient_norm", norm)));
+    points.add("training", scale.map(|scale| ("loss_scale", scale)));
+    let rate = |count: u64| number(count) / seconds.max(f64::MIN_POSITIVE);
+    let fullest = fullest.map_or(*memory, |fullest| fullest.memory);
+    let speed = [
+        ("source_tokens_per_second", rate(*source_tokens)),
+        ("target_tokens_per_second", rate(*target_tokens)),
+        ("seconds_per_step", *seconds),
+        ("synchronising_seconds_per_step", *sync_seconds),
+        ("most_memory_of_rank_0_in_bytes", number(*memory)),
+        ("most_memory_of_any_rank_in_bytes", number(fullest)),
+    ];
+    points.add("speed", speed);
+    Some((*step, points))
+}
+
+fn of_validation(event: &Event) -> Option<(u64, Points)> {
+    let Event::Validated {
+        step,
+        losses,
+        accuracies,
+        loss,
+        accuracy,
+        macro_loss,
+        macro_accuracy,
+        scores,
+        macro_scores,
+    } = event
+    else {
+        return None;
+    };
+    let mut points = Points::default();
+    points.add_tasks("validation_loss", losses);
+    points.add_tasks("validation_accuracy", accuracies);
+    let tokens = [("loss", *loss), ("accuracy", *accuracy)];
+    let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
+    points.add("validation", tokens.into_iter().chain(means));
+    points.add_scores(scores, macro_scores);
+    Some((*step, points))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
@@ -198,18 +202,21 @@ mod tests {
     fn step(step: u64) -> Event {
         let losses = [("t.de-en".to_owned(), 2.5)].into();
         let (source_tokens, target_tokens, memory) = (10, 20, 1 << 20);
-        let (lr, norm, scale, seconds, sync_seconds) = (1e-3, Some(1.0), None, 0.5, 0.0);
+        let (lr, least_lr, norm, scale) = (1e-3, None, Some(1.0), None);
+        let (seconds, sync_seconds, fullest) = (0.5, 0.0, None);
         Event::Step {
             step,
             losses,
             source_tokens,
             target_tokens,
             lr,
+            least_lr,
             norm,
             scale,
             seconds,
             sync_seconds,
             memory,
+            fullest,
         }
     }
 

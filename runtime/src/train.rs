@@ -1,5 +1,6 @@
 //! Training on one rank: steps, validation, checkpoints, events. Takes no decision that the plan could have taken.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use mmc_plan::{Device, Event, Plan, RankSpec};
+use mmc_plan::{Device, Event, Plan, RankMemory, RankSpec};
 
 use crate::checkpoint::{Checkpoints, Contents};
 use crate::counts;
@@ -208,6 +209,8 @@ impl<'a> Trainer<'a> {
     /// Runs one step and tells it; whether some rank was asked to stop.
     fn step(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
         let began = Instant::now();
+        // What validation and checkpoints waited for is not the step's.
+        let _ = self.world.take_waited();
         let asked = self.stop.load(Ordering::Relaxed);
         let Self { stepper, store, feed, .. } = self;
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
@@ -219,24 +222,29 @@ impl<'a> Trainer<'a> {
             norm,
             scale,
             lr,
+            least_lr,
+            memory,
             splits,
             skipped,
             stop,
         } = record;
         let seconds = began.elapsed().as_secs_f64();
         let sync_seconds = self.world.take_waited().as_secs_f64();
-        let memory = gpu::peak(self.world.device())?.unwrap_or_else(memory::peak);
+        let fullest = fullest(&memory);
+        let memory = memory.first().copied().unwrap_or_default();
         events.tell(&Event::Step {
             step,
             losses,
             source_tokens,
             target_tokens,
             lr,
+            least_lr,
             norm,
             scale,
             seconds,
             sync_seconds,
             memory,
+            fullest,
         })?;
         if !splits.is_empty() {
             events.tell(&Event::Split { step, lanes: splits })?;
@@ -292,6 +300,13 @@ impl<'a> Trainer<'a> {
         let (watch, rule) = (self.watch.as_ref()?, self.plan.training.stop_early?);
         watch.best().filter(|_| watch.is_over(rule))
     }
+}
+
+/// The rank that has held most, unless it is rank 0.
+fn fullest(memory: &[u64]) -> Option<RankMemory> {
+    let most = (0..).zip(memory).max_by_key(|&(rank, &memory)| (memory, Reverse(rank)));
+    let (rank, &memory) = most.filter(|&(rank, _)| rank > 0)?;
+    Some(RankMemory { rank, memory })
 }
 
 /// A flag that the signals for an orderly end set: TERM, INT, and Slurm's USR1 before the time limit.

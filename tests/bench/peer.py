@@ -16,6 +16,7 @@ whether the limits that are printed were kept.
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -90,23 +91,26 @@ class Bench:
         reports = [int(found.group(3)) for found in REPORT.finditer(open('mammoth.log', 'rb').read())]
         return statistics.median(reports[1:]), most
 
-    def ours(self, ranks, steps):
+    def planned(self, ranks, steps, *folders):
+        """A plan, and no folder of an earlier run."""
         subprocess.run([self.mmc, 'plan', os.path.join(HERE, 'tiny.mmc'), '-p', 'steps=%d' % steps, '-p', 'ranks=%d' % ranks, '-o', 'tiny.yaml'],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        subprocess.run(['rm', '-rf', 'runs'], check=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def ours(self, ranks, steps):
+        self.planned(ranks, steps, 'runs')
         _, most = watched([self.mmc, 'run', 'tiny.yaml', '--worker', self.worker, '--threads', '1'], 'ours.log', OMP_NUM_THREADS='1')
         return self.rate('runs/tiny'), most
 
     def apart(self, steps):
         """Two runs at once that know nothing of each other: what the machine's two cores are worth."""
-        subprocess.run([self.mmc, 'plan', os.path.join(HERE, 'tiny.mmc'), '-p', 'steps=%d' % steps, '-p', 'ranks=1', '-o', 'apart.yaml'],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        subprocess.run(['rm', '-rf', 'apart0', 'apart1'], check=True)
-        runs = [subprocess.Popen([self.mmc, 'run', 'apart.yaml', '--output', 'apart%d' % run, '--worker', self.worker, '--threads', '1'],
+        self.planned(1, steps, 'apart0', 'apart1')
+        runs = [subprocess.Popen([self.mmc, 'run', 'tiny.yaml', '--output', 'apart%d' % run, '--worker', self.worker, '--threads', '1'],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, 'OMP_NUM_THREADS': '1'}) for run in range(2)]
         if any(run.wait() for run in runs):
             sys.exit('two runs at once failed')
-        return sum(self.rate('apart%d' % run) for run in range(2)), (0, 0)
+        return sum(self.rate('apart%d' % run) for run in range(2)), None
 
     def rate(self, folder):
         self.events = [json.loads(line) for line in open(os.path.join(folder, 'events.jsonl'))]
@@ -146,7 +150,8 @@ class Bench:
 
 
 def shown(name, tokens, most):
-    print('%-34s %8.0f target tokens/s   %5.0f MB resident, %5.0f MB proportional' % (name, tokens, most[0] / 1e6, most[1] / 1e6))
+    held = '   %5.0f MB resident, %5.0f MB proportional' % (most[0] / 1e6, most[1] / 1e6) if most else ''
+    print('%-34s %8.0f target tokens/s%s' % (name, tokens, held))
 
 
 def limit(text, value, bound, least=True):
@@ -163,7 +168,7 @@ def main(mmc, worker, programs, peer, steps=200, rounds=3):
             lambda: bench.mammoth(2, bench.steps), lambda: bench.ours(2, bench.steps), lambda: bench.apart(bench.steps)]
     measured = [[run() for run in runs] for _ in range(int(rounds))]
     tokens = [statistics.median(row[i][0] for row in measured) for i in range(len(runs))]
-    most = [tuple(max(row[i][1][part] for row in measured) for part in (0, 1)) for i in range(len(runs))]
+    most = [measured[0][i][1] and tuple(max(row[i][1][part] for row in measured) for part in (0, 1)) for i in range(len(runs))]
     for row in zip(names, tokens, most):
         shown(*row)
     print('two runs that know nothing of each other: %.2f of one; two ranks: %.2f of those two' % (tokens[5] / tokens[1], tokens[4] / tokens[5]))

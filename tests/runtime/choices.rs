@@ -25,7 +25,7 @@ pub(crate) fn adapter(
 #[test]
 fn mapping_does_not_change_parameters_whatever_the_model() {
     let place = Workplace::new();
-    let mut runs = Vec::new();
+    let (mut runs, mut rates) = (Vec::new(), Vec::new());
     let mappings: [&[&[u32]]; 2] = [&[&[0, 1, 2, 3]], &[&[3, 0], &[2, 1]]];
     for (at, mapping) in mappings.iter().enumerate() {
         let output = format!("run{at}");
@@ -51,9 +51,11 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
         (sample.training.clip, sample.training.clip_scope) = (Some(0.5), ClipScope::Module);
         (sample.training.clock, sample.training.lr_scale) = (Clock::Updates, LrScale::Sqrt);
         let plan = place.write_plan(&format!("plan{at}.yaml"), &sample);
-        train(&plan, u32::try_from(mapping.len()).unwrap(), &[]);
+        rates.push(learning_rates(&train(&plan, u32::try_from(mapping.len()).unwrap(), &[])));
         runs.push(parameters(&place.path(&output), 20));
     }
+    assert_eq!(rates[0], rates[1]);
+    assert!(rates[0].iter().any(|(most, least)| least.is_some_and(|lr| lr < *most)), "{rates:?}");
     assert!(runs[0].keys().any(|name| name.starts_with("adapter.by_target.lang.")));
     let found = difference(&runs[0], &runs[1]);
     assert!(found < 1e-5, "{found:e}");
@@ -61,6 +63,15 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
     for (name, tensor) in runs[0].iter().filter(|(name, _)| name.starts_with("adapter.")) {
         assert!(!tensor.equal(&earlier[name]), "{name} did not learn");
     }
+}
+
+/// The largest and the least learning rate of each step.
+fn learning_rates(told: &[Event]) -> Vec<(f64, Option<f64>)> {
+    let of = |event: &Event| {
+        let Event::Step { lr, least_lr, .. } = event else { return None };
+        Some((*lr, *least_lr))
+    };
+    told.iter().filter_map(of).collect()
 }
 
 /// A source of noise: the loss falls, and validation reads the text as it is.

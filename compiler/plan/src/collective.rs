@@ -14,10 +14,11 @@
 //!    of a step it is one collective.
 //! 2. **Scalars.** One all-reduce (sum) over `world` of 64-bit floats: for each lane of the plan, in order, its sum of losses,
 //!    its target tokens, its source tokens, the number of its first batch whose loss is no finite number (from 1, else 0), the
-//!    sentences of the largest part of a batch that memory was too small for (else 0) and the parts in which its batches were run;
-//!    then the sum of squares of the divided gradients of the trained modules; then
-//!    the number of ranks that a signal asked to end. A rank puts zeros for the lanes of others, and counts the modules that
-//!    it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
+//!    sentences of the largest part of a batch that memory was too small for (else 0), the parts in which its batches were run and
+//!    the least and the largest learning rate of the modules that it trains; then for each rank the most bytes of memory that it has held; then the
+//!    sum of squares of the divided gradients of the trained modules; then
+//!    the number of ranks that a signal asked to end. A rank puts zeros for the lanes of others and for other ranks, and counts the
+//!    modules that it owns. Lanes have places of their own, so that what is told of them does not depend on who ran them.
 //! 3. The optimiser steps every trained module. No communication.
 //! 4. **Validation**, in steps that are multiples of `training.validate_every` and after the last: one all-reduce (sum) over
 //!    `world` of 64-bit floats: for each task of the plan, in order of name, its numbers ([`Plan::task_scalars`]); zeros
@@ -40,7 +41,7 @@ use crate::plan::{CommunicatorSpec, Plan, TaskSpec};
 pub enum CollectivePurpose {
     /// Sums of gradients and divisors.
     Gradients,
-    /// Losses and tokens of lanes, norm, requests to end.
+    /// Losses and tokens of lanes, memory of ranks, norm, requests to end.
     Scalars,
     /// Validation losses and scores.
     Validation,
@@ -62,11 +63,14 @@ pub struct CollectiveCall<'a> {
 }
 
 /// Numbers of a lane among the scalars: sum of losses, target tokens, source tokens, first batch without a finite loss, what memory
-/// was too small for, parts of batches.
-pub const LANE_SCALARS: u64 = 6;
+/// was too small for, parts of batches, learning rates.
+pub const LANE_SCALARS: u64 = 8;
 
-/// Numbers behind the lanes' among the scalars: sum of squares, requests to end.
-pub const RANK_SCALARS: u64 = 2;
+/// Numbers of a rank among the scalars: memory.
+pub const RANK_SCALARS: u64 = 1;
+
+/// Numbers behind the ranks' among the scalars: sum of squares, requests to end.
+pub const STEP_SCALARS: u64 = 2;
 
 /// Barriers of a checkpoint.
 pub const CHECKPOINT_BARRIERS: usize = 3;
@@ -163,7 +167,8 @@ impl Plan {
             modules: Vec::new(),
             elements,
         };
-        let scalars = LANE_SCALARS * self.lanes.len() as u64 + RANK_SCALARS;
+        let (lanes, ranks) = (self.lanes.len() as u64, self.ranks.len() as u64);
+        let scalars = LANE_SCALARS * lanes + RANK_SCALARS * ranks + STEP_SCALARS;
         calls.push(over_world(CollectivePurpose::Scalars, scalars));
         if self.validates_after(step) {
             let numbers = self.task_scalars() * self.tasks.len() as u64;

@@ -53,6 +53,15 @@ pub struct SplitLane {
     pub parts: u32,
 }
 
+/// What a rank has held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankMemory {
+    /// The rank.
+    pub rank: u32,
+    /// Most memory so far, in bytes.
+    pub memory: u64,
+}
+
 /// Pairs of lines that were read and not used, by reason, over all passes through a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,8 +115,12 @@ pub enum Event {
         source_tokens: u64,
         /// Target tokens without padding.
         target_tokens: u64,
-        /// Learning rate.
+        /// Largest learning rate of the modules that were trained.
         lr: f64,
+        /// The least, where not all are equal: modules have optimisers and clocks of their own, and with `lr_scale` rates depend on
+        /// how many lanes train them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        least_lr: Option<f64>,
         /// Gradient norm before clipping; none when the step changed nothing: the gradient overflowed in half precision, or the
         /// step was skipped.
         norm: Option<f64>,
@@ -120,6 +133,9 @@ pub enum Event {
         sync_seconds: f64,
         /// Most memory that rank 0 has held so far, in bytes.
         memory: u64,
+        /// The rank that has held most, where it is not rank 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fullest: Option<RankMemory>,
     },
     /// Memory was too small for some batches of the step that was told before: they were run in parts.
     Split {

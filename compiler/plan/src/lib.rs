@@ -44,7 +44,7 @@ pub use competence::{Competence, Difficulty, Growth};
 pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronised};
 pub use diff::PlanDiff;
 pub use error::PlanError;
-pub use event::{BadBatch, Calibration, Event, SkippedPairs, SplitLane};
+pub use event::{BadBatch, Calibration, Event, RankMemory, SkippedPairs, SplitLane};
 pub use model::{
     Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
     Normalisation, Positions, Sharing, StackOverride, StackPattern,

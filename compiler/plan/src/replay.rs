@@ -15,7 +15,9 @@ use thiserror::Error;
 
 use worker::Worker;
 
-use crate::collective::{CHECKPOINT_BARRIERS, CollectivePurpose, LANE_SCALARS, RANK_SCALARS};
+use crate::collective::{
+    CHECKPOINT_BARRIERS, CollectivePurpose, LANE_SCALARS, RANK_SCALARS, STEP_SCALARS,
+};
 use crate::plan::{Plan, TaskSpec};
 use crate::random::name_key;
 use crate::schedule::Draws;
@@ -348,8 +350,9 @@ impl<'a> Play<'a> {
         let due = |every: Option<u64>| {
             step == plan.training.steps || every.is_some_and(|every| step.is_multiple_of(every))
         };
-        let lanes = plan.lanes.len() as u64;
-        let mut calls = vec![call(CollectivePurpose::Scalars, lanes * LANE_SCALARS + RANK_SCALARS)];
+        let (lanes, ranks) = (plan.lanes.len() as u64, plan.ranks.len() as u64);
+        let scalars = lanes * LANE_SCALARS + ranks * RANK_SCALARS + STEP_SCALARS;
+        let mut calls = vec![call(CollectivePurpose::Scalars, scalars)];
         if due(plan.training.validate_every) {
             let numbers = plan.tasks.len() as u64 * plan.task_scalars();
             calls.push(call(CollectivePurpose::Validation, numbers));

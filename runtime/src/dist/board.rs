@@ -155,44 +155,26 @@ fn mapped(words: &str, (members, row): (usize, usize)) -> Option<(Tensor, Tensor
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-    use std::thread::spawn;
-
+    use super::super::threads::{HOST, LONG, members};
     use super::*;
 
-    /// Members of a communicator, each on a thread of its own, act with the board that they get.
-    fn members<R: Send + 'static>(
+    /// What the members of a communicator find with the boards that they get.
+    fn boards<R: Send>(
         (size, row): (usize, usize),
-        act: fn(usize, Option<Board>, &Group) -> R,
+        act: impl Fn(usize, Option<Board>, &Group) -> R + Sync,
     ) -> Vec<R> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let minute = Duration::from_mins(1);
-        let one = move |place: usize| {
-            let store = Store::new("127.0.0.1", port, place == 0, minute).unwrap();
-            let group = Group::new(&store, "c", (place, size), "127.0.0.1", minute).unwrap();
-            let at = (&store, &group, "c");
-            let board = Board::connect(at, (place, size, row), minute).unwrap();
-            (act(place, board, &group), group, store)
-        };
-        let threads: Vec<_> = (0..size).map(|place| spawn(move || one(place))).collect();
-        let ended: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        // Groups talk through the store of member 0 until they are gone: all of them go before it.
-        let (mut results, mut groups, mut stores) = (Vec::new(), Vec::new(), Vec::new());
-        for (result, group, store) in ended {
-            results.push(result);
-            groups.push(group);
-            stores.push(store);
-        }
-        drop(groups);
-        drop(stores);
-        results
+        members(size, |place, store| {
+            let group = Group::new(store, "c", (place, size), HOST, LONG).unwrap();
+            let board = Board::connect((store, &group, "c"), (place, size, row), LONG).unwrap();
+            (act(place, board, &group), group)
+        })
     }
 
     /// Sums one after the other, of tensors shorter and longer than a row, as Gloo sums them; of numbers whose sums are exact.
     #[test]
     fn every_member_gets_the_sums_that_gloo_gives() {
         for size in 2..=MEMBERS {
-            let held = members((size, 7), |place, board, group| {
+            let held = boards((size, 7), |place, board, group| {
                 let (board, power) = (board.unwrap(), u32::try_from(place).unwrap());
                 let lengths = (1..=40_u32).chain([1, 2, 3]);
                 let one = |length: u32| {
@@ -225,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_member_that_does_not_come_is_named() {
-        let waited = members((2, 7), |place, board, _| {
+        let waited = boards((2, 7), |place, board, _| {
             let board = Board { timeout: Duration::from_millis(100), ..board.unwrap() };
             let numbers = Tensor::from_slice(&[1.0]);
             (place == 0).then(|| board.sum(&numbers).unwrap_err().to_string())

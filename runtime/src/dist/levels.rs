@@ -114,9 +114,7 @@ impl Levels {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-    use std::thread::spawn;
-
+    use super::super::threads::{HOST, LONG, members};
     use super::*;
 
     #[test]
@@ -139,32 +137,17 @@ mod tests {
 
     /// What every rank holds after a sum over ranks that lie on nodes as told, of tensors of so many elements: `1, 2, 3, ...` times
     /// ten to the power of the rank.
-    fn summed(nodes: &'static [u32], elements: u32) -> Vec<Vec<f64>> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let minute = Duration::from_mins(1);
-        let one = move |rank: u32| {
-            let store = Store::new("127.0.0.1", port, rank == 0, minute).unwrap();
-            let members: Vec<u32> = (0_u32..).zip(nodes).map(|(member, _)| member).collect();
-            let seen = (rank, members.as_slice(), nodes);
-            let levels = Levels::connect(&store, "c", seen, "127.0.0.1", minute).unwrap().unwrap();
+    fn summed(nodes: &[u32], elements: u32) -> Vec<Vec<f64>> {
+        let ranks: Vec<u32> = (0_u32..).zip(nodes).map(|(rank, _)| rank).collect();
+        members(nodes.len(), |place, store| {
+            let rank = ranks[place];
+            let seen = (rank, ranks.as_slice(), nodes);
+            let levels = Levels::connect(store, "c", seen, HOST, LONG).unwrap().unwrap();
             let own: Vec<f64> = (1..=elements).map(|n| f64::from(n * 10_u32.pow(rank))).collect();
             let own = Tensor::from_slice(&own);
             levels.sum(&own).unwrap();
-            (Vec::<f64>::try_from(&own).unwrap(), levels, store)
-        };
-        let ranks: Vec<_> =
-            (0_u32..).zip(nodes).map(|(rank, _)| spawn(move || one(rank))).collect();
-        let (mut sums, mut groups, mut stores) = (Vec::new(), Vec::new(), Vec::new());
-        for rank in ranks {
-            let (sum, levels, store) = rank.join().unwrap();
-            sums.push(sum);
-            groups.push(levels);
-            stores.push(store);
-        }
-        // Groups talk through the store of rank 0 until they are gone: all of them go before it.
-        drop(groups);
-        drop(stores);
-        sums
+            (Vec::<f64>::try_from(&own).unwrap(), levels)
+        })
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod levels;
 mod line;
 mod peers;
 pub mod rendezvous;
+#[cfg(test)]
+mod threads;
 mod world;
 
 pub use error::WorldError;

@@ -305,21 +305,20 @@ fn meeting(seat: &Seat, cause: ShimError) -> WorldError {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
     use std::process::{Child, Command};
     use std::thread::spawn;
 
+    use super::super::threads::{HOST, LONG, free_port};
     use super::*;
 
     /// Rank 0 of `world` meets a rank 1 whose process is killed after a moment, and says so.
     fn meet_a_dying_rank(world: u32) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let host = "127.0.0.1".to_owned();
+        let (host, port) = (HOST.to_owned(), free_port());
         let seat = Seat { rank: 0, world, local_rank: 0, local_world: None, host, port };
         let mut other: Child = Command::new("sleep").arg("600").spawn().unwrap();
         let process = other.id();
         let rank_1 = spawn(move || {
-            let store = Store::new("127.0.0.1", port, false, Duration::from_mins(1)).unwrap();
+            let store = Store::new(HOST, port, false, LONG).unwrap();
             store.set("place/1", &Peers::words_of(process)).unwrap();
             std::thread::sleep(Duration::from_millis(300));
             other.kill().unwrap();
@@ -343,9 +342,9 @@ mod tests {
     /// Rank 1 waits in shared memory for a rank 0 that can't go on, and reads why before the store is gone with rank 0.
     #[test]
     fn a_rank_that_fails_while_another_waits_in_shared_memory_is_noticed() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let meet = move |rank| {
-            let host = "127.0.0.1".to_owned();
+            let host = HOST.to_owned();
             let seat = Seat { rank, world: 2, local_rank: rank, local_world: Some(2), host, port };
             let (name, modules) = ("world".to_owned(), vec!["m".to_owned()]);
             let everyone =

@@ -8,7 +8,6 @@ use super::{Skipped, StepRecord};
 use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
-use crate::optim;
 use crate::scaler::Scaler;
 
 /// What a lane did in a step.
@@ -26,6 +25,8 @@ pub(super) struct LaneSum {
     pub(super) refused: f64,
     /// Parts in which its batches were run.
     pub(super) parts: f64,
+    /// Least and largest learning rate of the modules that it trains; zeros when it trains none.
+    pub(super) lrs: [f64; 2],
 }
 
 /// Sums of a step: of this rank, then of all.
@@ -38,6 +39,8 @@ pub(super) struct Sums<'a> {
     pub(super) divisors: BTreeMap<&'a str, f64>,
     /// By lane; zeros for those of other ranks.
     pub(super) lanes: Vec<LaneSum>,
+    /// Most bytes that each rank has held; zeros for other ranks.
+    pub(super) memory: Vec<f64>,
     /// Where losses, and so gradients, are scaled.
     scaler: Option<Scaler>,
     /// Sum of squares of the divided gradients.
@@ -53,6 +56,7 @@ impl<'a> Sums<'a> {
             trained: plan.lanes_training(step),
             divisors: BTreeMap::new(),
             lanes: vec![LaneSum::default(); plan.lanes.len()],
+            memory: vec![0.0; plan.ranks.len()],
             scaler,
             squares: 0.0,
             stops: 0.0,
@@ -71,18 +75,24 @@ impl<'a> Sums<'a> {
 
     /// The scalars' all-reduce, in the order of `mmc_plan::collective`.
     pub(super) fn over_all_ranks(&mut self, world: &World) -> Result<(), WorkerError> {
-        let of_lane = |l: &LaneSum| [l.loss, l.target, l.source, l.bad, l.refused, l.parts];
+        let of_lane = |l: &LaneSum| {
+            let LaneSum { loss, target, source, bad, refused, parts, lrs: [least, most] } = *l;
+            [loss, target, source, bad, refused, parts, least, most]
+        };
         let mut numbers: Vec<f64> = self.lanes.iter().flat_map(of_lane).collect();
+        numbers.extend(&self.memory);
         numbers.extend([self.squares, self.stops]);
         world.sum_all(&mut numbers)?;
         let width = of_lane(&LaneSum::default()).len();
-        for (lane, summed) in self.lanes.iter_mut().zip(numbers.chunks_exact(width)) {
-            if let &[loss, target, source, bad, refused, parts] = summed {
-                *lane = LaneSum { loss, target, source, bad, refused, parts };
+        let (lanes, others) = numbers.split_at(width * self.lanes.len());
+        for (lane, summed) in self.lanes.iter_mut().zip(lanes.chunks_exact(width)) {
+            if let &[loss, target, source, bad, refused, parts, least, most] = summed {
+                let lrs = [least, most];
+                *lane = LaneSum { loss, target, source, bad, refused, parts, lrs };
             }
         }
-        if let [.., squares, stops] = numbers.as_slice() {
-            (self.squares, self.stops) = (*squares, *stops);
+        if let [memory @ .., squares, stops] = others {
+            (self.memory, self.squares, self.stops) = (memory.to_vec(), *squares, *stops);
         }
         Ok(())
     }
@@ -102,6 +112,8 @@ impl<'a> Sums<'a> {
             *of_task = (of_task.0 + lane.loss, of_task.1 + lane.target);
         }
         let norm = rounded(self.squares.sqrt());
+        let lrs = self.lanes.iter().map(|lane| lane.lrs).filter(|[_, most]| *most > 0.0);
+        let [least, lr] = lrs.reduce(wider).unwrap_or_default();
         let is_good = self.losses_are_finite() && norm.is_finite();
         let mean =
             |(task, (loss, tokens)): (&str, (f64, f64))| (task.to_owned(), loss / tokens.max(1.0));
@@ -111,7 +123,9 @@ impl<'a> Sums<'a> {
             target_tokens: counts::whole(self.lanes.iter().map(|lane| lane.target).sum()),
             norm: is_good.then_some(norm),
             scale: self.scaler.map(Scaler::scale),
-            lr: optim::learning_rate(plan, step),
+            lr,
+            least_lr: (least < lr).then_some(least),
+            memory: self.memory.iter().copied().map(counts::whole).collect(),
             splits: self.splits(plan),
             skipped: None,
             stop: self.stops > 0.0,
@@ -142,6 +156,11 @@ impl<'a> Sums<'a> {
         let tasks = tasks.into_iter().map(str::to_owned).collect();
         Skipped { batches, tasks }
     }
+}
+
+/// The least and the largest of two pairs.
+pub(super) fn wider([least, most]: [f64; 2], [other_least, other_most]: [f64; 2]) -> [f64; 2] {
+    [least.min(other_least), most.max(other_most)]
 }
 
 /// A number rounded to 24 bits: so the order in which ranks summed it does not show.

@@ -116,7 +116,7 @@ fn block(
         .collect();
     if arguments.given == Some(Given::Translation) {
         let scores = translator.score(&arguments.settings, &lines);
-        let rows: Vec<String> = scores.iter().map(|score| format!("{score:.4}\n")).collect();
+        let rows: Vec<String> = scores.iter().map(|score| format!("{score:.6}\n")).collect();
         return Ok(rows.concat());
     }
     let found = translator.translate(&arguments.settings, only, &lines);
@@ -126,9 +126,9 @@ fn block(
         let nothing = [Found { ids: Vec::new(), score: 0.0 }];
         for Found { ids, score } in if found.is_empty() { &nothing } else { found.as_slice() } {
             let before = if arguments.settings.nbest > 1 {
-                format!("{number}\t{score:.4}\t")
+                format!("{number}\t{score:.6}\t")
             } else if arguments.scores {
-                format!("{score:.4}\t")
+                format!("{score:.6}\t")
             } else {
                 String::new()
             };
