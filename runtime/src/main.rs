@@ -168,9 +168,11 @@ fn seat(place: &Place) -> Result<Seat, WorkerError> {
 fn failed(rank: u32, world: u32, failure: &Failure) -> ExitCode {
     let place = if world > 1 { format!("rank {rank}: ") } else { String::new() };
     eprintln!("mmc-worker: {place}error: {}", failure.fault);
+    let culprit = failure.fault.culprit();
+    let status = if culprit.is_some() { OTHER_FAILED } else { FAILED };
     if !failure.told {
-        let message = failure.fault.to_string();
+        let (rank, message) = culprit.unwrap_or_else(|| (rank, failure.fault.to_string()));
         events::tell_launcher(&Event::Failed { rank, message });
     }
-    ExitCode::from(if failure.fault.culprit().is_some() { OTHER_FAILED } else { FAILED })
+    ExitCode::from(status)
 }

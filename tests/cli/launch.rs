@@ -43,9 +43,12 @@ case "$FAKE-$RANK" in
   killed-1) kill -9 $$;;
   failed-1) echo '{"event":"failed","rank":1,"message":"the loss is NaN"}'; exit 1;;
   logged-1) echo "out of cheese" >&2; exit 3;;
+  stalled-0) echo '{"event":"failed","rank":1,"message":"it did not come"}'; exit 3;;
+  late-0) while [ ! -e up ]; do sleep 0.01; done; echo '{"event":"failed","rank":1,"message":"it is gone"}'; exit 3;;
+  late-1) trap 'echo "{\"event\":\"failed\",\"rank\":1,\"message\":\"the disk is full\"}"; exit 1' TERM; touch up; while :; do sleep 0.05; done;;
   stubborn-1) exit 1;;
   stubborn-0) trap '' TERM; touch up; while :; do sleep 0.05; done;;
-  killed-0|failed-0|logged-0) exec sleep 60;;
+  killed-0|failed-0|logged-0|stalled-1) exec sleep 60;;
   waits-*)
     trap 'save; say "{\"event\":\"finished\",\"step\":2,\"interrupted\":true}"; exit 75' INT TERM USR1
     touch "up.$RANK"
@@ -111,6 +114,8 @@ fn when_one_rank_fails_all_end_and_one_error_is_shown() {
         ("failed", "rank 1 failed with exit status 1: the loss is NaN"),
         ("logged", "out of cheese"),
         ("stubborn", "rank 1 failed with exit status 1"),
+        ("stalled", "rank 1 did not go on: it did not come"),
+        ("late", "rank 1 did not go on: the disk is full"),
     ] {
         let folder = stage();
         let began = Instant::now();

@@ -1,5 +1,6 @@
 //! One worker process a rank: starts them, shows what rank 0 tells, forwards signals, and ends all when one fails.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -23,6 +24,9 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Between TERM and KILL for the ranks that outlive a failed one.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// A worker's exit status when another rank is to blame.
+const OTHER_FAILED: i32 = 3;
 
 /// Lines of a log that stand for a rank without words.
 const LOG_LINES: usize = 5;
@@ -51,7 +55,15 @@ struct Rank {
     /// The log's length before this run.
     log_start: u64,
     ended: Option<ExitStatus>,
-    message: Option<String>,
+}
+
+/// What is known of a failure.
+#[derive(Debug, Default)]
+struct Failure {
+    /// Ranks that failed before the others were ended.
+    failed: Vec<u32>,
+    /// What was said of ranks that can't go on, by themselves or by those that lost them.
+    words: BTreeMap<u32, String>,
 }
 
 /// A line of a rank's standard output.
@@ -103,10 +115,10 @@ impl Launch<'_> {
             }
         }
         drop(sender);
-        let failed = watch(&mut ranks, &told, &mut signals, progress);
+        let failure = watch(&mut ranks, &told, &mut signals, progress);
         progress.close();
-        match failed {
-            Some(rank) => Err(self.failure(&ranks, rank).into()),
+        match failure.culprit(&ranks) {
+            Some(rank) => Err(self.fault(&ranks, &failure, rank).into()),
             None if ranks.iter().any(Rank::interrupted) => Ok(Exit::INTERRUPTED),
             None => Ok(Exit::FINE),
         }
@@ -140,7 +152,7 @@ impl Launch<'_> {
                 }
             });
         }
-        Ok(Rank { number: seat.rank, child, log, log_start, ended: None, message: None })
+        Ok(Rank { number: seat.rank, child, log, log_start, ended: None })
     }
 
     fn command(&self) -> Command {
@@ -149,14 +161,33 @@ impl Launch<'_> {
         command
     }
 
-    fn failure(&self, ranks: &[Rank], number: u32) -> CliError {
+    fn fault(&self, ranks: &[Rank], failure: &Failure, number: u32) -> CliError {
         let rank = ranks.iter().find(|rank| rank.number == number);
-        let (how, message, log) = rank.map_or_else(Default::default, |rank| {
-            (rank.how(), rank.words(), rank.log.display().to_string())
-        });
+        let failed = rank.filter(|_| failure.failed.contains(&number));
+        // What the others were ended by is no cause.
+        let how = failed.map_or_else(|| "did not go on".to_owned(), Rank::how);
+        let said = failure.words.get(&number).cloned();
+        let message = said.or_else(|| Some(rank?.last_words())).unwrap_or_default();
         let others = if ranks.len() > 1 { "the other ranks were ended; " } else { "" };
-        let help = format!("{others}the rank's log is `{log}`; {}", self.help);
+        let log = rank.map_or_else(String::new, |rank| {
+            format!("the rank's log is `{}`; ", rank.log.display())
+        });
+        let help = format!("{others}{log}{}", self.help);
         CliError::RankFailed { rank: number, how, message, help }
+    }
+}
+
+impl Failure {
+    /// Who is to blame, if some rank failed: one of which something was said, else one that was killed, else the first that failed; and
+    /// none that blames another while there are others.
+    fn culprit(&self, ranks: &[Rank]) -> Option<u32> {
+        let failed = || ranks.iter().filter(|rank| self.failed.contains(&rank.number));
+        let first = failed().next()?.number;
+        let blames = |number: u32| failed().any(|rank| rank.number == number && rank.blames());
+        let named = self.words.keys().copied();
+        let killed = failed().filter(|rank| rank.killed()).map(|rank| rank.number);
+        let mut suspects = named.chain(killed).chain(failed().map(|rank| rank.number));
+        Some(suspects.find(|number| !blames(*number)).unwrap_or(first))
     }
 }
 
@@ -175,6 +206,11 @@ impl Rank {
 
     fn killed(&self) -> bool {
         self.ended.is_some_and(|status| status.signal().is_some())
+    }
+
+    /// Whether it ended because another did.
+    fn blames(&self) -> bool {
+        self.ended.and_then(|status| status.code()) == Some(OTHER_FAILED)
     }
 
     /// Only a child that was not waited for is signalled: its number can't have been given to another process.
@@ -197,29 +233,26 @@ impl Rank {
         }
     }
 
-    /// What the rank said of its fault, else the end of its log.
-    fn words(&self) -> String {
-        if let Some(message) = &self.message {
-            return message.clone();
-        }
+    /// The end of its log.
+    fn last_words(&self) -> String {
         let tail = tail(&self.log, self.log_start).unwrap_or_default();
         if tail.is_empty() { "it left no message".to_owned() } else { tail }
     }
 }
 
-/// Waits for the end of all ranks; gives the first that failed. From its failure on, the others are ended.
+/// Waits for the end of all ranks. From the first failure on, the others are ended.
 fn watch(
     ranks: &mut [Rank],
     told: &Receiver<Told>,
     signals: &mut Signals,
     progress: &mut Progress,
-) -> Option<u32> {
-    let (mut culprit, mut deadline, mut asked) = (None, None, false);
+) -> Failure {
+    let (mut failure, mut deadline, mut asked) = (Failure::default(), None, false);
     while ranks.iter().any(Rank::alive) {
         if let Ok(line) = told.recv_timeout(POLL) {
-            hear(ranks, line, progress);
+            hear(&mut failure, line, progress);
             for line in told.try_iter() {
-                hear(ranks, line, progress);
+                hear(&mut failure, line, progress);
             }
         } else {
             // All pipes may be closed while a process still ends.
@@ -238,9 +271,9 @@ fn watch(
         for rank in ranks.iter_mut().filter(|rank| rank.alive()) {
             rank.ended = rank.child.try_wait().unwrap_or(None);
         }
-        if culprit.is_none() {
-            culprit = first_failed(ranks);
-            if culprit.is_some() {
+        if failure.failed.is_empty() {
+            failure.failed = failed(ranks);
+            if !failure.failed.is_empty() {
                 signal_all(ranks, Signal::TERM);
                 deadline = Some(Instant::now() + GRACE);
             }
@@ -250,16 +283,13 @@ fn watch(
         }
     }
     while let Ok(line) = told.recv_timeout(GRACE) {
-        hear(ranks, line, progress);
+        hear(&mut failure, line, progress);
     }
-    culprit.or_else(|| first_failed(ranks))
+    failure
 }
 
-/// Among the ranks that failed by now: one that was killed went before those that lost it.
-fn first_failed(ranks: &[Rank]) -> Option<u32> {
-    let mut failed = ranks.iter().filter(|rank| rank.failed());
-    let killed = failed.clone().find(|rank| rank.killed());
-    killed.or_else(|| failed.next()).map(|rank| rank.number)
+fn failed(ranks: &[Rank]) -> Vec<u32> {
+    ranks.iter().filter(|rank| rank.failed()).map(|rank| rank.number).collect()
 }
 
 fn signal_all(ranks: &[Rank], signal: Signal) {
@@ -277,12 +307,14 @@ fn forwarded(signal: i32) -> Signal {
 }
 
 /// Takes a line in: an event, or a word of some library, which goes to standard error.
-fn hear(ranks: &mut [Rank], (number, line): Told, progress: &mut Progress) {
+fn hear(failure: &mut Failure, (number, line): Told, progress: &mut Progress) {
     match serde_json::from_str::<Event>(&line) {
+        // A rank's own words are better than what others say of it.
+        Ok(Event::Failed { rank, message }) if rank == number => {
+            failure.words.insert(rank, message);
+        }
         Ok(Event::Failed { rank, message }) => {
-            if let Some(rank) = ranks.iter_mut().find(|known| known.number == rank) {
-                rank.message = Some(message);
-            }
+            failure.words.entry(rank).or_insert(message);
         }
         Ok(event) => progress.event(&event),
         Err(_) => progress.say(&format!("rank {number}: {line}")),
