@@ -95,7 +95,7 @@ pub enum Optimizer {
         lr: f64,
         /// The second moment decays by `1 - n^beta2_decay`; below 0.
         beta2_decay: f64,
-        /// Added to squared gradients.
+        /// Bound from below of the root of the second moment, whose square is never taken for less than the format's least number.
         eps1: f64,
         /// Least scale of a parameter.
         eps2: f64,
