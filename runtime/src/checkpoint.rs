@@ -16,6 +16,9 @@
 
 mod files;
 mod module;
+mod newest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,9 +40,11 @@ use crate::watch::Watch;
 pub(crate) use files::hexadecimal;
 pub use files::read_tensors;
 use files::{
-    Sha256s, json, read_named, remove, sum, sync, write_atomically, write_file, write_tensors,
+    Sha256s, is_part, json, part_name, read_named, remove, sync, write_atomically, write_file,
+    write_tensors,
 };
 use module::{read_module, write_module};
+pub use newest::Newest;
 
 /// Version of the layout above.
 const FORMAT: u32 = 1;
@@ -138,44 +143,36 @@ impl Checkpoints {
         self.folder.join(format!("step_{step:06}"))
     }
 
-    /// Complete checkpoints by step, newest first.
+    /// Names in the folder, which need not exist.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok())
+    }
+
+    /// Checkpoints by step, newest first.
     fn steps(&self) -> Vec<u64> {
-        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut steps: Vec<u64> = names
-            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("step_")?.parse().ok())
-            .collect();
+        let step = |name: String| name.strip_prefix("step_")?.parse().ok();
+        let mut steps: Vec<u64> = self.names().filter_map(step).collect();
         steps.sort_unstable_by(|a, b| b.cmp(a));
         steps
     }
 
-    /// The newest checkpoint of this mathematics whose files are whole; damaged ones are named to `warn` and passed over.
-    pub fn newest_whole(
-        &self,
-        plan: &Plan,
-        warn: &mut dyn FnMut(&str),
-    ) -> Result<Option<u64>, WorkerError> {
-        for step in self.steps() {
-            let folder = self.of_step(step);
-            match check(&folder) {
-                Ok(manifest) if manifest.digest == plan.digest => return Ok(Some(step)),
-                Ok(manifest) => {
-                    return Err(WorkerError::Checkpoint(format!(
-                        "{} belongs to other mathematics ({}) than the plan ({}); `mmc diff` of its plan.yaml and yours says what differs; train into another output folder, or resume with the old experiment",
-                        folder.display(),
-                        manifest.digest,
-                        plan.digest
-                    )));
-                }
-                Err(fault) => {
-                    warn(&format!("{}: {fault}; trying an older checkpoint", folder.display()));
-                }
-            }
+    /// Makes the folder ready for a run: removes what was being written when an earlier one was killed. A run that begins anew is
+    /// refused where checkpoints are: it would drop them for its own.
+    pub fn make_ready(&self, resume: bool) -> Result<(), WorkerError> {
+        if !resume && !self.steps().is_empty() {
+            return Err(WorkerError::Checkpoint(format!(
+                "{} holds checkpoints of an earlier run: go on with `--resume`, delete them, or train into another output folder",
+                self.folder.display()
+            )));
         }
-        Ok(None)
+        self.names()
+            .filter(|name| is_part(name))
+            .try_for_each(|name| remove(&self.folder.join(name)))
     }
 
     /// Writes a checkpoint with all ranks, then drops the oldest beyond the plan's `keep`, but never the best, nor those that are
-    /// to be averaged.
+    /// to be averaged. Newer ones go too: they are those that were damaged when training went on from an older one.
     pub fn save(
         &self,
         step: u64,
@@ -203,8 +200,11 @@ impl Checkpoints {
             let mut stay = plan.averaged_at(step);
             stay.extend(best);
             let keep = plan.training.checkpoint.keep.max(1) as usize;
-            for old in self.steps().into_iter().skip(keep).filter(|step| !stay.contains(step)) {
-                remove(&self.of_step(old))?;
+            let (newer, kept): (Vec<u64>, Vec<u64>) =
+                self.steps().into_iter().partition(|known| *known > step);
+            let old = kept.into_iter().skip(keep).filter(|step| !stay.contains(step));
+            for gone in newer.into_iter().chain(old) {
+                remove(&self.of_step(gone))?;
             }
         }
         world.barrier()?;
@@ -295,8 +295,7 @@ fn publish(
     manifest: Manifest,
     write: &dyn Fn(&Path) -> Result<Sha256s, WorkerError>,
 ) -> Result<(), WorkerError> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let part = folder.with_file_name(format!(".{name}.part"));
+    let part = folder.with_file_name(part_name(folder));
     if world.leads() {
         remove(&part)?;
         for sub in subs.iter().chain([&LISTS]) {
@@ -369,19 +368,4 @@ fn complete(
 fn read_manifest(folder: &Path) -> Result<Manifest, String> {
     let text = fs::read(folder.join("manifest.json")).map_err(|e| format!("manifest.json: {e}"))?;
     serde_json::from_slice(&text).map_err(|e| format!("manifest.json: {e}"))
-}
-
-/// Reads a checkpoint's manifest and compares every file's sum.
-fn check(folder: &Path) -> Result<Manifest, String> {
-    let manifest = read_manifest(folder)?;
-    if manifest.format != FORMAT {
-        return Err(format!("format {} is not {FORMAT}", manifest.format));
-    }
-    for (file, expected) in &manifest.files {
-        let found = sum(&folder.join(file)).map_err(|e| format!("{file}: {e}"))?;
-        if found != *expected {
-            return Err(format!("{file} is damaged: its sha256 differs from the manifest's"));
-        }
-    }
-    Ok(manifest)
 }

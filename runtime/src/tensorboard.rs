@@ -180,9 +180,9 @@ fn of_validation(event: &Event) -> Option<(u64, Points)> {
     let mut points = Points::default();
     points.add_tasks("validation_loss", losses);
     points.add_tasks("validation_accuracy", accuracies);
-    let tokens = [("loss", *loss), ("accuracy", *accuracy)];
-    let means = [("macro_loss", *macro_loss), ("macro_accuracy", *macro_accuracy)];
-    points.add("validation", tokens.into_iter().chain(means));
+    points.add("validation", loss.map(|loss| ("loss", loss)));
+    points.add("validation", macro_loss.map(|loss| ("macro_loss", loss)));
+    points.add("validation", [("accuracy", *accuracy), ("macro_accuracy", *macro_accuracy)]);
     points.add_scores(scores, macro_scores);
     Some((*step, points))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mmc_plan::{Device, Event, Plan, RankMemory, RankSpec};
 
-use crate::checkpoint::{Checkpoints, Contents};
+use crate::checkpoint::{Checkpoints, Contents, Newest};
 use crate::counts;
 use crate::dist::{Seat, World};
 use crate::error::{While as _, WorkerError};
@@ -163,7 +163,10 @@ impl<'a> Trainer<'a> {
         'a: 'scope,
     {
         let plan = self.plan;
-        let mut step = if resume { self.resume()? } else { 0 };
+        if self.world.leads() {
+            self.checkpoints.make_ready(resume)?;
+        }
+        let mut step = if resume { self.resume(events)? } else { 0 };
         self.feed.read(step, scope);
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
@@ -257,11 +260,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// Loads the newest whole checkpoint, chosen by rank 0 for all; gives its step, 0 when there is none.
-    fn resume(&mut self) -> Result<u64, WorkerError> {
+    fn resume(&mut self, events: &mut Events) -> Result<u64, WorkerError> {
         let mut chosen = [0.0];
-        if self.world.leads() {
-            let newest = self.checkpoints.newest_whole(self.plan, &mut warn)?;
-            chosen = [counts::number(newest.unwrap_or(0))];
+        if self.world.leads()
+            && let Some(Newest { step, damaged }) = self.checkpoints.newest_whole(self.plan)?
+        {
+            damaged.iter().try_for_each(|event| events.tell(event))?;
+            chosen = [counts::number(step)];
         }
         self.world.sum_all(&mut chosen)?;
         let step = counts::whole(chosen[0]);
@@ -317,9 +322,4 @@ fn listen() -> Result<Arc<AtomicBool>, WorkerError> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).doing("listening for signals")?;
     }
     Ok(stop)
-}
-
-#[expect(clippy::print_stderr, reason = "a warning belongs into the rank's log")]
-fn warn(message: &str) {
-    eprintln!("warning: {message}");
 }

@@ -39,7 +39,7 @@ impl Validation {
         self.macro_scores.get(&measure).copied().unwrap_or(0.0)
     }
 
-    /// As it is told.
+    /// As it is told: without losses that JSON has no word for.
     pub fn told(self, step: u64) -> Event {
         let Self {
             losses,
@@ -51,13 +51,15 @@ impl Validation {
             scores,
             macro_scores,
         } = self;
+        let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
+        let losses = losses.into_iter().filter_map(|(task, loss)| Some((task, finite(loss)?)));
         Event::Validated {
             step,
-            losses,
+            losses: losses.collect(),
             accuracies,
-            loss,
+            loss: finite(loss),
             accuracy,
-            macro_loss,
+            macro_loss: finite(macro_loss),
             macro_accuracy,
             scores,
             macro_scores,
@@ -216,6 +218,19 @@ mod tests {
         );
         let none = with_scores(Validation::default(), &[Measure::Bleu], &BTreeMap::new());
         assert_eq!((none.mean_of(Measure::Bleu), none.scores.len()), (0.0, 0));
+    }
+
+    #[test]
+    fn losses_that_are_no_numbers_are_left_out_of_what_is_told() {
+        let found = BTreeMap::from([("a", [f64::NAN, 5.0, 10.0]), ("b", [30.0, 27.0, 30.0])]);
+        let told = summary(&found).told(3);
+        let Event::Validated { losses, accuracies, loss: None, macro_loss: None, .. } = &told
+        else {
+            panic!("{told:?}")
+        };
+        assert!(losses.keys().eq(["b"]) && accuracies.keys().eq(["a", "b"]));
+        let line = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), told, "{line}");
     }
 
     #[test]

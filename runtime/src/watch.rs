@@ -21,7 +21,8 @@ struct Best {
 }
 
 impl Watch {
-    /// Takes a validation into account: whether it is the best so far. The first of equals stays the best.
+    /// Takes a validation into account: whether it is the best so far. The first of equals stays the best, and what is no finite
+    /// number is none.
     pub fn see(&mut self, rule: StopEarly, step: u64, validation: &Validation) -> bool {
         let value = match rule.on {
             Criterion::Loss => validation.loss,
@@ -29,10 +30,11 @@ impl Watch {
             Criterion::Bleu => validation.mean_of(Measure::Bleu),
             Criterion::Chrf => validation.mean_of(Measure::Chrf),
         };
-        let better = self.best.is_none_or(|best| match rule.on {
+        let exceeds = |best: Best| match rule.on {
             Criterion::Loss => value < best.value,
             Criterion::Accuracy | Criterion::Bleu | Criterion::Chrf => value > best.value,
-        });
+        };
+        let better = value.is_finite() && self.best.is_none_or(exceeds);
         if better {
             *self = Self { best: Some(Best { step, value }), since: 0 };
         } else {
@@ -97,9 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_better_than_not_a_number() {
+    fn what_is_no_number_is_never_the_best_and_a_checkpoint_can_hold_it() {
         let rule = StopEarly { patience: 2, on: Criterion::Loss };
-        let (watch, better) = saw(rule, &[2.0, f64::NAN]);
-        assert_eq!((watch.best(), better), (Some(1), vec![true, false]));
+        let (watch, better) = saw(rule, &[f64::NAN, f64::NEG_INFINITY]);
+        assert_eq!((watch.best(), better), (None, vec![false, false]));
+        let saved = serde_json::to_string(&watch).unwrap();
+        assert_eq!(serde_json::from_str::<Watch>(&saved).unwrap(), watch);
+        let (watch, better) = saw(rule, &[f64::NAN, 2.0, f64::NAN]);
+        assert_eq!((watch.best(), better), (Some(2), vec![false, true, false]));
+        assert!(!watch.is_over(rule));
     }
 }

@@ -35,8 +35,10 @@ case "$FAKE-$RANK" in
     echo '{"event":"calibrated","ranks":2,"threads":1,"fp32":29152696631.5,"fp64":14638327317.7,"memory_bandwidth":5254671416.1,"latency":0.00053,"byte_seconds":6.1e-10,"machine_memory":25276063744,"process_memory":120479744}';;
   measures-*) ;;
   fine-*)
+    say '{"event":"damaged","path":"out/checkpoints/step_000001","fault":"manifest.json: gone"}'
     say '{"event":"step","step":1,"losses":{"t.de-en":3.5},"source_tokens":100,"target_tokens":90,"lr":0.001,"norm":1.0,"seconds":0.5,"sync_seconds":0.1,"memory":1000000}'
     say 'a word of some library'
+    say '{"event":"validated","step":1,"losses":{},"accuracies":{"t.de-en":0.5},"loss":null,"accuracy":0.5,"macro_loss":null,"macro_accuracy":0.5}'
     say '{"event":"validated","step":2,"losses":{"t.de-en":3.25},"accuracies":{"t.de-en":0.5},"loss":3.25,"accuracy":0.5,"macro_loss":3.25,"macro_accuracy":0.5}'
     save
     say '{"event":"finished","step":2,"interrupted":false}';;
@@ -93,6 +95,10 @@ fn two_ranks_get_their_seats_and_the_plan_and_their_events_are_shown() {
     assert!(err.contains("training 12 345 parameters on 2 ranks, 2 steps"), "{err}");
     assert!(err.contains("step 1/2: loss 3.500, 200 source + 180 target tokens/s"), "{err}");
     assert!(err.contains("step 2: validation loss 3.250, accuracy 50.0 %; t.de-en 3.250"), "{err}");
+    assert!(err.contains("step 1: validation loss not finite, accuracy 50.0 %;\n"), "{err}");
+    let damaged =
+        "checkpoint out/checkpoints/step_000001 is damaged: manifest.json: gone; going on";
+    assert!(err.contains(damaged), "{err}");
     assert!(err.contains("rank 0: a word of some library"), "{err}");
     assert!(err.contains("finished after step 2"), "{err}");
     for rank in ["0", "1"] {

@@ -72,6 +72,11 @@ impl Progress {
             Event::Started { world, step, steps, parameters, memory: _ } => {
                 self.start(*world, (*step, *steps), *parameters);
             }
+            Event::Damaged { path, fault } => {
+                self.say(&format!(
+                    "checkpoint {path} is damaged: {fault}; going on from an older one"
+                ));
+            }
             Event::Step { step, losses, source_tokens, target_tokens, lr, seconds, .. } => {
                 self.losses.extend(losses.iter().map(|(task, loss)| (task.clone(), *loss)));
                 self.window.source_tokens += source_tokens;
@@ -248,10 +253,11 @@ fn mean(losses: &BTreeMap<String, f64>) -> f64 {
 }
 
 /// `loss 1.234, accuracy 56.7 %, bleu 8.9`: over all tasks.
-fn validated(loss: f64, accuracy: f64, scores: &BTreeMap<Measure, f64>) -> String {
+fn validated(loss: Option<f64>, accuracy: f64, scores: &BTreeMap<Measure, f64>) -> String {
+    let loss = loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.3}"));
     let scores: Vec<String> =
         scores.iter().map(|(measure, score)| format!(", {measure} {score:.1}")).collect();
-    format!("loss {loss:.3}, accuracy {:.1} %{}", 100.0 * accuracy, scores.concat())
+    format!("loss {loss}, accuracy {:.1} %{}", 100.0 * accuracy, scores.concat())
 }
 
 /// ` task 1.234, task 2.345 and 30 more`.
@@ -361,10 +367,11 @@ mod tests {
 
     #[test]
     fn validations_tell_their_scores() {
-        assert_eq!(validated(1.5, 0.25, &BTreeMap::new()), "loss 1.500, accuracy 25.0 %");
+        assert_eq!(validated(Some(1.5), 0.25, &BTreeMap::new()), "loss 1.500, accuracy 25.0 %");
         let scores = BTreeMap::from([(Measure::Bleu, 12.34), (Measure::Chrf, 40.0)]);
-        let found = validated(1.5, 0.25, &scores);
+        let found = validated(Some(1.5), 0.25, &scores);
         assert_eq!(found, "loss 1.500, accuracy 25.0 %, bleu 12.3, chrf 40.0");
+        assert_eq!(validated(None, 0.0, &BTreeMap::new()), "loss not finite, accuracy 0.0 %");
     }
 
     #[test]

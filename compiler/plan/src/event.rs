@@ -105,6 +105,13 @@ pub enum Event {
         #[serde(default)]
         memory: u64,
     },
+    /// A checkpoint is damaged, and training is about to go on from an older one. It stays until a newer one is complete.
+    Damaged {
+        /// Its folder.
+        path: String,
+        /// What is wrong with it, for people.
+        fault: String,
+    },
     /// A step is done. Numbers are of all ranks.
     Step {
         /// Its number, from 1.
@@ -161,16 +168,16 @@ pub enum Event {
     Validated {
         /// After this step.
         step: u64,
-        /// Mean cross-entropy per target token in nats, without label smoothing, per task.
+        /// Mean cross-entropy per target token in nats, without label smoothing, per task; without those that are no finite number.
         losses: BTreeMap<String, f64>,
         /// Part of the target tokens that are predicted first, given those before them, per task.
         accuracies: BTreeMap<String, f64>,
-        /// Cross-entropy over the tokens of all tasks together.
-        loss: f64,
+        /// Cross-entropy over the tokens of all tasks together; none when it is no finite number.
+        loss: Option<f64>,
         /// Accuracy over the tokens of all tasks together.
         accuracy: f64,
-        /// Mean of the tasks' losses.
-        macro_loss: f64,
+        /// Mean of the tasks' losses; none when one of them is no finite number.
+        macro_loss: Option<f64>,
         /// Mean of the tasks' accuracies.
         macro_accuracy: f64,
         /// With `scores`: each measure of each task that translates, 0 to 100.

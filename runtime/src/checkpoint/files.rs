@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -65,15 +64,24 @@ pub(super) fn write_file(
     Ok(())
 }
 
-/// Replaces a file: readers see the old one or the new one.
+/// What a file or folder is called until it is whole.
+pub(super) fn part_name(path: &Path) -> String {
+    format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Whether a name is one of [`part_name`].
+pub(super) fn is_part(name: &str) -> bool {
+    name.starts_with('.') && Path::new(name).extension().is_some_and(|end| end == "part")
+}
+
+/// Replaces a file: readers see the old one or the new one, also when the machine's power is lost.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WorkerError> {
     let doing = format!("writing {}", path.display());
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).doing(&doing)?;
-    file.write_all(bytes).doing(&doing)?;
-    file.as_file().sync_all().doing(&doing)?;
-    file.persist(path).map_err(|fault| fault.error).doing(&doing)?;
-    Ok(())
+    let part = path.with_file_name(part_name(path));
+    fs::write(&part, bytes).doing(&doing)?;
+    sync(&part)?;
+    fs::rename(&part, path).doing(&doing)?;
+    path.parent().map_or(Ok(()), sync)
 }
 
 /// Waits until a file, or the names in a folder, lie on the disk.
@@ -82,11 +90,12 @@ pub(super) fn sync(path: &Path) -> Result<(), WorkerError> {
     File::open(path).doing(&doing)?.sync_all().doing(&doing)
 }
 
-/// Removes a folder, if it is there.
-pub(super) fn remove(folder: &Path) -> Result<(), WorkerError> {
-    match fs::remove_dir_all(folder) {
+/// Removes a folder or a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), WorkerError> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
         Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => {
-            Err(fault).doing(format_args!("removing {}", folder.display()))
+            Err(fault).doing(format_args!("removing {}", path.display()))
         }
         _ => Ok(()),
     }
