@@ -1,5 +1,7 @@
 //! Training with the choices that few plans make: adapters, other norms, positions and optimisers, frozen modules.
 
+use std::path::Path;
+
 use mmc_plan::sample::Sample;
 use mmc_plan::{
     Activation, AdapterKind, AdapterSpec, CheckpointSpec, ClipScope, Clock, Criterion, Denoise,
@@ -9,6 +11,7 @@ use mmc_plan::{
 
 use tch::{Kind, Tensor};
 
+use super::equivalence::copy;
 use super::train::{MAPPINGS, difference, parameters, tensors, tensors_in};
 use super::workplace::{Workplace, train};
 
@@ -114,23 +117,44 @@ fn denoising_learns_with_adafactor() {
     assert!(mean(&losses[50..]) < mean(&losses[..10]) - 0.3, "{losses:?}");
 }
 
-/// Nothing is learnt, so the first validation stays the best: its checkpoint outlives newer ones, and a resumed run stays ended.
+/// What early stopping goes by, as a checkpoint has it.
+fn watch(output: &Path, step: u64) -> serde_json::Value {
+    let path = output.join(format!("checkpoints/step_{step:06}/manifest.json"));
+    let manifest: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    manifest["watch"].clone()
+}
+
+/// Nothing is learnt, so the first validation stays the best: its checkpoint outlives newer ones, a run that was cut between two
+/// validations ends where the whole one does, and a resumed run stays ended.
 #[test]
 fn training_stops_early_and_keeps_the_best() {
     let place = Workplace::new();
-    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
-    sample.training.optimizer = Optimizer::Sgd { lr: 1e-30, momentum: 0.0, weight_decay: 0.0 };
-    sample.training.validate_every = Some(3);
-    sample.training.stop_early = Some(StopEarly { patience: 2, on: Criterion::Loss });
-    sample.training.checkpoint = CheckpointSpec { every: Some(1), keep: 1 };
-    let plan = place.write_plan("plan.yaml", &sample);
-    let told = train(&plan, 2, &[]);
-    assert!(told.contains(&Event::StoppedEarly { step: 9, best: 3 }), "{told:?}");
-    let validated = told.iter().filter(|event| {
+    let plan = |output: &str, keep| {
+        let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, output);
+        sample.training.optimizer = Optimizer::Sgd { lr: 1e-30, momentum: 0.0, weight_decay: 0.0 };
+        sample.training.validate_every = Some(3);
+        sample.training.stop_early = Some(StopEarly { patience: 2, on: Criterion::Loss });
+        sample.training.checkpoint = CheckpointSpec { every: Some(1), keep };
+        place.write_plan(&format!("{output}.yaml"), &sample)
+    };
+    let whole = train(&plan("whole", 100), 2, &[]);
+    assert!(whole.contains(&Event::StoppedEarly { step: 9, best: 3 }), "{whole:?}");
+    let validated = whole.iter().filter(|event| {
         matches!(event, Event::Validated { losses, accuracy, .. } if losses.len() == 6 && *accuracy <= 1.0)
     });
     assert_eq!(validated.count(), 3);
-    let folder = place.path("run/checkpoints");
+    for step in [3, 7] {
+        let checkpoint = format!("checkpoints/step_{step:06}");
+        copy(&place.path("whole").join(&checkpoint), &place.path("cut").join(&checkpoint));
+    }
+    let plan = plan("cut", 1);
+    let told = train(&plan, 2, &["--resume"]);
+    assert!(told.contains(&Event::StoppedEarly { step: 9, best: 3 }), "{told:?}");
+    let [before, end] = [7, 9].map(|step| watch(&place.path("whole"), step));
+    assert!(before != end && end["best"]["step"] == 3 && end["since"] == 2, "{before} {end}");
+    assert_eq!(watch(&place.path("cut"), 9), end);
+    let folder = place.path("cut/checkpoints");
     let names = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name());
     let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
     names.sort();

@@ -6,11 +6,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use mmc_plan::sample::{self, Sample};
+use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{
-    AdapterKind, CheckpointSpec, CorpusFiles, Event, LoraPlace, Plan, Precision, Sampling, Sharing,
-    StackSide, VocabularyKind, VocabularySpec,
+    AdapterKind, CheckpointSpec, Clock, CorpusFiles, CurriculumSpec, Event, LoraPlace, Optimizer,
+    Plan, Precision, Sampling, Sharing, StackSide, Transform, VocabularyKind, VocabularySpec,
 };
+use mmc_runtime::store::Store;
 use sha2::{Digest as _, Sha256};
+use tch::Device;
 
 use super::choices::adapter;
 use super::train::{MAPPINGS, assert_same_checkpoint, difference, parameters, tensors};
@@ -99,7 +102,7 @@ fn file(output: &Path, step: u64, sub: &str, module: &str) -> Vec<u8> {
     fs::read(output.join(file)).unwrap()
 }
 
-/// Two lanes, a task each: a step changes parameters and moments of these tasks' modules, and of no others.
+/// Two lanes, a task each: a step changes parameters, moments and averages of these tasks' modules, and of no others.
 #[test]
 fn a_step_updates_the_modules_of_its_tasks_alone() {
     const STEPS: u64 = 8;
@@ -121,7 +124,7 @@ fn a_step_updates_the_modules_of_its_tasks_alone() {
             let two = plan.tasks_in(step).len() == 2;
             telling += u32::from(two && trained.len() < plan.modules.len());
             for name in plan.modules.keys() {
-                for sub in ["modules", "optimizer"] {
+                for sub in ["modules", "optimizer", "ema"] {
                     let [before, after] = [step - 1, step].map(|at| file(&output, at, sub, name));
                     let changed = before != after;
                     assert_eq!(changed, trained.contains(name.as_str()), "{step} {sub} {name}");
@@ -154,7 +157,15 @@ fn a_frozen_module_stays_as_it_was_and_nobody_talks_of_it() {
     assert!(!frozen.into_iter().any(talked_of) && talked_of("embed.full"));
     train(&place.write("plan.yaml", &plan), 2, &[]);
     let output = place.path("run");
+    let stores = [0, 1].map(|rank| Store::new(&plan, rank, Device::Cpu).unwrap());
     for name in frozen {
+        let initial = stores.iter().find_map(|store| store.modules.get(name)).unwrap();
+        let (begun, first) = (initial.pieces(&initial.flat).unwrap(), parameters(&output, 1));
+        assert!(!begun.is_empty());
+        for (parameter, tensor) in begun {
+            let trained = &first[&format!("{name}.safetensors/{parameter}")];
+            assert!(trained.equal(&tensor), "{name} {parameter}");
+        }
         assert_eq!(file(&output, 1, "modules", name), file(&output, 20, "modules", name));
         assert!(file(&output, 20, "optimizer", name).len() < 1_000);
     }
@@ -216,7 +227,51 @@ fn steps(told: &[Event], behind: u64) -> Vec<String> {
     told.iter().filter_map(step).collect()
 }
 
-/// In mid-chunk, between chunks, and in later epochs than the first.
+/// Every kind of optimiser, each with its own state, with rates by the modules' own counts of updates.
+fn optimise_in_all_ways(sample: &mut Sample) {
+    sample.training.clock = Clock::Updates;
+    let (lr, eps, weight_decay) = (0.01, 1e-9, 0.01);
+    let factored = Optimizer::Adafactor {
+        lr,
+        beta2_decay: -0.8,
+        eps1: 1e-30,
+        eps2: 1e-3,
+        threshold: 1.0,
+        weight_decay,
+    };
+    let own = |name: &String| {
+        Some(match name.split('.').collect::<Vec<_>>().as_slice() {
+            ["embed", ..] => factored,
+            ["encoder", "1", ..] => Optimizer::Sgd { lr, momentum: 0.9, weight_decay },
+            ["encoder", ..] => Optimizer::Adagrad { lr, initial: 0.1, eps, weight_decay },
+            ["decoder", ..] => Optimizer::Adam { lr, beta1: 0.9, beta2: 0.98, eps, weight_decay },
+            _ => return None,
+        })
+    };
+    let modules = sample.plan().modules;
+    let own = modules.keys().filter_map(|name| Some((name.clone(), own(name)?)));
+    sample.optimizers = own.collect();
+    assert!(matches!(sample.training.optimizer, Optimizer::Adamw { .. }));
+    assert!(sample.optimizers.len() < modules.len());
+}
+
+/// Two windows, in which the first lane draws its tasks otherwise.
+fn change_midway(plan: &mut Plan) {
+    plan.curriculum = sample::two_windows(plan);
+    let tenth = LANE_PARTS / 10;
+    let share = 1_000_000_000 / 10 / plan.lanes.len() as u64;
+    let CurriculumSpec { lanes, shares, .. } = &mut plan.curriculum;
+    let mut first: Vec<_> = lanes[0].tasks.iter_mut().collect();
+    let [(more, of_more), (less, of_less)] = first.first_chunk_mut().unwrap();
+    (of_more[0], of_more[1]) = (of_more[0] - tenth, of_more[1] + tenth);
+    (of_less[0], of_less[1]) = (of_less[0] + tenth, of_less[1] - tenth);
+    let of_more = shares.get_mut(*more).unwrap();
+    (of_more[0], of_more[1]) = (of_more[0] - share, of_more[1] + share);
+    let of_less = shares.get_mut(*less).unwrap();
+    (of_less[0], of_less[1]) = (of_less[0] + share, of_less[1] - share);
+}
+
+/// In mid-chunk, between chunks, and in later epochs than the first; with noise, all optimisers, and a curriculum.
 #[test]
 fn resumed_anywhere_with_drawn_segmentations_of_shuffled_gz_equals_the_uninterrupted() {
     const STEPS: u64 = 40;
@@ -224,9 +279,15 @@ fn resumed_anywhere_with_drawn_segmentations_of_shuffled_gz_equals_the_uninterru
     let plan = |output: &str| {
         let mut sample = modular(&place, &[&[0, 1], &[2, 3]], output);
         compress_and_sample(&place, &mut sample);
+        sample.transforms.push(Transform::Switchout { temperature: 0.5 });
+        optimise_in_all_ways(&mut sample);
         (sample.training.steps, sample.training.shuffle) = (STEPS, 24);
         sample.training.checkpoint = CheckpointSpec { every: Some(9), keep: 100 };
-        place.write_plan(&format!("{output}.yaml"), &sample)
+        let mut plan = sample.plan();
+        change_midway(&mut plan);
+        plan.digest = plan.mathematics_digest();
+        assert_eq!(mmc_plan::verify(&plan), Ok(()));
+        place.write(&format!("{output}.yaml"), &plan)
     };
     let told = train(&plan("whole"), 2, &[]);
     let whole = place.path("whole");
