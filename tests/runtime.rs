@@ -10,6 +10,8 @@
 mod causal;
 #[path = "runtime/choices.rs"]
 mod choices;
+#[path = "runtime/disk.rs"]
+mod disk;
 #[path = "runtime/equivalence.rs"]
 mod equivalence;
 #[path = "runtime/kill.rs"]
