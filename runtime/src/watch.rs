@@ -27,13 +27,13 @@ impl Watch {
         let value = match rule.on {
             Criterion::Loss => validation.loss,
             Criterion::Accuracy => validation.accuracy,
+            Criterion::MacroLoss => validation.macro_loss,
+            Criterion::MacroAccuracy => validation.macro_accuracy,
             Criterion::Bleu => validation.mean_of(Measure::Bleu),
             Criterion::Chrf => validation.mean_of(Measure::Chrf),
         };
-        let exceeds = |best: Best| match rule.on {
-            Criterion::Loss => value < best.value,
-            Criterion::Accuracy | Criterion::Bleu | Criterion::Chrf => value > best.value,
-        };
+        let exceeds =
+            |best: Best| if rule.on.falls() { value < best.value } else { value > best.value };
         let better = value.is_finite() && self.best.is_none_or(exceeds);
         if better {
             *self = Self { best: Some(Best { step, value }), since: 0 };
@@ -84,6 +84,31 @@ mod tests {
         let (watch, better) = saw(rule, &[0.5, 0.6, 0.55]);
         assert_eq!(better, [true, true, false]);
         assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
+    }
+
+    /// A large task gets worse while the mean of tasks gets better.
+    #[test]
+    fn means_of_tasks_are_what_they_are_compared_by() {
+        for (on, [first, second]) in
+            [(Criterion::MacroLoss, [2.0, 1.5]), (Criterion::MacroAccuracy, [0.5, 0.6])]
+        {
+            let (rule, mut watch) = (StopEarly { patience: 1, on }, Watch::default());
+            let mut see = |step, mean, over_tokens: f64| {
+                let found = Validation {
+                    loss: over_tokens,
+                    accuracy: 1.0 / over_tokens,
+                    macro_loss: mean,
+                    macro_accuracy: mean,
+                    ..Validation::default()
+                };
+                watch.see(rule, step, &found)
+            };
+            assert_eq!(
+                [see(1, first, 1.0), see(2, second, 2.0), see(3, first, 0.5)],
+                [true, true, false]
+            );
+            assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
+        }
     }
 
     #[test]

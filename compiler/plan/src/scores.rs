@@ -58,7 +58,7 @@ impl Criterion {
     /// The measure that has to be scored for it, if any.
     pub fn measure(self) -> Option<Measure> {
         match self {
-            Self::Loss | Self::Accuracy => None,
+            Self::Loss | Self::Accuracy | Self::MacroLoss | Self::MacroAccuracy => None,
             Self::Bleu => Some(Measure::Bleu),
             Self::Chrf => Some(Measure::Chrf),
         }

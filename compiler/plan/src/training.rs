@@ -328,7 +328,8 @@ pub struct StopEarly {
     pub on: Criterion,
 }
 
-/// What validations are compared by: loss and accuracy over the tokens of all tasks together, scores by the mean of the tasks' own.
+/// What validations are compared by: loss and accuracy over the tokens of all tasks together, or by the mean of the tasks' own; scores
+/// by the mean of the tasks' own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
@@ -336,10 +337,24 @@ pub enum Criterion {
     Loss,
     /// Part of the tokens that are predicted first; more is better.
     Accuracy,
+    /// Mean of the tasks' cross-entropies of a token; less is better.
+    MacroLoss,
+    /// Mean of the tasks' accuracies; more is better.
+    MacroAccuracy,
     /// BLEU; more is better.
     Bleu,
     /// chrF; more is better.
     Chrf,
+}
+
+impl Criterion {
+    /// Whether less is better.
+    pub fn falls(self) -> bool {
+        match self {
+            Self::Loss | Self::MacroLoss => true,
+            Self::Accuracy | Self::MacroAccuracy | Self::Bleu | Self::Chrf => false,
+        }
+    }
 }
 
 /// When checkpoints are written and how many stay.

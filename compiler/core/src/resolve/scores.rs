@@ -107,6 +107,8 @@ pub(super) fn check_measured(
 pub(super) const CRITERIA: &[Choice<Criterion>] = &[
     ("loss", Criterion::Loss),
     ("accuracy", Criterion::Accuracy),
+    ("macro_loss", Criterion::MacroLoss),
+    ("macro_accuracy", Criterion::MacroAccuracy),
     ("bleu", Criterion::Bleu),
     ("chrf", Criterion::Chrf),
 ];

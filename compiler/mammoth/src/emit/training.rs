@@ -55,8 +55,9 @@ fn rhythm(draft: &mut Draft<'_>) {
         let criterion = match stop.on {
             Criterion::Loss => "ppl",
             Criterion::Accuracy => "accuracy",
-            Criterion::Bleu | Criterion::Chrf => {
-                let help = "stop by `loss` or `accuracy`: MAMMOTH's validation does not translate";
+            Criterion::MacroLoss | Criterion::MacroAccuracy | Criterion::Bleu | Criterion::Chrf => {
+                let help =
+                    "stop by `loss` or `accuracy`: MAMMOTH's validation compares nothing else";
                 return draft.no_equal(
                     "this criterion",
                     draft.place("training", "stop_early"),

@@ -133,7 +133,7 @@ fn every_kind_reads_back() {
 
 /// What the plain training lacks.
 fn train_broadly(sample: &mut Sample) {
-    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::Accuracy });
+    sample.training.stop_early = Some(StopEarly { patience: 3, on: Criterion::MacroAccuracy });
     sample.training.average = Some(2);
     sample.training.ema = Some(0.999);
     sample.training.on_nan = OnNan::Skip { most: 10 };
