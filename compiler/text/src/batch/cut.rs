@@ -108,6 +108,8 @@ pub(super) fn shuffled(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use mmc_plan::random::Purpose;
 
     use super::*;
@@ -123,6 +125,14 @@ mod tests {
 
     fn stream(key: u64) -> Stream {
         Stream::new(7, Purpose::Shuffle, &[key])
+    }
+
+    const TRIALS: u32 = 2000;
+
+    /// Batches of at most 36 tokens, another draw for every trial.
+    fn drawn(lengths: &[usize], trial: u32) -> Vec<Batch> {
+        let mut streams = (stream(u64::from(trial) * 2), stream(u64::from(trial) * 2 + 1));
+        shuffled(examples(lengths), 36, (&mut streams.0, &mut streams.1))
     }
 
     #[test]
@@ -169,25 +179,70 @@ mod tests {
         }
     }
 
-    /// Where an example is served does not depend on where it stood: over many shuffles its mean place is the middle.
+    /// What an order by a fair shuffle of batches looks like, over many draws: the place of every example has the mean and the
+    /// variance of a uniform one, and in no draw do longer ones come earlier or later than chance has it. (An order up or down by
+    /// length, as a coin falls, has that mean too.)
     #[test]
     fn the_order_is_a_fair_shuffle() {
-        let lengths: Vec<usize> = (0..60).map(|at| 1 + at % 6).collect();
-        let mut places = vec![0.0; 60];
-        let trials = 400_u64;
-        for trial in 0..trials {
-            let mut streams = (stream(trial * 2), stream(trial * 2 + 1));
-            let batches = shuffled(examples(&lengths), 24, (&mut streams.0, &mut streams.1));
-            let served = batches.iter().flat_map(|batch| batch.source.iter().map(|row| row[0]));
-            for (place, at) in (0_u32..).zip(served) {
-                places[at as usize] += f64::from(place);
+        let lengths: Vec<usize> = (0..60).map(|at| 6 + at % 6).collect();
+        let mut places = vec![[0.0; 2]; 60];
+        let mut correlations = [0.0; 2];
+        let mut count = 0;
+        for trial in 0..TRIALS {
+            let batches = drawn(&lengths, trial);
+            count = batches.len();
+            // Lengths have the mean 8.5 and the variance 35 / 12, places 29.5 and 3599 / 12.
+            let mut correlation = 0.0;
+            for (place, row) in (0_u32..).zip(batches.iter().flat_map(|batch| &batch.source)) {
+                let length = f64::from(u32::try_from(row.len()).unwrap());
+                let place = f64::from(place);
+                let [sum, squares] = &mut places[row[0] as usize];
+                (*sum, *squares) = (*sum + place, *squares + place * place);
+                correlation += (length - 8.5) * (place - 29.5) / 60.0;
+            }
+            correlation /= (35.0_f64 / 12.0 * 3599.0 / 12.0).sqrt();
+            correlations[0] += correlation / f64::from(TRIALS);
+            correlations[1] += correlation * correlation / f64::from(TRIALS);
+        }
+        for (at, [sum, squares]) in places.into_iter().enumerate() {
+            let mean = sum / f64::from(TRIALS);
+            let variance = squares / f64::from(TRIALS) - mean * mean;
+            // Standard errors: 0.4 of the mean, 2 % of the variance, which batches of several rows change by some percent.
+            assert!((mean - 29.5).abs() < 2.0, "example {at} at {mean}");
+            let part = variance / (3599.0 / 12.0);
+            assert!((part - 1.0).abs() < 0.15, "example {at}: {part} of the variance");
+        }
+        // The correlation in a draw is that of 16 batches in random order: its square is 1/15 on average.
+        assert_eq!(count, 16);
+        let [mean, square] = correlations;
+        assert!(mean.abs() < 0.03 && (0.05..0.09).contains(&square), "{mean}, {square}");
+    }
+
+    /// Any two examples of a length are in one batch as often as any other two of it.
+    #[test]
+    fn who_stands_beside_whom_is_drawn() {
+        let lengths: Vec<usize> = (0..60).map(|at| 6 + at % 6).collect();
+        let pairs = |one| (one + 6..60).step_by(6).map(move |other: u32| ((one, other), 0));
+        let mut together: BTreeMap<(u32, u32), u32> = (0..60).flat_map(pairs).collect();
+        for trial in 0..TRIALS {
+            for batch in drawn(&lengths, trial) {
+                let rows: Vec<u32> = batch.source.iter().map(|row| row[0]).collect();
+                for (one, other) in rows.iter().flat_map(|one| rows.iter().map(move |o| (*one, *o)))
+                {
+                    if let Some(count) = together.get_mut(&(one, other)) {
+                        *count += 1;
+                    }
+                }
             }
         }
-        // The mean of 400 uniform places of 60 has a standard deviation of 0.87.
-        for (at, sum) in places.iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "a small count")]
-            let mean = sum / trials as f64;
-            assert!((mean - 29.5).abs() < 4.5, "example {at} at {mean}");
+        for length in 0..6 {
+            let of_length = together.iter().filter(|((one, _), _)| one % 6 == length);
+            let counts: Vec<f64> = of_length.map(|(_, count)| f64::from(*count)).collect();
+            assert_eq!(counts.len(), 45);
+            let mean = counts.iter().sum::<f64>() / 45.0;
+            let deviation = (mean * (1.0 - mean / f64::from(TRIALS))).sqrt();
+            let furthest = counts.iter().map(|count| (count - mean).abs()).fold(0.0, f64::max);
+            assert!(furthest < 5.0 * deviation, "{furthest} from {mean}, {deviation}");
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mmc_plan::sample::{Sample, vocabulary};
 use mmc_plan::{
     BadLines, Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
@@ -29,10 +32,10 @@ fn tokenizer() -> String {
     .to_string()
 }
 
-const TASK: &str = "t.de-en";
+pub(super) const TASK: &str = "t.de-en";
 
 /// A corpus of `lines` numbered pairs, the number being the first word of both sides, and a plan for it.
-fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
+pub(super) fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
     let text = |line: u64| {
         let rest: Vec<String> = (0..line % 7).map(|at| format!("w{at}")).collect();
         format!("w{line} {}", rest.join(" ")).trim_end().to_owned() + "\n"
@@ -115,10 +118,44 @@ fn every_pair_comes_once_an_epoch_in_another_order() {
     }
 }
 
+/// Cuts the corpus into three files a side; on the source side one of two gzip members and one of two zstd frames, each with a
+/// line that begins in one and ends in the other.
+fn shard(folder: &Path, plan: &mut Plan) {
+    let whole = fs::read_to_string(folder.join("text.de")).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let gz = |text: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zst = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
+    let (mut source, mut target) = (Vec::new(), Vec::new());
+    for (number, part) in lines.chunks(lines.len().div_ceil(3)).enumerate() {
+        let text = part.concat();
+        let (first, second) = text.as_bytes().split_at(text.len() / 2 - 1);
+        assert!(!first.ends_with(b"\n"));
+        let bytes = [
+            text.clone().into_bytes(),
+            [gz(first), gz(second)].concat(),
+            [zst(first), zst(second)].concat(),
+        ];
+        let name = ["0.de", "1.de.gz", "2.de.zst"][number];
+        for (name, bytes, side) in
+            [(name, &bytes[number], &mut source), (&format!("{number}.en"), &bytes[0], &mut target)]
+        {
+            fs::write(folder.join(name), bytes).unwrap();
+            side.push(folder.join(name).to_string_lossy().into_owned());
+        }
+    }
+    let train = &mut plan.tasks.get_mut(TASK).unwrap().corpus.train;
+    (train.source, train.target) = (source.into(), target.into());
+}
+
 #[test]
 fn a_stream_resumes_exactly_after_any_batch() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = corpus(folder.path(), 150, 40);
+    let mut plan = corpus(folder.path(), 150, 40);
+    shard(folder.path(), &mut plan);
     let mut stream = open(&plan, 1);
     let mut states = vec![stream.state()];
     let mut batches = Vec::new();
