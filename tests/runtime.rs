@@ -14,6 +14,8 @@ mod choices;
 mod disk;
 #[path = "runtime/equivalence.rs"]
 mod equivalence;
+#[path = "runtime/files.rs"]
+mod files;
 #[path = "runtime/kill.rs"]
 mod kill;
 #[path = "runtime/memory.rs"]

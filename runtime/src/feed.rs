@@ -5,24 +5,24 @@
 //! far the thread has read.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 use mmc_plan::{Plan, RankSpec};
+pub use mmc_text::batch::LaneStreams;
 use mmc_text::batch::{
-    Batch as Text, StreamError, StreamState, TaskStream, Tokenizers, ValidationStream,
+    Batch as Text, StreamError, StreamState, Streams, Tokenizers, ValidationStream,
 };
 use tch::Device;
 
 use crate::error::WorkerError;
 use crate::model::Batch;
 
-/// Where the streams of a lane stand: task -> state.
-pub type LaneStreams = BTreeMap<String, StreamState>;
-
 /// Steps that are read ahead.
 const AHEAD: usize = 4;
+
+/// Streams of a rank that keep their two files open between chunks: far fewer than a process may open, whose limit is often 1 024.
+const OPEN: usize = 64;
 
 /// What a lane reads in a step.
 #[derive(Debug)]
@@ -72,7 +72,8 @@ impl<'a> Feed<'a> {
         self.portions = Some(receiver);
         let (plan, lanes) = (self.plan, self.rank.lanes.as_slice());
         let (tokenizers, saved) = (self.tokenizers.clone(), self.states.clone());
-        let mut reader = Reader { plan, lanes, tokenizers, saved, open: BTreeMap::new() };
+        let streams = Streams::new(plan, tokenizers, saved, OPEN);
+        let mut reader = Reader { plan, lanes, streams };
         scope.spawn(move || reader.run(step, &sender));
     }
 
@@ -113,14 +114,12 @@ fn tensors(text: &Text, device: Device) -> Batch {
     Batch::new(&text.source, &text.target, &text.scored, device)
 }
 
-/// What the reading thread holds: the streams, each opened when it is first drawn from.
+/// What the reading thread holds.
 #[derive(Debug)]
 struct Reader<'a> {
     plan: &'a Plan,
     lanes: &'a [u32],
-    tokenizers: Tokenizers,
-    saved: BTreeMap<u32, LaneStreams>,
-    open: BTreeMap<(u32, &'a str), TaskStream>,
+    streams: Streams<'a>,
 }
 
 impl Reader<'_> {
@@ -140,18 +139,7 @@ impl Reader<'_> {
     fn portion(&mut self, step: u64, lane: u32) -> Result<Portion, StreamError> {
         let not_there = || StreamError::NotOnLane { task: String::new(), lane };
         let task = self.plan.task_at(step, lane).ok_or_else(not_there)?;
-        let stream = match self.open.entry((lane, task)) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let mut stream = TaskStream::open(self.plan, task, lane, &self.tokenizers)?;
-                if let Some(state) = self.saved.get(&lane).and_then(|states| states.get(task)) {
-                    stream.resume(state)?;
-                }
-                entry.insert(stream)
-            }
-        };
-        let texts = (0..self.plan.training.accumulate).map(|_| stream.next_batch(step));
-        let texts = texts.collect::<Result<_, _>>()?;
-        Ok(Portion { texts, state: stream.state() })
+        let (texts, state) = self.streams.draw(step, lane, task)?;
+        Ok(Portion { texts, state })
     }
 }

@@ -4,7 +4,7 @@
 //! of the file; a byte order mark before the first line is dropped.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::TextError;
@@ -56,7 +56,7 @@ pub(crate) fn decoded<'r>(
     path: &Path,
     plain: impl BufRead + Send + 'r,
 ) -> Result<Box<dyn BufRead + Send + 'r>, TextError> {
-    Ok(match path.extension().and_then(|suffix| suffix.to_str()) {
+    Ok(match suffix(path) {
         Some("gz") => {
             let bytes = flate2::bufread::MultiGzDecoder::new(plain);
             Box::new(BufReader::with_capacity(BUFFER, bytes))
@@ -70,12 +70,31 @@ pub(crate) fn decoded<'r>(
     })
 }
 
+fn suffix(path: &Path) -> Option<&str> {
+    path.extension().and_then(|suffix| suffix.to_str())
+}
+
+/// Whether a file's bytes are its text, so that a place in it is found by a seek.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    !matches!(suffix(path), Some("gz" | "zst"))
+}
+
+/// Where a reader stands in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Bytes of text before it.
+    byte: u64,
+    /// Lines before it.
+    line: u64,
+}
+
 /// A file's lines in order.
 pub struct LineReader {
     bytes: Box<dyn BufRead + Send>,
     path: PathBuf,
     limit: usize,
-    line: u64,
+    /// Behind what was read.
+    place: Place,
     buffer: Vec<u8>,
 }
 
@@ -83,7 +102,7 @@ impl std::fmt::Debug for LineReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LineReader")
             .field("path", &self.path)
-            .field("line", &self.line)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -96,8 +115,33 @@ pub fn open(path: impl AsRef<Path>) -> Result<LineReader, TextError> {
 impl LineReader {
     /// Opens a file for reading by lines of at most `limit` bytes (line end not counted).
     pub fn with_limit(path: &Path, limit: usize) -> Result<Self, TextError> {
-        let bytes = open_bytes(path)?;
-        Ok(Self { bytes, path: path.to_owned(), limit, line: 0, buffer: Vec::new() })
+        Ok(Self { limit, ..Self::at(path, Place::default())? })
+    }
+
+    /// Opens a file where another reader of it stood: a plain one by a seek, others by decompressing all that is before.
+    pub(crate) fn at(path: &Path, place: Place) -> Result<Self, TextError> {
+        let mut file = open_file(path)?;
+        let unreadable = |cause| TextError::unreadable(path, cause);
+        let mut before = place.byte;
+        if before > 0 && is_plain(path) {
+            let size = file.metadata().map_err(unreadable)?.len();
+            file.seek(SeekFrom::Start(before)).map_err(unreadable)?;
+            before = before.saturating_sub(size);
+        }
+        let mut bytes = decoded(path, BufReader::with_capacity(BUFFER, file))?;
+        let damaged = |cause| TextError::Damaged { path: path.to_owned(), line: place.line, cause };
+        let read = io::copy(&mut bytes.by_ref().take(before), &mut io::sink());
+        if read.map_err(damaged)? < before {
+            let cause = "it is shorter than when it was read up to there";
+            return Err(damaged(io::Error::new(io::ErrorKind::UnexpectedEof, cause)));
+        }
+        let limit = DEFAULT_LIMIT;
+        Ok(Self { bytes, path: path.to_owned(), limit, place, buffer: Vec::new() })
+    }
+
+    /// Where the next line begins.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// The file.
@@ -107,7 +151,7 @@ impl LineReader {
 
     /// Number of the line that was read last, from 1; 0 before the first.
     pub fn line(&self) -> u64 {
-        self.line
+        self.place.line
     }
 
     /// The next line, whatever it is; none at the end. Errors: a file that can't be read on.
@@ -120,7 +164,7 @@ impl LineReader {
         if let Some(rest) = bytes.strip_suffix(b"\r") {
             bytes = rest;
         }
-        if self.line == 1
+        if self.line() == 1
             && let Some(rest) = bytes.strip_prefix("\u{feff}".as_bytes())
         {
             bytes = rest;
@@ -130,7 +174,7 @@ impl LineReader {
 
     /// The next line's text; none at the end. Errors: what can't be read, lines beyond the limit and lines that aren't UTF-8.
     pub fn next_text(&mut self) -> Result<Option<&str>, TextError> {
-        let (path, limit, number) = (self.path.clone(), self.limit, self.line + 1);
+        let (path, limit, number) = (self.path.clone(), self.limit, self.line() + 1);
         match self.next_line()? {
             None => Ok(None),
             Some(Line::Text(text)) => Ok(Some(text)),
@@ -155,7 +199,7 @@ impl LineReader {
                 Ok(available) => return Ok(available.is_empty()),
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 Err(cause) => {
-                    let (path, line) = (self.path.clone(), self.line);
+                    let (path, line) = (self.path.clone(), self.line());
                     return Err(TextError::Damaged { path, line, cause });
                 }
             }
@@ -172,12 +216,12 @@ impl LineReader {
                 Ok(available) => available,
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
                 Err(cause) => {
-                    let (path, line) = (self.path.clone(), self.line);
+                    let (path, line) = (self.path.clone(), self.line());
                     return Err(TextError::Damaged { path, line, cause });
                 }
             };
             if available.is_empty() {
-                self.line += u64::from(read);
+                self.place.line += u64::from(read);
                 return Ok(read.then_some(fits));
             }
             read = true;
@@ -192,9 +236,10 @@ impl LineReader {
                 self.buffer.extend_from_slice(content);
             }
             self.bytes.consume(used);
+            self.place.byte += used as u64;
             if end.is_some() {
                 fits = fits && (self.buffer.len() <= self.limit || self.buffer.ends_with(b"\r"));
-                self.line += 1;
+                self.place.line += 1;
                 return Ok(Some(fits));
             }
         }
@@ -236,6 +281,38 @@ mod tests {
         let expected = ["één", "", "zwei Teile", "last"];
         for path in [plain, members, zst] {
             assert_eq!(all(&path).unwrap(), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_again_in_plain_and_compressed_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = ("\u{feff}één\r\n\nzwei", " Teile\nlast");
+        let whole = format!("{first}{second}");
+        let zst = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+        for (name, bytes) in [
+            ("a.txt", whole.clone().into_bytes()),
+            ("a.gz", [gz(first.as_bytes()), gz(second.as_bytes())].concat()),
+            ("a.zst", [zst(first), zst(second)].concat()),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            for read in 0..=4 {
+                let mut reader = open(&path).unwrap();
+                reader.skip(read).unwrap();
+                let mut again = LineReader::at(&path, reader.place()).unwrap();
+                assert_eq!(again.line(), read);
+                while let Some(line) = reader.next_text().unwrap() {
+                    assert_eq!(again.next_text().unwrap(), Some(line), "{name} behind {read}");
+                }
+                assert_eq!(again.next_line().unwrap(), None);
+                assert_eq!(again.line(), 4);
+            }
+            let mut reader = open(&path).unwrap();
+            reader.skip(4).unwrap();
+            std::fs::write(&path, b"").unwrap();
+            let fault = LineReader::at(&path, reader.place()).unwrap_err();
+            assert!(matches!(fault, TextError::Damaged { line: 4, .. }), "{name}: {fault}");
         }
     }
 

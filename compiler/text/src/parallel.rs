@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mmc_plan::ParallelFiles;
 
 use crate::error::TextError;
-use crate::lines::{self, Line, LineReader};
+use crate::lines::{Line, LineReader, Place, is_plain};
 
 /// One line of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,13 @@ pub struct Pair<'a> {
 /// The pairs of parallel files in order.
 #[derive(Debug)]
 pub struct ParallelReader {
-    /// Files that are not yet open, last first.
-    waiting: Vec<(PathBuf, PathBuf)>,
+    files: ParallelFiles,
+    /// Files of each side that are through.
+    through: usize,
+    /// The files behind them.
     open: Option<(LineReader, LineReader)>,
+    /// Where those are read on when they are opened.
+    places: [Place; 2],
     next: u64,
 }
 
@@ -34,9 +38,25 @@ impl ParallelReader {
         if source_files != target_files {
             return Err(TextError::UnequalFiles { source_files, target_files });
         }
-        let pairs = files.source.iter().zip(&files.target);
-        let waiting = pairs.rev().map(|(s, t)| (PathBuf::from(s), PathBuf::from(t))).collect();
-        Ok(Self { waiting, open: None, next: 0 })
+        let places = [Place::default(); 2];
+        Ok(Self { files: files.clone(), through: 0, open: None, places, next: 0 })
+    }
+
+    /// Closes the files that are open. They are opened where they were left when the next pair is asked for.
+    pub fn rest(&mut self) {
+        if let Some((source, target)) = self.open.take() {
+            self.places = [source.place(), target.place()];
+        }
+    }
+
+    /// Whether files are open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether the present files, once closed, are opened where they were left without reading what is before.
+    pub fn seeks(&self) -> bool {
+        self.present().is_none_or(|(source, target)| is_plain(source) && is_plain(target))
     }
 
     /// Number of the next pair, from 0.
@@ -62,7 +82,7 @@ impl ParallelReader {
             let Some((source, target)) = &mut self.open else { return Ok(None) };
             // Whether there is another line is asked first, because the line itself is lent out.
             match (source.at_end()?, target.at_end()?) {
-                (true, true) => self.open = None,
+                (true, true) => self.close(),
                 (false, false) => break,
                 _ => return Err(unequal(source, target)),
             }
@@ -94,18 +114,33 @@ impl ParallelReader {
                 if !target.at_end()? {
                     return Err(unequal(source, target));
                 }
-                self.open = None;
+                self.close();
             }
         }
         self.next += skipped;
         Ok(skipped)
     }
 
-    /// Opens the next two files; false when there are none.
+    /// The files behind those that are through.
+    fn present(&self) -> Option<(&Path, &Path)> {
+        let source = self.files.source.get(self.through)?;
+        Some((Path::new(source), Path::new(self.files.target.get(self.through)?)))
+    }
+
+    /// Opens the present files where they were left; false when there are none.
     fn open_next(&mut self) -> Result<bool, TextError> {
-        let Some((source, target)) = self.waiting.pop() else { return Ok(false) };
-        self.open = Some((lines::open(&source)?, lines::open(&target)?));
+        let Some((source, target)) = self.present() else { return Ok(false) };
+        let [source_place, target_place] = self.places;
+        let open = (LineReader::at(source, source_place)?, LineReader::at(target, target_place)?);
+        self.open = Some(open);
         Ok(true)
+    }
+
+    /// Leaves the present files behind.
+    fn close(&mut self) {
+        self.open = None;
+        self.places = [Place::default(); 2];
+        self.through += 1;
     }
 }
 
@@ -160,6 +195,28 @@ mod tests {
         assert_eq!(texts, ["a|A", "b|B", "c|C", "d|D"]);
         for skip in 0..5_usize {
             assert_eq!(all(&files, skip as u64).unwrap(), whole[skip..], "{skip}");
+        }
+    }
+
+    #[test]
+    fn closed_files_are_read_on_where_they_were_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), [&["a\nb\n", "", "c\nd"], &["A\nB", "", "C\nD\n"]]);
+        let whole = all(&files, 0).unwrap();
+        for skip in 0..4_usize {
+            let mut reader = ParallelReader::open(&files).unwrap();
+            reader.skip(skip as u64).unwrap();
+            for (_, expected) in &whole[skip..] {
+                reader.rest();
+                assert!(!reader.is_open() && reader.seeks());
+                let Pair { source, target, .. } = reader.next_pair().unwrap().unwrap();
+                let found = source.text().unwrap().to_owned() + "|" + target.text().unwrap();
+                assert_eq!(found, *expected, "behind {skip}");
+                assert!(reader.is_open());
+            }
+            reader.rest();
+            assert_eq!(reader.next_pair().unwrap(), None);
+            assert_eq!(reader.position(), 4);
         }
     }
 

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use mmc_plan::random::Stream;
-use mmc_plan::{Denoise, Plan, SkippedPairs, TaskKind, TaskSpec, Transform, VocabularySpec};
+use mmc_plan::{
+    Denoise, Plan, Sampling, SkippedPairs, TaskKind, TaskSpec, Transform, VocabularySpec,
+};
 
 use super::{StreamError, Tokenizers};
 use crate::tokenizer::Tokenizer;
@@ -33,11 +35,17 @@ impl Example {
 struct Side {
     tokenizer: Arc<Tokenizer>,
     prefix: Vec<u32>,
-    spec: VocabularySpec,
+    /// Ids of the tokenizer's file: `0..pieces`.
+    pieces: u32,
+    bos: u32,
+    eos: u32,
+    /// `<mask>`; a plan that masks has it.
+    mask: u32,
     /// Ids that are no text.
     special: Vec<u32>,
+    sampling: Option<Sampling>,
     /// Which pieces begin words, where noise asks for it.
-    words: Option<Pieces>,
+    words: Option<Arc<Pieces>>,
 }
 
 impl Side {
@@ -62,14 +70,17 @@ impl Side {
             let (vocabulary, reason) = (name.to_owned(), reason.to_owned());
             return Err(StreamError::NoSampling { vocabulary, reason });
         }
-        let words = words.then(|| Pieces::new(&tokenizer));
         let special = [spec.unk, spec.bos, spec.eos, spec.pad].into_iter().chain(spec.mask);
         Ok(Self {
+            words: tokenizers.words(name).filter(|_| words),
             tokenizer,
             prefix: prefix.iter().map(id).collect::<Result<_, _>>()?,
-            spec: spec.clone(),
+            pieces: spec.pieces,
+            bos: spec.bos,
+            eos: spec.eos,
+            mask: spec.mask.unwrap_or(spec.unk),
             special: special.collect(),
-            words,
+            sampling: spec.sampling,
         })
     }
 
@@ -80,7 +91,7 @@ impl Side {
         noise: Option<&mut Stream>,
         skipped: &mut SkippedPairs,
     ) -> Option<Vec<u32>> {
-        let pieces = match (self.spec.sampling, noise) {
+        let pieces = match (self.sampling, noise) {
             (Some(sampling), Some(draw)) => self.tokenizer.sample(text, sampling, draw),
             _ => self.tokenizer.encode(text),
         };
@@ -91,16 +102,11 @@ impl Side {
         Some(pieces)
     }
 
-    /// `<mask>`; a plan that masks has it.
-    fn mask(&self) -> u32 {
-        self.spec.mask.unwrap_or(self.spec.unk)
-    }
-
     fn change(&self, pieces: &mut Vec<u32>, temperature: f64, what: Swap, draw: &mut Stream) {
         let what = match what {
-            Swap::Replace => Change::Replace { pieces: self.spec.pieces, special: &self.special },
+            Swap::Replace => Change::Replace { pieces: self.pieces, special: &self.special },
             Swap::Drop => Change::Drop,
-            Swap::Mask => Change::Mask(self.mask()),
+            Swap::Mask => Change::Mask(self.mask),
         };
         change(pieces, temperature, what, draw);
     }
@@ -215,10 +221,10 @@ impl Examples {
                 (Step::Denoise(_) | Step::Swap(..), None) => {}
                 (Step::Denoise(noise), Some((side, draw))) => {
                     let vocabulary = Vocabulary {
-                        facts: side.words.as_ref(),
-                        size: side.spec.pieces,
+                        facts: side.words.as_deref(),
+                        size: side.pieces,
                         special: &side.special,
-                        mask: side.mask(),
+                        mask: side.mask,
                     };
                     (source_pieces, run) = denoise(noise, &source_pieces, vocabulary, draw);
                 }
@@ -230,7 +236,7 @@ impl Examples {
         }
         let read = |side: &Side| {
             let prefix = side.prefix.iter().copied();
-            prefix.chain(source_pieces).chain([side.spec.eos]).collect()
+            prefix.chain(source_pieces).chain([side.eos]).collect()
         };
         let source: Vec<u32> = self.source.as_ref().map(read).unwrap_or_default();
         let prefix = self.target.prefix.len();
@@ -239,10 +245,12 @@ impl Examples {
             let end = (prefix + run.end).min(predictions);
             (prefix + run.start).min(end)..end
         });
-        let mut target = vec![self.target.spec.bos];
+        // Thousands of examples wait for their batch's turn: no room is left over.
+        let mut target = Vec::with_capacity(predictions + 1);
+        target.push(self.target.bos);
         target.extend(&self.target.prefix);
         target.extend(target_pieces);
-        target.push(self.target.spec.eos);
+        target.push(self.target.eos);
         Some(Example { source, target, scored })
     }
 }

@@ -11,6 +11,7 @@ mod ease;
 mod example;
 mod good;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tokenizers;
@@ -18,5 +19,6 @@ mod validation;
 
 pub use cut::Batch;
 pub use stream::{StreamError, StreamState, TaskStream};
+pub use streams::{LaneStreams, Streams};
 pub use tokenizers::Tokenizers;
 pub use validation::ValidationStream;

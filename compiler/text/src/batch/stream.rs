@@ -212,6 +212,23 @@ impl TaskStream {
         Ok(())
     }
 
+    /// Closes its files until the next chunk, which is read on where the last one ended.
+    pub fn rest(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.rest();
+        }
+    }
+
+    /// Whether it has files open.
+    pub fn is_open(&self) -> bool {
+        self.reader.as_ref().is_some_and(ParallelReader::is_open)
+    }
+
+    /// Whether a rest costs it no more than a seek.
+    pub fn seeks(&self) -> bool {
+        self.reader.as_ref().is_none_or(ParallelReader::seeks)
+    }
+
     /// The next batch, for a step (from 1). The stream starts anew, in another order, whenever the corpus is through.
     pub fn next_batch(&mut self, step: u64) -> Result<Batch, StreamError> {
         let mut empty_passes = 0;

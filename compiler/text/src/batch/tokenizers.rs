@@ -8,18 +8,21 @@ use mmc_plan::Plan;
 
 use super::StreamError;
 use crate::tokenizer::Tokenizer;
+use crate::transform::{Pieces, looks_at_words};
 
 /// Tokenizers by the names of vocabularies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tokenizers {
     by_vocabulary: BTreeMap<String, Arc<Tokenizer>>,
+    /// Which pieces begin words, of vocabularies of sources whose noise asks for it.
+    words: BTreeMap<String, Arc<Pieces>>,
 }
 
 impl Tokenizers {
     /// Loads the vocabularies of both sides of the tasks named. Vocabularies that read the same file share its tokenizer.
     pub fn load(plan: &Plan, tasks: &[&str]) -> Result<Self, StreamError> {
         let mut by_file: BTreeMap<&str, Arc<Tokenizer>> = BTreeMap::new();
-        let mut by_vocabulary = BTreeMap::new();
+        let (mut by_vocabulary, mut words) = (BTreeMap::new(), BTreeMap::new());
         for task in tasks {
             let spec = plan
                 .tasks
@@ -51,13 +54,25 @@ impl Tokenizers {
                 }
                 by_vocabulary.insert(name.clone(), tokenizer);
             }
+            let source = &spec.source_vocabulary;
+            if spec.transforms.iter().any(looks_at_words)
+                && !words.contains_key(source)
+                && let Some(tokenizer) = by_vocabulary.get(source)
+            {
+                words.insert(source.clone(), Arc::new(Pieces::new(tokenizer)));
+            }
         }
-        Ok(Self { by_vocabulary })
+        Ok(Self { by_vocabulary, words })
     }
 
     /// The tokenizer of a vocabulary.
     pub fn get(&self, vocabulary: &str) -> Result<Arc<Tokenizer>, StreamError> {
         let found = self.by_vocabulary.get(vocabulary).map(Arc::clone);
         found.ok_or_else(|| StreamError::UnknownVocabulary(vocabulary.to_owned()))
+    }
+
+    /// Which pieces of a vocabulary begin words, where a task asks for it.
+    pub(super) fn words(&self, vocabulary: &str) -> Option<Arc<Pieces>> {
+        self.words.get(vocabulary).map(Arc::clone)
     }
 }
