@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-use mmc_plan::{Plan, RankSpec};
+use mmc_plan::{Plan, RankSpec, SkippedPairs};
 pub use mmc_text::batch::LaneStreams;
 use mmc_text::batch::{
     Batch as Text, StreamError, StreamState, Streams, Tokenizers, ValidationStream,
@@ -96,17 +96,17 @@ impl<'a> Feed<'a> {
         &self.tokenizers
     }
 
-    /// Hands the batches of a task's validation text to `take`, in the text's order.
+    /// Hands the batches of a task's validation text to `take`, in the text's order; gives the pairs that are in none.
     pub fn validation(
         &self,
         task: &str,
         take: &mut dyn FnMut(&Batch) -> Result<(), WorkerError>,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<SkippedPairs, WorkerError> {
         let mut stream = ValidationStream::open(self.plan, task, &self.tokenizers)?;
         while let Some(text) = stream.next_batch()? {
             take(&tensors(&text, self.device))?;
         }
-        Ok(())
+        Ok(stream.skipped())
     }
 }
 

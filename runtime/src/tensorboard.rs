@@ -173,6 +173,7 @@ fn of_validation(event: &Event) -> Option<(u64, Points)> {
         macro_accuracy,
         scores,
         macro_scores,
+        skipped: _,
     } = event
     else {
         return None;

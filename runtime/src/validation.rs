@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mmc_plan::scorers::Parts;
-use mmc_plan::{Event, Measure, Plan};
+use mmc_plan::{Event, Measure, Plan, SkippedPairs};
 
 use crate::counts;
 use crate::dist::World;
@@ -31,6 +31,8 @@ pub struct Validation {
     pub scores: BTreeMap<Measure, BTreeMap<String, f64>>,
     /// Mean of the tasks' scores.
     pub macro_scores: BTreeMap<Measure, f64>,
+    /// Pairs that losses and accuracies leave out, of each task with such pairs.
+    pub skipped: BTreeMap<String, SkippedPairs>,
 }
 
 impl Validation {
@@ -50,6 +52,7 @@ impl Validation {
             macro_accuracy,
             scores,
             macro_scores,
+            skipped,
         } = self;
         let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
         let losses = losses.into_iter().filter_map(|(task, loss)| Some((task, finite(loss)?)));
@@ -63,13 +66,17 @@ impl Validation {
             macro_accuracy,
             scores,
             macro_scores,
+            skipped,
         }
     }
 }
 
-/// Numbers of a task's losses: cross-entropy, right tokens, tokens. Behind them, with scores, come the pairs that were scored and
-/// the numbers of each measure.
+/// Numbers of a task's losses: cross-entropy, right tokens, tokens. Behind them come the pairs left out by reason and, with scores,
+/// the pairs that were scored and the numbers of each measure.
 const SUMS: usize = 3;
+
+/// Reasons to leave a pair out.
+const REASONS: usize = 4;
 
 /// Sums over a task's text.
 type Sums = [f64; SUMS];
@@ -107,9 +114,9 @@ pub fn validate<'d>(
     let width = usize::try_from(plan.task_scalars()).unwrap_or(SUMS);
     let mut numbers = vec![0.0; plan.tasks.len() * width];
     for ((name, task), slots) in plan.tasks.iter().zip(numbers.chunks_exact_mut(width)) {
-        let (sums, scores) = slots.split_at_mut(SUMS);
+        let (losses, scores) = slots.split_at_mut(SUMS + REASONS);
         if share.losses.contains(name) {
-            sums.copy_from_slice(&of_task(name, feed, direction(name)?)?);
+            losses.copy_from_slice(&of_task(name, feed, direction(name)?)?);
         }
         if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
             let own = (task, parts.as_slice());
@@ -119,9 +126,11 @@ pub fn validate<'d>(
     }
     world.sum_all(&mut numbers)?;
     let measures = plan.training.scores.as_ref().map_or(&[][..], |scores| &scores.measures);
-    let (mut found, mut scored) = (BTreeMap::new(), BTreeMap::new());
+    let (mut found, mut scored, mut skipped) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, slots) in plan.tasks.keys().zip(numbers.chunks_exact(width)) {
-        let (sums, of_measures) = slots.split_at(SUMS);
+        let (sums, slots) = slots.split_at(SUMS);
+        let (reasons, of_measures) = slots.split_at(REASONS);
+        skipped.extend(left_out(reasons).map(|pairs| (name.clone(), pairs)));
         if let Some(sums) = Sums::try_from(sums).ok().filter(|[_, _, tokens]| *tokens > 0.0) {
             found.insert(name.as_str(), sums);
         }
@@ -129,7 +138,17 @@ pub fn validate<'d>(
             scored.insert(name.as_str(), scores(measures, numbers));
         }
     }
-    Ok((!found.is_empty()).then(|| with_scores(summary(&found), measures, &scored)))
+    let summary = |skipped| Validation { skipped, ..summary(&found) };
+    Ok((!found.is_empty()).then(|| with_scores(summary(skipped), measures, &scored)))
+}
+
+/// The pairs that a task's losses leave out, if any.
+fn left_out(reasons: &[f64]) -> Option<SkippedPairs> {
+    let &[empty, too_long, not_utf8, filtered] = reasons else { return None };
+    let [empty, too_long, not_utf8, filtered] =
+        [empty, too_long, not_utf8, filtered].map(counts::whole);
+    let pairs = SkippedPairs { empty, too_long, not_utf8, filtered };
+    (pairs != SkippedPairs::default()).then_some(pairs)
 }
 
 /// The score of each measure, by the numbers of all.
@@ -160,16 +179,25 @@ fn with_scores(
     found
 }
 
-fn of_task(task: &str, feed: &Feed<'_>, direction: &Direction) -> Result<Sums, WorkerError> {
+/// Sums over a task's text and, by reason, the pairs that it leaves out.
+fn of_task(
+    task: &str,
+    feed: &Feed<'_>,
+    direction: &Direction,
+) -> Result<[f64; SUMS + REASONS], WorkerError> {
     let (mut loss, mut hits, mut tokens) = (0.0, 0, 0);
-    feed.validation(task, &mut |batch| {
+    let skipped = feed.validation(task, &mut |batch| {
         let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, Objective::smoothed(0.0)));
         loss += sum.loss.f_double_value(&[])?;
         hits += sum.hits.map_or(Ok(0), |hits| hits.f_int64_value(&[]))?;
         tokens += sum.tokens;
         Ok(())
     })?;
-    Ok([loss, counts::tokens(hits), counts::tokens(tokens)])
+    let SkippedPairs { empty, too_long, not_utf8, filtered } = skipped;
+    let [empty, too_long, not_utf8, filtered] =
+        [empty, too_long, not_utf8, filtered].map(counts::number);
+    let (hits, tokens) = (counts::tokens(hits), counts::tokens(tokens));
+    Ok([loss, hits, tokens, empty, too_long, not_utf8, filtered])
 }
 
 fn summary(found: &BTreeMap<&str, Sums>) -> Validation {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mmc_plan::{BadLines, Event, Normalise, OnNan, Optimizer, Precision, Schedule};
+use mmc_plan::{BadLines, Event, Normalise, OnNan, Optimizer, Precision, Schedule, SkippedPairs};
 use tch::{Kind, Tensor};
 
 use super::workplace::{Workplace, events, start, train};
@@ -333,7 +333,22 @@ fn bad_lines_are_counted_by_task_on_all_ranks_or_end_training() {
         let (first, rest) = text.split_once('\n').unwrap();
         fs::write(path, [first.as_bytes(), b"\xff\n", rest.as_bytes()].concat()).unwrap();
     }
+    // Of one task's validation text too, where one pair is longer than its filter allows.
+    let path = &sample.corpora[0].valid.as_ref().unwrap().source[0];
+    let text = fs::read_to_string(path).unwrap();
+    let long = "cs1 ".repeat(120);
+    let (_, rest) = text.split_once('\n').unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    fs::write(path, [b"\xff\n", long.as_bytes(), b"\n", rest.as_bytes()].concat()).unwrap();
     let told = train(&place.write_plan("plan.yaml", &sample), 2, &[]);
+    let validated = told.iter().find_map(|event| {
+        let Event::Validated { step: 4, losses, skipped, .. } = event else { return None };
+        Some((losses.len(), skipped))
+    });
+    let pairs = SkippedPairs { not_utf8: 1, too_long: 1, ..SkippedPairs::default() };
+    let [source, target] = &sample.pairs[0];
+    let expected = BTreeMap::from([(format!("t.{source}-{target}"), pairs)]);
+    assert_eq!(validated, Some((6, &expected)));
     let saved = told.iter().find_map(|event| {
         let Event::Saved { step: 4, skipped, .. } = event else { return None };
         Some(skipped)

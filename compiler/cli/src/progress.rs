@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     window: Window,
     /// Step and time of the start, for the time left.
     began: (u64, Instant),
+    /// Pairs that validations leave out, as they were told last.
+    left_out: BTreeMap<String, SkippedPairs>,
     /// Newest checkpoint.
     pub(crate) saved: Option<String>,
     /// What a calibration found.
@@ -60,6 +62,7 @@ impl Progress {
             losses: BTreeMap::new(),
             window: Window::default(),
             began: (0, Instant::now()),
+            left_out: BTreeMap::new(),
             saved: None,
             calibration: None,
             finished: None,
@@ -93,9 +96,10 @@ impl Progress {
                 let what = if batches.is_empty() { "gradient" } else { "loss" };
                 self.say(&skipped(*step, what, tasks, *in_a_row));
             }
-            Event::Validated { step, losses, loss, accuracy, macro_scores, .. } => {
+            Event::Validated { step, losses, loss, accuracy, macro_scores, skipped, .. } => {
                 let found = validated(*loss, *accuracy, macro_scores);
-                self.say(&format!("step {step}: validation {found};{}", listed(losses)));
+                let left_out = self.newly_left_out(skipped);
+                self.say(&format!("step {step}: validation {found};{}{left_out}", listed(losses)));
             }
             Event::StoppedEarly { step, best } => {
                 self.say(&format!(
@@ -104,7 +108,8 @@ impl Progress {
             }
             Event::Saved { step, path, skipped } => {
                 self.saved = Some(path.clone());
-                self.say(&format!("step {step}: checkpoint {path}{}", left_out(skipped)));
+                let left_out = left_out("pairs left out so far", skipped);
+                self.say(&format!("step {step}: checkpoint {path}{left_out}"));
             }
             Event::Averaged { steps, path } => {
                 self.say(&format!("mean of the checkpoints of steps {steps:?}: {path}"));
@@ -138,6 +143,15 @@ impl Progress {
             grouped(parameters),
             if world == 1 { "rank" } else { "ranks" }
         ));
+    }
+
+    /// What a validation leaves out, unless the one before left out the same: texts do not change.
+    fn newly_left_out(&mut self, skipped: &BTreeMap<String, SkippedPairs>) -> String {
+        if self.left_out == *skipped {
+            return String::new();
+        }
+        self.left_out.clone_from(skipped);
+        left_out("pairs left out", skipped)
     }
 
     fn finish(&mut self, step: u64, interrupted: bool) {
@@ -287,7 +301,7 @@ fn skipped(step: u64, what: &str, tasks: &[String], in_a_row: u32) -> String {
 }
 
 /// `; pairs left out so far: 3 not UTF-8, 1 empty`, over all tasks.
-fn left_out(skipped: &BTreeMap<String, SkippedPairs>) -> String {
+fn left_out(what: &str, skipped: &BTreeMap<String, SkippedPairs>) -> String {
     let mut all = SkippedPairs::default();
     for of_task in skipped.values() {
         all += *of_task;
@@ -301,7 +315,7 @@ fn left_out(skipped: &BTreeMap<String, SkippedPairs>) -> String {
     if told.is_empty() {
         return String::new();
     }
-    format!("; pairs left out so far: {}", told.join(", "))
+    format!("; {what}: {}", told.join(", "))
 }
 
 /// `, 1 h 12 min left`, from the mean pace since the start.
@@ -378,8 +392,11 @@ mod tests {
     fn pairs_left_out_are_summed_over_tasks() {
         let of_task = SkippedPairs { empty: 600, not_utf8: 1, ..SkippedPairs::default() };
         let two = BTreeMap::from([("a".to_owned(), of_task), ("b".to_owned(), of_task)]);
-        assert_eq!(left_out(&two), "; pairs left out so far: 2 not UTF-8, 1 200 empty");
-        assert_eq!(left_out(&BTreeMap::new()), "");
+        assert_eq!(left_out("left out", &two), "; left out: 2 not UTF-8, 1 200 empty");
+        assert_eq!(left_out("left out", &BTreeMap::new()), "");
+        let mut progress = Progress::new();
+        let told = [&two, &two, &BTreeMap::new(), &two].map(|found| progress.newly_left_out(found));
+        assert_eq!(told.map(|text| text.is_empty()), [false, true, true, false]);
     }
 
     #[test]

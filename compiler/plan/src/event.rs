@@ -62,7 +62,7 @@ pub struct RankMemory {
     pub memory: u64,
 }
 
-/// Pairs of lines that were read and not used, by reason, over all passes through a text.
+/// Pairs of lines that were read and not used, by reason: of training text over all passes, of validation text in one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkippedPairs {
@@ -186,6 +186,9 @@ pub enum Event {
         /// Mean of the tasks' scores, by measure.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         macro_scores: BTreeMap<Measure, f64>,
+        /// Pairs of the validation texts that losses and accuracies leave out, per task with such pairs.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        skipped: BTreeMap<String, SkippedPairs>,
     },
     /// Training ends before its last step: the plan's `stop_early` says so.
     StoppedEarly {

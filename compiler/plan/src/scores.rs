@@ -65,8 +65,9 @@ impl Criterion {
     }
 }
 
-/// Numbers of a task in every validation: sum of losses, tokens predicted first, target tokens.
-const LOSS_SCALARS: u64 = 3;
+/// Numbers of a task in every validation: sum of losses, tokens predicted first, target tokens, and the pairs left out for each of
+/// four reasons.
+const LOSS_SCALARS: u64 = 3 + 4;
 
 impl Plan {
     /// How a task's validation text is translated and scored; none where it has no such text, is no translation, or no plan asks
@@ -76,8 +77,8 @@ impl Plan {
         self.training.scores.as_ref().filter(|_| scored)
     }
 
-    /// Numbers of a task in a validation: sum of losses, tokens predicted first, target tokens; with scores, the pairs scored and
-    /// the numbers of each measure.
+    /// Numbers of a task in a validation: sum of losses, tokens predicted first, target tokens, pairs left out as empty, as too
+    /// long, as not UTF-8, and by a filter; with scores, the pairs scored and the numbers of each measure.
     pub fn task_scalars(&self) -> u64 {
         let of_measures = |scores: &ScoresSpec| -> u64 {
             1 + scores.measures.iter().map(|measure| measure.numbers()).sum::<u64>()
