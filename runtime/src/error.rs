@@ -126,6 +126,36 @@ pub enum WorkerError {
         /// What libtorch said.
         words: String,
     },
+    /// Memory that is too small for one sentence of a validation text.
+    #[error(
+        "validation of task `{task}`: memory is too small for one sentence of {source_ids} source and {target_ids} target tokens ({words}); leave long sentences out of the text, use a smaller model or more memory; the last checkpoint is whole"
+    )]
+    MemoryOfValidation {
+        /// Task.
+        task: String,
+        /// Its source ids.
+        source_ids: i64,
+        /// Its target ids.
+        target_ids: i64,
+        /// What libtorch said.
+        words: String,
+    },
+    /// A validation text that can't be translated.
+    #[error("scores of task `{task}`: {fault}; the last checkpoint is whole")]
+    Scores {
+        /// Task.
+        task: String,
+        /// Why.
+        fault: Box<Self>,
+    },
+    /// Memory that is too small for the model, or for what is done between passes over batches.
+    #[error(
+        "memory is too small for the model and its training, whatever the batches ({words}); use a smaller model, more ranks or more memory"
+    )]
+    MemoryOfModel {
+        /// What libtorch said.
+        words: String,
+    },
     /// Memory that ran out when a batch could not be begun anew.
     #[error(
         "step {step}, lane {lane}, task `{task}`: memory ran out in the backward pass of {sentences} sentences, when some of its gradients were on their way already ({words}); use smaller batches or more memory; the last checkpoint is whole"

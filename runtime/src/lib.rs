@@ -20,6 +20,7 @@ pub mod optim;
 pub mod scaler;
 pub(crate) mod scoring;
 pub mod serve;
+pub(crate) mod shortage;
 pub mod skips;
 pub mod step;
 pub mod store;

@@ -15,6 +15,8 @@ use crate::translate::{Batching, Line, Settings, Sides, Translator};
 /// A sentence and its reference.
 #[derive(Debug, Clone, PartialEq)]
 struct Pair {
+    /// Its line's number in the text, from 0.
+    number: u64,
     source: String,
     reference: String,
 }
@@ -33,15 +35,15 @@ pub(crate) fn of_parts(
     let settings = Settings { beam: spec.beam, ..Settings::default() };
     let mut pairs = pairs(task, spec.sentences)?;
     // The sort is stable: equals stay in their order.
-    pairs.sort_by_cached_key(|pair| Reverse(translator.length(&pair.source)));
+    pairs.sort_by_cached_key(|pair| Reverse(translator.length(&pair.source, "")));
     let (mut count, mut bleu, mut chrf) = (0, BleuCounts::default(), ChrfCounts::default());
     let last = plan.scored_parts(task).saturating_sub(1);
     for part in parts.iter().map(|&number| part(&pairs, number, last)) {
-        let lines: Vec<Line<'_>> = (0..)
-            .zip(part)
-            .map(|(number, pair)| Line { number, source: &pair.source, target: "" })
+        let lines: Vec<Line<'_>> = part
+            .iter()
+            .map(|pair| Line { number: pair.number, source: &pair.source, target: "" })
             .collect();
-        let found = translator.translate(&settings, None, &lines);
+        let found = translator.translate(&settings, None, &lines)?;
         for (Pair { reference, .. }, found) in part.iter().zip(found) {
             let best = found.first().map(|best| translator.sides().decode(&best.ids));
             let translation = best.unwrap_or_default();
@@ -81,12 +83,15 @@ fn pairs(task: &TaskSpec, most: Option<u64>) -> Result<Vec<Pair>, StreamError> {
     let Some(files) = &task.corpus.valid else { return Ok(found) };
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let mut reader = ParallelReader::open(files)?;
+    let mut number = 0;
     while found.len() < most
         && let Some(pair) = reader.next_pair()?
     {
         if let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) {
-            found.push(Pair { source: source.to_owned(), reference: target.to_owned() });
+            let (source, reference) = (source.to_owned(), target.to_owned());
+            found.push(Pair { number, source, reference });
         }
+        number += 1;
     }
     Ok(found)
 }
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn parts_are_all_pairs_in_their_order() {
-        let pair = |at: u32| Pair { source: at.to_string(), reference: String::new() };
+        let pair = |number: u64| Pair { number, source: String::new(), reference: String::new() };
         let pairs: Vec<Pair> = (0..150).map(pair).collect();
         let parts: Vec<&[Pair]> = (0..4).map(|number| part(&pairs, number, 3)).collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [64, 64, 22, 0]);

@@ -5,12 +5,13 @@
 //! module that any lane trained is updated.
 
 mod exchange;
+mod fitted;
 mod lane;
 mod sums;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_plan::{
@@ -32,6 +33,7 @@ use crate::skips::Skips;
 use crate::store::{ModuleStore, Store};
 
 use exchange::{Exchange, Room};
+use fitted::Fitted;
 use lane::{Hand, Passed};
 use sums::{LaneSum, Sums, rounded, wider};
 
@@ -88,8 +90,8 @@ pub struct Stepper<'a> {
     pub scaler: Option<Scaler>,
     /// Steps that were left out.
     pub skips: Skips,
-    /// Ids of the largest batch, on its larger side, whose backward pass memory was large enough for.
-    passed: Cell<i64>,
+    /// Batches whose backward pass memory was large enough for.
+    fitted: RefCell<Fitted<'a>>,
     /// Most sentences that fit into memory.
     #[cfg(test)]
     fitting: Option<usize>,
@@ -126,7 +128,7 @@ impl<'a> Stepper<'a> {
             directions,
             scaler,
             skips,
-            passed: Cell::new(0),
+            fitted: RefCell::default(),
             #[cfg(test)]
             fitting: None,
         })

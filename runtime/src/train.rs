@@ -20,10 +20,10 @@ use crate::ffi;
 use crate::gpu;
 use crate::memory;
 use crate::model::Network;
+use crate::shortage;
 use crate::skips::Skips;
 use crate::step::{Skipped, StepRecord, Stepper};
 use crate::store::Store;
-use crate::translate::memory::quiet;
 use crate::validation::{self, Share};
 use crate::watch::Watch;
 
@@ -71,7 +71,6 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         Device::Gpu => gpu::of_rank(seat.local_rank)?,
     };
     ffi::keep_memory();
-    quiet();
     tch::set_num_threads(threads(plan, &seat, arguments.threads));
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
@@ -81,9 +80,12 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
     let mut events = Events::of_rank(rank);
     // The scope ends when the thread that reads ahead has: it does as soon as its trainer is gone.
     let ending = std::thread::scope(|scope| {
-        events.record(&output)?;
-        let mut trainer = Trainer::new(plan, &world, &output, stop)?;
-        trainer.run(arguments.resume, &mut events, scope)
+        let trained = shortage::caught(|| {
+            events.record(&output)?;
+            let mut trainer = Trainer::new(plan, &world, &output, stop)?;
+            trainer.run(arguments.resume, &mut events, scope)
+        });
+        trained.unwrap_or_else(|words| Err(WorkerError::MemoryOfModel { words }))
     });
     ending.map_err(|fault| {
         let culprit = fault.culprit();

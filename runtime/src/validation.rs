@@ -9,8 +9,9 @@ use crate::counts;
 use crate::dist::World;
 use crate::error::WorkerError;
 use crate::feed::Feed;
-use crate::model::{Direction, Mode, Objective};
+use crate::model::{Batch, Direction, Mode, Objective};
 use crate::scoring;
+use crate::shortage;
 
 /// What a validation found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,7 +121,10 @@ pub fn validate<'d>(
         }
         if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
             let own = (task, parts.as_slice());
-            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), direction(name)?)?;
+            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), direction(name)?);
+            let of_task =
+                |fault| WorkerError::Scores { task: name.clone(), fault: Box::new(fault) };
+            let found = found.map_err(of_task)?;
             scores.iter_mut().zip(found).for_each(|(slot, number)| *slot = counts::number(number));
         }
     }
@@ -185,19 +189,48 @@ fn of_task(
     feed: &Feed<'_>,
     direction: &Direction,
 ) -> Result<[f64; SUMS + REASONS], WorkerError> {
-    let (mut loss, mut hits, mut tokens) = (0.0, 0, 0);
+    let mut sums = [0.0; SUMS];
     let skipped = feed.validation(task, &mut |batch| {
-        let sum = tch::no_grad(|| direction.loss(batch, Mode::Evaluate, Objective::smoothed(0.0)));
-        loss += sum.loss.f_double_value(&[])?;
-        hits += sum.hits.map_or(Ok(0), |hits| hits.f_int64_value(&[]))?;
-        tokens += sum.tokens;
+        let found = of_batch(task, batch, &|part| sums_of(direction, part))?;
+        sums = plus(sums, found);
         Ok(())
     })?;
+    let [loss, hits, tokens] = sums;
     let SkippedPairs { empty, too_long, not_utf8, filtered } = skipped;
     let [empty, too_long, not_utf8, filtered] =
         [empty, too_long, not_utf8, filtered].map(counts::number);
-    let (hits, tokens) = (counts::tokens(hits), counts::tokens(tokens));
     Ok([loss, hits, tokens, empty, too_long, not_utf8, filtered])
+}
+
+/// The sums of a batch; where memory is too small for it, of its halves, which is said.
+fn of_batch(
+    task: &str,
+    batch: &Batch,
+    compute: &dyn Fn(&Batch) -> Result<Sums, WorkerError>,
+) -> Result<Sums, WorkerError> {
+    let words = match shortage::within(|| compute(batch))? {
+        Ok(sums) => return Ok(sums),
+        Err(words) => words,
+    };
+    let Some([first, second]) = batch.halves() else {
+        let (task, [source_ids, target_ids]) = (task.to_owned(), batch.ids());
+        return Err(WorkerError::MemoryOfValidation { task, source_ids, target_ids, words });
+    };
+    shortage::say_split(batch.rows(), first.rows());
+    Ok(plus(of_batch(task, &first, compute)?, of_batch(task, &second, compute)?))
+}
+
+/// The sums of a batch, computed at once.
+fn sums_of(direction: &Direction, batch: &Batch) -> Result<Sums, WorkerError> {
+    let _unrecorded = tch::no_grad_guard();
+    let sum = direction.loss(batch, Mode::Evaluate, Objective::smoothed(0.0));
+    let hits = sum.hits.map_or(Ok(0), |hits| hits.f_int64_value(&[]))?;
+    Ok([sum.loss.f_double_value(&[])?, counts::tokens(hits), counts::tokens(sum.tokens)])
+}
+
+fn plus(mut sums: Sums, others: Sums) -> Sums {
+    sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
+    sums
 }
 
 fn summary(found: &BTreeMap<&str, Sums>) -> Validation {
@@ -205,7 +238,7 @@ fn summary(found: &BTreeMap<&str, Sums>) -> Validation {
         found.iter().map(|(task, sums)| ((*task).to_owned(), rate(sums))).collect()
     };
     let (losses, accuracies) = (of_tasks(loss), of_tasks(accuracy));
-    let all = found.values().fold([0.0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z]);
+    let all = found.values().copied().fold([0.0; SUMS], plus);
     Validation {
         loss: loss(&all),
         accuracy: accuracy(&all),
@@ -232,7 +265,44 @@ fn mean(of_tasks: &BTreeMap<String, f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
+    use mmc_plan::sample::Sample;
+    use tch::{Device, TchError};
+
     use super::*;
+    use crate::model::Network;
+    use crate::store::Store;
+
+    #[test]
+    fn a_batch_that_memory_is_too_small_for_is_validated_in_parts() {
+        let plan = Sample::new(&["de", "en"], 1, &[&[0]]).plan();
+        let store = Store::new(&plan, 0, Device::Cpu).unwrap();
+        let network = Network::build(&plan, &store.weights()).unwrap();
+        let direction = network.direction(plan.tasks.values().next().unwrap()).unwrap();
+        let source: Vec<Vec<u32>> = (5..10).map(|id| vec![id, id + 1, 2]).collect();
+        let target: Vec<Vec<u32>> = (0..5)
+            .map(|row| [&[1], vec![20 + row; 2 + row as usize].as_slice(), &[2]].concat())
+            .collect();
+        let scored: Vec<Range<usize>> = target.iter().map(|row| 0..row.len() - 1).collect();
+        let batch = Batch::new(&source, &target, &scored, Device::Cpu);
+        let with = |fitting: usize| {
+            of_batch("t", &batch, &|part| {
+                let sums = sums_of(&direction, part)?;
+                let refused = || TchError::Torch("can't allocate memory".to_owned());
+                (part.rows() <= fitting).then_some(sums).ok_or_else(|| refused().into())
+            })
+        };
+        let whole = with(5).unwrap();
+        assert!(whole[0] > 0.0 && whole[2] > 24.5, "{whole:?}");
+        for fitting in 1..5 {
+            let parts = with(fitting).unwrap();
+            assert!((parts[0] / whole[0] - 1.0).abs() < 1e-6, "{fitting}: {parts:?} {whole:?}");
+            assert_eq!(parts[1..], whole[1..], "{fitting}");
+        }
+        let said = with(0).unwrap_err().to_string();
+        assert!(said.contains("task `t`: memory is too small for one sentence of 3"), "{said}");
+    }
 
     #[test]
     fn scores_are_means_of_the_tasks_that_have_some() {

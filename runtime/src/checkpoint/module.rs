@@ -81,6 +81,7 @@ fn put(place: &mut Tensor, saved: &Tensor, what: &str) -> Result<(), WorkerError
             place.size()
         )));
     }
-    tch::no_grad(|| place.f_copy_(saved))?;
+    let _unrecorded = tch::no_grad_guard();
+    place.f_copy_(saved)?;
     Ok(())
 }

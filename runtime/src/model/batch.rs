@@ -19,6 +19,25 @@ pub struct Batch {
     pub(crate) gold: Tensor,
 }
 
+/// The size of a batch, in ids with padding: none of what is computed grows when all of these shrink. Attention's weights are cells
+/// times columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Of the source.
+    pub(crate) source: i64,
+    /// Of the target.
+    pub(crate) target: i64,
+    /// Of a row of the longer side.
+    pub(crate) longest: i64,
+}
+
+impl Size {
+    /// Whether it is no larger than another in any respect.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self.source <= other.source && self.target <= other.target && self.longest <= other.longest
+    }
+}
+
 /// Rows of ids, made equally long by padding behind.
 #[derive(Debug)]
 pub(crate) struct Ids {
@@ -134,6 +153,14 @@ impl Batch {
     /// Scored target tokens.
     pub fn tokens(&self) -> i64 {
         self.gold.size().first().copied().unwrap_or(0)
+    }
+
+    /// What it needs memory for.
+    pub(crate) fn size(&self) -> Size {
+        let cells = |grid: &Grid| grid.rows * grid.columns;
+        let [source, target] = [&self.source.grid, &self.target.grid];
+        let longest = source.columns.max(target.columns);
+        Size { source: cells(source), target: cells(target), longest }
     }
 
     /// Ids of both sides that are not padding: what throughput is counted in.

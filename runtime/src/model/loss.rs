@@ -67,7 +67,7 @@ pub(crate) fn cross_entropy(
 ) -> Scored {
     // What is computed tells whether recording is on: a parameter, and a view of it, wants gradients even where nothing is recorded.
     let recorded = [states, output].iter().any(|x| x.narrow(0, 0, 0).sum(x.kind()).requires_grad());
-    let parts = tch::no_grad(|| Parts::compute(states, output, gold, objective, recorded));
+    let parts = Parts::compute(states, output, gold, objective, recorded);
     let Some([by_states, by_output]) = parts.gradients else {
         return Scored { root: parts.loss.shallow_clone(), loss: parts.loss, hits: parts.hits };
     };
@@ -92,6 +92,7 @@ impl Parts {
         Objective { smoothing, factor }: Objective,
         recorded: bool,
     ) -> Self {
+        let _unrecorded = tch::no_grad_guard();
         let (states, output) = (states.detach(), output.detach());
         let (kind, matrix) = (output.kind(), as_kind_of(&states, &output));
         let vocabulary = output.size().first().copied().unwrap_or(1).max(1);
@@ -149,4 +150,24 @@ impl Parts {
 #[expect(clippy::cast_precision_loss, reason = "vocabularies are far below 2^53")]
 fn as_f64(count: i64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// When memory runs out here, the batch is tried again in parts: they must have gradients.
+    #[test]
+    fn gradients_are_recorded_behind_a_loss_that_panicked() {
+        let ones = |rows: i64| Tensor::ones([rows, 4], (Kind::Float, Device::Cpu));
+        let (states, output) = (ones(2).set_requires_grad(true), ones(3));
+        let loss = |gold: [i64; 2]| {
+            let gold = Tensor::from_slice(&gold);
+            cross_entropy(&states, &output, &gold, Objective::smoothed(0.1)).root
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| loss([0, 9]))).is_err());
+        assert!(loss([0, 2]).requires_grad());
+    }
 }

@@ -36,7 +36,7 @@ pub use attention::Grid;
 #[cfg(test)]
 pub(crate) use attention::{Inside, Mask};
 pub use batch::Batch;
-pub(crate) use batch::Ids;
+pub(crate) use batch::{Ids, Size};
 pub use direction::Direction;
 pub use dropout::{Masks, Mode};
 pub use error::ModelError;

@@ -132,18 +132,17 @@ fn a_decoder_alone_decodes_step_by_step() {
     let way = Way { encoder: &encoder, bridge: None, decoder: &decoder, adapters: None };
     let direction = network.direction(way).expect("a path");
     let ids = |rows: &[&[u32]]| Ids::new(rows.iter().copied(), Device::Cpu);
-    tch::no_grad(|| {
-        let states = &saved[&format!("{name}/states")];
-        let whole = direction.logits(states);
-        let mut decoding = direction.begin(direction.encode(&ids(&[&[], &[]]), Mode::Evaluate));
-        let logits = direction.advance(&mut decoding, &ids(&[&[1, 9], &[1, 9]]));
-        assert_close(&logits, &whole.view([2, 4, -1]).select(1, 1), "the prompt");
-        decoding.select(&[0], &[0]);
-        for (at, id) in [(2, 5), (3, 4)] {
-            let logits = direction.advance(&mut decoding, &ids(&[&[id]]));
-            assert_close(&logits, &whole.view([2, 4, -1]).select(1, at).narrow(0, 0, 1), "a step");
-        }
-    });
+    let _unrecorded = tch::no_grad_guard();
+    let states = &saved[&format!("{name}/states")];
+    let whole = direction.logits(states);
+    let mut decoding = direction.begin(direction.encode(&ids(&[&[], &[]]), Mode::Evaluate));
+    let logits = direction.advance(&mut decoding, &ids(&[&[1, 9], &[1, 9]]));
+    assert_close(&logits, &whole.view([2, 4, -1]).select(1, 1), "the prompt");
+    decoding.select(&[0], &[0]);
+    for (at, id) in [(2, 5), (3, 4)] {
+        let logits = direction.advance(&mut decoding, &ids(&[&[id]]));
+        assert_close(&logits, &whole.view([2, 4, -1]).select(1, at).narrow(0, 0, 1), "a step");
+    }
 }
 
 #[test]
@@ -184,8 +183,9 @@ fn an_unrecorded_loss_is_the_same() {
     let output = Tensor::randn([7, 4], options).set_requires_grad(true);
     let gold = Tensor::randint(7, [9], (Kind::Int64, Device::Cpu));
     let recorded = cross_entropy(&states, &output, &gold, Objective::smoothed(0.1));
-    let unrecorded =
-        tch::no_grad(|| cross_entropy(&states, &output, &gold, Objective::smoothed(0.1)));
+    let guard = tch::no_grad_guard();
+    let unrecorded = cross_entropy(&states, &output, &gold, Objective::smoothed(0.1));
+    drop(guard);
     assert!(recorded.root.requires_grad() && !unrecorded.root.requires_grad());
     assert!(recorded.loss.equal(&unrecorded.loss));
     let best = states.mm(&output.tr()).argmax(1, false);

@@ -83,21 +83,20 @@ fn decoding_step_by_step_gives_the_same_logits() {
         let network = Network::build(&plan, &weights).expect("everything is there");
         let direction = network.direction(&path).expect("a path of right kinds");
         let ids = |rows: &[Vec<u32>]| Ids::new(rows.iter().map(Vec::as_slice), Device::Cpu);
-        tch::no_grad(|| {
-            let memory = direction.encode(&ids(&reference.source), Mode::Evaluate);
-            let whole = direction.decode(&ids(&target), &memory, Mode::Evaluate);
-            let whole = direction.logits(&whole).view([2, 4, -1]);
-            let mut decoding = direction.begin(memory);
-            // The first two positions together, as a prompt.
-            let mut from = 0;
-            for to in [2, 3, 4] {
-                let rows: Vec<_> = target.iter().map(|row| row[from..to].to_vec()).collect();
-                let logits = direction.advance(&mut decoding, &ids(&rows));
-                let at = i64::try_from(to).expect("small") - 1;
-                assert_close(&logits, &whole.select(1, at), &format!("{name} position {at}"));
-                from = to;
-            }
-        });
+        let _unrecorded = tch::no_grad_guard();
+        let memory = direction.encode(&ids(&reference.source), Mode::Evaluate);
+        let whole = direction.decode(&ids(&target), &memory, Mode::Evaluate);
+        let whole = direction.logits(&whole).view([2, 4, -1]);
+        let mut decoding = direction.begin(memory);
+        // The first two positions together, as a prompt.
+        let mut from = 0;
+        for to in [2, 3, 4] {
+            let rows: Vec<_> = target.iter().map(|row| row[from..to].to_vec()).collect();
+            let logits = direction.advance(&mut decoding, &ids(&rows));
+            let at = i64::try_from(to).expect("small") - 1;
+            assert_close(&logits, &whole.select(1, at), &format!("{name} position {at}"));
+            from = to;
+        }
     }
 }
 

@@ -7,7 +7,6 @@
 //! wait for them, and memory was large enough for such a batch before. What was handed over could not be taken back.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tch::{Device, Kind, Tensor};
 
@@ -15,9 +14,9 @@ use super::Stepper;
 use super::exchange::Exchange;
 use crate::error::WorkerError;
 use crate::ffi;
-use crate::model::{Batch, Direction, Masks, Mode, Objective};
+use crate::model::{Batch, Direction, Masks, Mode, Objective, Size};
+use crate::shortage;
 use crate::store::Store;
-use crate::translate::memory;
 
 /// A batch, or some rows of one.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl<'a> Stepper<'a> {
         loop {
             let kept = modules.len();
             let (at, words) =
-                match self.attempt(direction, &parts, objective, (&mut modules, hand))? {
+                match self.attempt((task, direction), &parts, objective, (&mut modules, hand))? {
                     Attempt::Done(losses) => {
                         modules.into_iter().try_for_each(|module| hand.over(module))?;
                         let losses = by_batch(&parts, &losses, count)?;
@@ -120,16 +119,16 @@ impl<'a> Stepper<'a> {
     /// Runs parts. In the last, `modules` whose gradients are there are handed over and no longer among them.
     fn attempt(
         &self,
-        direction: &Direction,
+        (task, direction): (&'a str, &Direction),
         parts: &[Part],
         objective: Objective,
         (modules, hand): (&mut Vec<&'a str>, &mut Hand<'_, 'a>),
     ) -> Result<Attempt, WorkerError> {
         let mut losses = Vec::with_capacity(parts.len());
         for (at, part) in parts.iter().enumerate() {
-            let ids = part.batch.ids().into_iter().max().unwrap_or_default();
-            let hands_over = at + 1 == parts.len() && self.may_hand_over(ids);
-            let passed = within_memory(|| {
+            let size = part.batch.size();
+            let hands_over = at + 1 == parts.len() && self.may_hand_over(task, size);
+            let passed = shortage::within(|| {
                 let (root, loss) = self.ascend(direction, part, objective)?;
                 if hands_over {
                     hand_over_during(&root, modules, hand)?;
@@ -140,7 +139,7 @@ impl<'a> Stepper<'a> {
             });
             match passed? {
                 Ok(loss) => {
-                    self.passed.set(self.passed.get().max(ids));
+                    self.fitted.borrow_mut().add(task, size);
                     losses.push(loss);
                 }
                 Err(words) => return Ok(Attempt::Refused { at, words }),
@@ -149,10 +148,11 @@ impl<'a> Stepper<'a> {
         Ok(Attempt::Done(losses))
     }
 
-    /// Whether modules may be handed over in the backward pass of a part with so many ids on its larger side.
-    fn may_hand_over(&self, ids: i64) -> bool {
+    /// Whether modules may be handed over in the backward pass of a part of this size.
+    fn may_hand_over(&self, task: &str, size: Size) -> bool {
         let world = self.world;
-        world.device() == Device::Cpu && world.seat().world > 1 && ids <= self.passed.get()
+        let waits = world.device() == Device::Cpu && world.seat().world > 1;
+        waits && self.fitted.borrow().covers(task, size)
     }
 
     /// A part's root of gradients, and its loss.
@@ -199,21 +199,6 @@ fn hand_over_during(
     Ok(passed?)
 }
 
-/// What is computed; or, when memory was too small for it, what libtorch said.
-fn within_memory<T>(
-    compute: impl FnOnce() -> Result<T, WorkerError>,
-) -> Result<Result<T, String>, WorkerError> {
-    match catch_unwind(AssertUnwindSafe(compute)) {
-        Ok(Err(fault)) if memory::says_out(&fault.to_string()) => Ok(Err(fault.to_string())),
-        Ok(done) => done.map(Ok),
-        // What the attempt held was freed when it unwound.
-        Err(panic) => match memory::words(panic.as_ref()) {
-            Some(words) => Ok(Err(words.to_owned())),
-            None => resume_unwind(panic),
-        },
-    }
-}
-
 /// The losses of the batches that parts are of. They are read when all have run: a loss may still be in the making on a device.
 fn by_batch(parts: &[Part], losses: &[Tensor], count: usize) -> Result<Vec<f64>, WorkerError> {
     let losses = Vec::<f64>::try_from(&Tensor::f_stack(losses, 0)?.f_to_device(Device::Cpu)?)?;
@@ -224,27 +209,4 @@ fn by_batch(parts: &[Part], losses: &[Tensor], count: usize) -> Result<Vec<f64>,
         }
     }
     Ok(sums)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// More than any machine has.
-    const HUGE: [i64; 1] = [1 << 55];
-
-    #[test]
-    fn memory_that_runs_out_is_told_from_other_faults() {
-        memory::quiet();
-        let options = (Kind::Float, Device::Cpu);
-        let panics = within_memory(|| Ok(Tensor::zeros(HUGE, options))).unwrap();
-        let fails = within_memory(|| Ok(Tensor::f_zeros(HUGE, options)?)).unwrap();
-        for said in [panics, fails] {
-            assert!(said.unwrap_err().contains("allocate"));
-        }
-        let other =
-            within_memory(|| Ok(Tensor::f_zeros([2], options)?.f_view([3_i64].as_slice())?));
-        assert!(other.is_err());
-        assert!(within_memory(|| Ok(7)).unwrap() == Ok(7));
-    }
 }

@@ -260,3 +260,18 @@ fn batches_that_memory_is_too_small_for_come_to_the_same_in_parts() {
         "{none}"
     );
 }
+
+/// Masks of parts are their own, and the same each time.
+#[test]
+fn parts_with_dropout_come_to_the_same_each_time() {
+    let with = |fitting: Option<usize>| {
+        steps(2, |sample| sample.model.dropout = 0.2, |_, stepper, _| stepper.fitting = fitting)
+    };
+    let (whole, [one, again]) = (with(None), [with(Some(2)), with(Some(2))]);
+    let equal = |a: &[Done], b: &[Done]| {
+        let pairs = a.iter().zip(b).flat_map(|(a, b)| a.parameters.iter().zip(&b.parameters));
+        pairs.into_iter().all(|(a, b)| a.equal(b))
+    };
+    assert!(one.iter().all(|done| done.learnt && done.said.is_ok()));
+    assert!(equal(&one, &again) && !equal(&one, &whole));
+}

@@ -7,14 +7,16 @@ use std::rc::Rc;
 use mmc_plan::Plan;
 
 use super::load::{self, Stock};
-use super::sides::Sides;
+use super::sides::{Known, Sides};
 use super::translator::Translator;
 use super::{Batching, Models, TranslateError};
+use crate::shortage;
 
 /// One network, or several that translate together.
 #[derive(Debug)]
 pub(crate) struct Engine {
     members: Vec<Member>,
+    tokenizers: Known,
     batching: Batching,
     translators: BTreeMap<[String; 2], Rc<Translator>>,
 }
@@ -52,7 +54,8 @@ impl Engine {
         };
         let members = models.plan.iter().zip(&models.checkpoint).map(member);
         let members = members.collect::<Result<_, TranslateError>>()?;
-        Ok(Self { members, batching, translators: BTreeMap::new() })
+        let (tokenizers, translators) = (Known::default(), BTreeMap::new());
+        Ok(Self { members, tokenizers, batching, translators })
     }
 
     /// The first plan; all members know the languages that are asked for, or are refused then.
@@ -70,12 +73,23 @@ impl Engine {
         if let Some(known) = self.translators.get(&key) {
             return Ok(Rc::clone(known));
         }
+        let loaded = shortage::caught(|| self.load_direction(source, target));
+        let too_small = |words| {
+            let direction = format!("{source}-{target}");
+            TranslateError::MemoryOfModules { direction, words }
+        };
+        let made = Rc::new(loaded.map_err(too_small)??);
+        self.translators.insert(key, Rc::clone(&made));
+        Ok(made)
+    }
+
+    fn load_direction(&mut self, source: &str, target: &str) -> Result<Translator, TranslateError> {
         let name = format!("{source}-{target}");
         let mut directions = Vec::new();
         let mut common: Option<Sides> = None;
         for Member { plan, checkpoints, raw, stock } in &mut self.members {
             let path = load::path(plan, source, target)?;
-            let sides = Sides::load(plan, &path, [source, target])?;
+            let sides = Sides::load(plan, &path, [source, target], &mut self.tokenizers)?;
             match &common {
                 Some(first) => first.same_as(&sides, &name)?,
                 None => common = Some(sides),
@@ -83,9 +97,7 @@ impl Engine {
             directions.push(load::direction(plan, &path, (checkpoints, *raw), &name, stock)?);
         }
         let sides = common.ok_or(TranslateError::Members { plans: 0, checkpoints: 0 })?;
-        let made = Rc::new(Translator::new(directions, sides, self.batching));
-        self.translators.insert(key, Rc::clone(&made));
-        Ok(made)
+        Ok(Translator::new(directions, sides, self.batching))
     }
 
     /// What has been read: modules and bytes, and those that the checkpoints hold.

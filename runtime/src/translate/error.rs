@@ -112,6 +112,11 @@ pub enum TranslateError {
         /// The beam.
         beam: u32,
     },
+    /// Settings of a search where there is none.
+    #[error(
+        "given translations are scored, and nothing is searched for: beside `--given translation` only `--length-penalty`, `--coverage-penalty` and what is translated by are of use"
+    )]
+    NoSearch,
     /// A number that no search can take.
     #[error("`{name}` is {value}, which is not {wanted}")]
     Setting {
@@ -165,18 +170,43 @@ pub enum TranslateError {
     /// An input line without the second column that was announced.
     #[error("line {0} has no tab: `source<TAB>target` is expected")]
     Column(u64),
+    /// Memory that is too small for the modules of a direction.
+    #[error(
+        "direction `{direction}`: memory is too small for its modules ({words}); use more memory, or translate with fewer runs together"
+    )]
+    MemoryOfModules {
+        /// Source and target.
+        direction: String,
+        /// What libtorch said.
+        words: String,
+    },
+    /// Memory that is too small for one line.
+    #[error(
+        "line {line}: memory is too small for one line of {pieces} pieces ({words}); split it, ask for a narrower beam, or use more memory"
+    )]
+    Memory {
+        /// Its number, from 1.
+        line: u64,
+        /// Pieces of its longer side, what is put around them included.
+        pieces: usize,
+        /// What libtorch said.
+        words: String,
+    },
     /// The server cannot listen.
     #[error("can't listen at {address}: {fault}")]
     Listen {
         /// Host and port.
         address: String,
         /// What is wrong.
-        fault: String,
+        fault: std::io::Error,
     },
+    /// The server's thread that takes requests panicked.
+    #[error("the thread that takes requests is gone; its last words are above")]
+    DeskGone,
     /// Reading lines or writing translations.
     #[error("{doing}: {fault}")]
     Stream {
-        /// `reading standard input` or `writing standard output`.
+        /// Such as `reading standard input`.
         doing: &'static str,
         /// What is wrong.
         fault: std::io::Error,

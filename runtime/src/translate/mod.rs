@@ -9,7 +9,6 @@ mod engine;
 mod error;
 mod force;
 mod load;
-pub(crate) mod memory;
 mod search;
 mod settings;
 mod sides;
@@ -24,7 +23,7 @@ use std::time::Instant;
 pub use arguments::{Batching, Given, Models, TranslateArguments};
 pub(crate) use engine::Engine;
 pub use error::TranslateError;
-use search::Found;
+pub(crate) use search::Found;
 pub use settings::Settings;
 pub(crate) use sides::Sides;
 pub(crate) use translator::{Line, Translator};
@@ -38,8 +37,7 @@ pub fn run(
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> Result<(), TranslateError> {
-    arguments.settings.check()?;
-    memory::quiet();
+    arguments.check()?;
     let began = Instant::now();
     let mut engine = Engine::load(&arguments.models, arguments.batching)?;
     let translator = engine.translator(&arguments.source, &arguments.target)?;
@@ -115,11 +113,11 @@ fn block(
         .map(|(number, source, target)| Line { number: *number, source, target })
         .collect();
     if arguments.given == Some(Given::Translation) {
-        let scores = translator.score(&arguments.settings, &lines);
+        let scores = translator.score(&arguments.settings, &lines)?;
         let rows: Vec<String> = scores.iter().map(|score| format!("{score:.6}\n")).collect();
         return Ok(rows.concat());
     }
-    let found = translator.translate(&arguments.settings, only, &lines);
+    let found = translator.translate(&arguments.settings, only, &lines)?;
     let mut text = String::new();
     for (number, found) in (done + 1..).zip(&found) {
         // A line without text has one translation without text.

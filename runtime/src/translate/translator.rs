@@ -1,14 +1,13 @@
 //! One direction, ready to translate: texts to translations, in batches of like length.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use tch::Device;
 
 use super::force;
 use super::search::{Asked, Found, Search};
 use super::sides::{Encoded, Sides};
-use super::{Batching, Settings, TranslateError, memory};
+use super::{Batching, Settings, TranslateError};
 use crate::model::Direction;
+use crate::shortage;
 
 /// One direction by one network, or by several that decode together.
 #[derive(Debug)]
@@ -62,18 +61,19 @@ impl Translator {
         Ok(())
     }
 
-    /// Pieces of a text, with what is put around them.
-    pub(crate) fn length(&self, text: &str) -> usize {
-        self.sides.encode(text, "").map_or(0, |ids| ids.source.len() + ids.target.len())
+    /// Pieces of a text and of what is given of its translation, with what is put around them.
+    pub(crate) fn length(&self, text: &str, given: &str) -> usize {
+        self.sides.encode(text, given).map_or(0, |ids| ids.source.len() + ids.target.len())
     }
 
     /// The translations of each line, best first; none for lines without text. What else is translated with a line changes nothing.
+    /// Fails when memory is too small for one of them.
     pub(crate) fn translate(
         &self,
         settings: &Settings,
         only: Option<&[u32]>,
         lines: &[Line<'_>],
-    ) -> Vec<Vec<Found>> {
+    ) -> Result<Vec<Vec<Found>>, TranslateError> {
         let search = settings.search(&self.sides, only);
         let copies = settings.copies();
         let mut items = Vec::new();
@@ -100,6 +100,8 @@ impl Translator {
                 let asked: Vec<Asked<'_>> = asked.collect();
                 search.run(&self.directions, &asked, self.device())
             });
+            let results =
+                results.map_err(|(item, words)| too_small(lines.get(item.at), &item.ids, words))?;
             for (item, result) in batch.into_iter().zip(results) {
                 drawn.extend(result.into_iter().map(|found| (item.at, item.key, found)));
             }
@@ -112,11 +114,15 @@ impl Translator {
                 of_line.push(one);
             }
         }
-        found
+        Ok(found)
     }
 
-    /// The scores of given translations; 0 for lines without text.
-    pub(crate) fn score(&self, settings: &Settings, lines: &[Line<'_>]) -> Vec<f64> {
+    /// The scores of given translations; 0 for lines without text. Fails when memory is too small for one of them.
+    pub(crate) fn score(
+        &self,
+        settings: &Settings,
+        lines: &[Line<'_>],
+    ) -> Result<Vec<f64>, TranslateError> {
         let search: Search = settings.search(&self.sides, None);
         let mut pairs: Vec<(usize, Encoded)> = Vec::new();
         for (at, line) in lines.iter().enumerate() {
@@ -128,30 +134,42 @@ impl Translator {
                 let of: Vec<&Encoded> = part.iter().map(|(_, pair)| pair).collect();
                 force::scores(&search, &self.directions, &of)
             });
+            let found =
+                found.map_err(|((at, pair), words)| too_small(lines.get(*at), pair, words))?;
             for ((at, _), score) in batch.into_iter().zip(found) {
                 if let Some(slot) = scores.get_mut(*at) {
                     *slot = score;
                 }
             }
         }
-        scores
+        Ok(scores)
     }
 }
 
-/// The results of a batch; where memory is too small for it, of its halves, which is said.
-fn within_memory<T, R>(batch: &[&T], run: &dyn Fn(&[&T]) -> Vec<R>) -> Vec<R> {
-    match catch_unwind(AssertUnwindSafe(|| run(batch))) {
-        Ok(results) => results,
-        Err(panic) if batch.len() > 1 && memory::is_out(panic.as_ref()) => {
-            // What the attempt held was freed when it unwound.
-            let (first, second) = batch.split_at(batch.len().div_ceil(2));
-            memory::say_split(batch.len(), first.len());
-            let mut results = within_memory(first, run);
-            results.extend(within_memory(second, run));
-            results
-        }
-        Err(panic) => resume_unwind(panic),
+/// The fault of a line that memory is too small for.
+fn too_small(line: Option<&Line<'_>>, ids: &Encoded, words: String) -> TranslateError {
+    let line = line.map_or(0, |line| line.number + 1);
+    TranslateError::Memory { line, pieces: ids.longer(), words }
+}
+
+/// The results of a batch; where memory is too small for it, of its halves, which is said. Fails with the one that alone is too much,
+/// and what libtorch said.
+fn within_memory<'t, T, R>(
+    batch: &[&'t T],
+    run: &dyn Fn(&[&'t T]) -> Vec<R>,
+) -> Result<Vec<R>, (&'t T, String)> {
+    let words = match shortage::caught(|| run(batch)) {
+        Ok(results) => return Ok(results),
+        Err(words) => words,
+    };
+    if let [one] = batch {
+        return Err((one, words));
     }
+    let (first, second) = batch.split_at(batch.len().div_ceil(2));
+    shortage::say_split(batch.len(), first.len());
+    let mut results = within_memory(first, run)?;
+    results.extend(within_memory(second, run)?);
+    Ok(results)
 }
 
 /// Items of like length together, longest first, within the bounds on sentences and padded tokens.
@@ -172,4 +190,28 @@ fn batches<T>(items: &[T], batching: Batching, length: impl Fn(&T) -> usize) -> 
         }
     }
     batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Doubles numbers, of which so many fit into memory.
+    fn doubled(numbers: &[u32], fitting: usize) -> Result<Vec<u32>, (u32, String)> {
+        let batch: Vec<&u32> = numbers.iter().collect();
+        let run = |part: &[&u32]| {
+            assert!(part.len() <= fitting, "can't allocate memory for {}", part.len());
+            part.iter().map(|number| *number * 2).collect()
+        };
+        within_memory(&batch, &run).map_err(|(number, words)| (*number, words))
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_is_run_in_parts_down_to_one() {
+        for fitting in [1, 2, 3, 5] {
+            assert_eq!(doubled(&[1, 2, 3, 4, 5], fitting), Ok(vec![2, 4, 6, 8, 10]), "{fitting}");
+        }
+        let (number, words) = doubled(&[7, 8], 0).unwrap_err();
+        assert!(number == 7 && words.contains("can't allocate memory for 1"), "{words}");
+    }
 }

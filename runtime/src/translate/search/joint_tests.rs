@@ -196,21 +196,19 @@ fn coverage_follows_its_hypothesis() {
     let source = sources(3, 12).pop().expect("three");
     let search = search(2, 1.0);
     let ids = Ids::new(std::iter::once(source.as_slice()), Device::Cpu);
-    tch::no_grad(|| {
-        let mut joint = Joint::begin(&directions, &ids, true);
-        let next = |joint: &mut Joint<'_>, rows: &[&[u32]]| {
-            let _ = joint.advance(&Ids::new(rows.iter().copied(), Device::Cpu));
-            joint.coverage()
-        };
-        let _ = next(&mut joint, &[&search.prompt]);
-        joint.select(&[0, 0], &[0]);
-        let _ = next(&mut joint, &[&[4], &[7]]);
-        joint.select(&[1, 0], &[0]);
-        let last = next(&mut joint, &[&[5], &[END]]);
-        let expected =
-            [[7, 5], [4, END]].map(|ids| coverage(&directions[0], &search, &source, &ids));
-        for (last, expected) in last.iter().zip(expected) {
-            assert!((last - expected).abs() < 1e-10, "{last} {expected}");
-        }
-    });
+    let _unrecorded = tch::no_grad_guard();
+    let mut joint = Joint::begin(&directions, &ids, true);
+    let next = |joint: &mut Joint<'_>, rows: &[&[u32]]| {
+        let _ = joint.advance(&Ids::new(rows.iter().copied(), Device::Cpu));
+        joint.coverage()
+    };
+    let _ = next(&mut joint, &[&search.prompt]);
+    joint.select(&[0, 0], &[0]);
+    let _ = next(&mut joint, &[&[4], &[7]]);
+    joint.select(&[1, 0], &[0]);
+    let last = next(&mut joint, &[&[5], &[END]]);
+    let expected = [[7, 5], [4, END]].map(|ids| coverage(&directions[0], &search, &source, &ids));
+    for (last, expected) in last.iter().zip(expected) {
+        assert!((last - expected).abs() < 1e-10, "{last} {expected}");
+    }
 }

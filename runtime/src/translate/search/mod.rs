@@ -116,15 +116,7 @@ impl Search {
         asked: &[Asked<'_>],
         device: Device,
     ) -> Vec<Vec<Found>> {
-        tch::no_grad(|| self.run_unrecorded(directions, asked, device))
-    }
-
-    fn run_unrecorded(
-        &self,
-        directions: &[Direction],
-        asked: &[Asked<'_>],
-        device: Device,
-    ) -> Vec<Vec<Found>> {
+        let _unrecorded = tch::no_grad_guard();
         let mut found: Vec<Vec<Found>> = vec![Vec::new(); asked.len()];
         if asked.is_empty() {
             return found;
