@@ -204,6 +204,17 @@ fn assert_near(one: &str, other: &str) {
     assert!((a - b).abs() < 1e-4, "{one} is not {other}");
 }
 
+/// A server scores lines as they stand.
+fn assert_scored(place: &Workplace, server: &serve::Server, texts: &[&str]) {
+    let (status, answer) =
+        server.translate(&json!({ "from": "de", "to": "de", "texts": texts, "score": true }));
+    assert_eq!(status, 200, "{answer}");
+    let expected = asked(place, "de", &texts.join("\n"), &["--given", "translation"]);
+    let found = answer["scores"].as_array().expect("a list");
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(&expected).for_each(|(one, other)| assert_near(&one.to_string(), other));
+}
+
 /// A server continues lines as `translate` does, and refuses what a model without a source can't do.
 fn assert_served(place: &Workplace) {
     let limits = ["--max-pieces", "9", "--max-texts", "70"];
@@ -235,6 +246,7 @@ fn assert_served(place: &Workplace) {
         (status, answer["translations"][0]["others"].as_array().map(Vec::len)),
         (200, Some(2))
     );
+    assert_scored(place, &server, &texts);
     let long = "de1 ".repeat(10);
     for (status, code, words, body) in [
         (404, "no_modules", "no encoder", json!({ "from": "de", "to": "en", "text": "de1" })),
@@ -250,6 +262,12 @@ fn assert_served(place: &Workplace) {
             "bad_request",
             "`given`",
             json!({ "from": "de", "to": "de", "text": "de1", "given": "translation" }),
+        ),
+        (
+            400,
+            "bad_request",
+            "no encoder",
+            json!({ "from": "de", "to": "de", "text": "de1", "target": "de2" }),
         ),
         (413, "too_long", "9 pieces", json!({ "from": "de", "to": "de", "text": long })),
     ] {

@@ -1,6 +1,6 @@
 //! The server of translations: requests at once give what `translate` gives, wrong ones are told why, a signal ends it in order.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -74,6 +74,13 @@ impl Server {
         self.raw(&format!(
             "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
+    }
+
+    /// Sends a request to translate whose body has so many bytes, of which `part` comes first.
+    fn begin(&self, length: usize, part: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{part}").unwrap();
+        stream
     }
 
     pub(crate) fn translate(&self, body: &Value) -> (u16, Value) {
@@ -218,33 +225,61 @@ fn wrong_requests_are_told_why() {
         "POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
     ));
     assert_eq!((status, &answer["error"]["code"]), (413, &json!("too_large")));
+    // Who asks before sending is told at once.
+    let (status, answer) = server.raw("POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 401\r\n\r\n");
+    assert_eq!((status, &answer["error"]["code"]), (413, &json!("too_large")));
     // It still translates after all that.
     let (status, _) = server.translate(&json!({ "from": "cs", "to": "de", "text": "cs1" }));
     assert_eq!(status, 200);
     assert_eq!(server.end(Signal::INT), 0);
 }
 
-/// A request whose body does not come holds the only place; what was accepted before a signal is still answered.
+/// Requests for one translation of a word.
+fn short() -> Value {
+    json!({ "from": "cs", "to": "de", "text": "cs1" })
+}
+
+/// Waits until something holds.
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// A request that is worked on holds the only place, whether or not its client still waits.
 #[test]
-fn a_full_queue_is_told_and_a_signal_lets_it_end() {
+fn a_full_queue_is_told() {
     let place = Workplace::new();
     let (plan, run) = trained(&place);
     let mut server = start(&plan, &run, &["--queue", "1"]);
-    // Longer than what is read before a request is looked at.
+    let texts: Vec<String> = (0..250).map(|at| format!("cs{} ", at % 40).repeat(100)).collect();
+    let long = json!({ "from": "cs", "to": "de", "texts": texts, "beam": 16, "max_ratio": 0, "max_length": 100 });
+    let long = long.to_string();
+    let waiting = |server: &Server| server.ask("GET", "/health", "").1["waiting"].clone();
+    let client = server.begin(long.len(), &long);
+    wait_until("the request is taken", || waiting(&server) == json!(1));
+    drop(client);
+    let (status, answer) = server.translate(&short());
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("busy")));
+    wait_until("the request is done", || waiting(&server) == json!(0));
+    assert_eq!(server.translate(&short()).0, 200);
+    assert_eq!(server.end(Signal::TERM), 0);
+}
+
+#[test]
+fn what_has_begun_to_come_before_a_signal_is_answered() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &[]);
+    // Longer than what is read of a request at once.
     let texts: Vec<String> = (0..200).map(|_| "cs1 cs2 cs3".to_owned()).collect();
     let body = json!({ "from": "cs", "to": "de", "texts": texts }).to_string();
     let (first, second) = body.split_at(body.len() / 2);
-    let mut slow = TcpStream::connect(&server.address).unwrap();
-    let length = body.len();
-    write!(slow, "POST /translate HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{first}").unwrap();
-    let waits = |server: &Server| server.ask("GET", "/health", "").1["waiting"] == json!(1);
-    let began = Instant::now();
-    while !waits(&server) {
-        assert!(began.elapsed() < Duration::from_secs(20), "the request is taken");
-        sleep(Duration::from_millis(10));
-    }
-    let (status, answer) = server.translate(&json!({ "from": "cs", "to": "de", "text": "cs1" }));
-    assert_eq!((status, &answer["error"]["code"]), (503, &json!("busy")));
+    let mut slow = server.begin(body.len(), first);
+    // It was accepted before this one.
+    assert_eq!(server.translate(&short()).0, 200);
     server.signal(Signal::TERM);
     sleep(Duration::from_millis(300));
     slow.write_all(second.as_bytes()).unwrap();
@@ -252,12 +287,158 @@ fn a_full_queue_is_told_and_a_signal_lets_it_end() {
     slow.read_to_string(&mut answer).unwrap();
     let (status, answer) = read(&answer);
     assert_eq!((status, answer["translations"].as_array().map(Vec::len)), (200, Some(200)));
-    let began = Instant::now();
-    while server.child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
-        sleep(Duration::from_millis(10));
-    }
+    wait_until("it ends", || server.child.try_wait().unwrap().is_some());
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+/// Idle connections, heads and bodies of which half has come, and heads without end hold up nobody, and end.
+#[test]
+fn clients_are_not_waited_for_for_ever() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &["--queue", "1", "--read-timeout", "1"]);
+    let open = |text: &str| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let (mut idle, mut head) = (open(""), open("POST /translate HTTP/1.1\r\nHo"));
+    let mut body = server.begin(99, "{");
+    let mut kept = open("GET /health HTTP/1.1\r\nHost: here\r\n\r\n");
+    assert_eq!(server.translate(&short()).0, 200);
+    let rest = |stream: &mut TcpStream| {
+        let mut bytes = Vec::new();
+        // It may end with bytes of ours unread, which is told as an error.
+        if let Err(fault) = stream.read_to_end(&mut bytes) {
+            assert_eq!(fault.kind(), ErrorKind::ConnectionReset, "the connection ends");
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    assert_eq!(rest(&mut idle), "");
+    let answer = rest(&mut head);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let (status, answer) = read(&rest(&mut body));
+    assert_eq!((status, &answer["error"]["code"]), (408, &json!("too_slow")));
+    assert!(rest(&mut kept).starts_with("HTTP/1.1 200"));
+    let mut endless = open(&format!("GET /health HTTP/1.1\r\nX: {}", "x".repeat(70_000)));
+    assert!(rest(&mut endless).starts_with("HTTP/1.1 431"));
+    assert_eq!(server.end(Signal::TERM), 0);
+}
+
+/// While no file is to be had the server waits, and hears again when connections end.
+#[test]
+fn a_server_without_files_to_open_does_not_go_deaf() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &["--read-timeout", "2"]);
+    assert_eq!(server.translate(&short()).0, 200);
+    let files = std::fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count();
+    let most = Some(files as u64 + 4);
+    prlimit(Some(server.pid()), Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
+    let crowd: Vec<TcpStream> =
+        (0..12).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    sleep(Duration::from_millis(500));
+    assert_eq!(server.ask("GET", "/health", "").0, 200);
+    drop(crowd);
+    assert_eq!(server.translate(&short()).0, 200);
+    assert_eq!(server.end(Signal::TERM), 0);
+}
+
+/// What is given of translations, scores of given ones, and pieces that alone may be used.
+#[test]
+fn what_is_given_is_gone_on_with_and_scored_as_translate_would() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let mut server = start(&plan, &run, &[]);
+    let (texts, targets) = (lines(3, "cs"), lines(4, "de"));
+    let rows: Vec<String> =
+        texts.iter().zip(&targets).map(|(text, target)| format!("{text}\t{target}")).collect();
+    let allowed = place.path("allowed");
+    std::fs::write(&allowed, "de1 de2 de3\n").unwrap();
+    let by_translate = |lines: &[String], more: &[&str]| {
+        translated(&plan, &run, lines, &[&["--source", "cs", "--target", "de"], more].concat())
+    };
+    let ask = |more: Value| {
+        let mut body = json!({ "from": "cs", "to": "de", "texts": texts });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.translate(&body)
+    };
+    let texts_of = |(status, answer): (u16, Value)| -> Vec<String> {
+        assert_eq!(status, 200, "{answer}");
+        let found = answer["translations"].as_array().expect("a list");
+        found.iter().map(|found| found["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let begun = texts_of(ask(json!({ "targets": targets })));
+    assert_eq!(begun, by_translate(&rows, &["--given", "prefix"]));
+    assert!(begun.iter().zip(&targets).all(|(text, target)| text.starts_with(target.as_str())));
+    let only = texts_of(ask(json!({ "only": "de1 de2 de3" })));
+    assert_eq!(only, by_translate(&texts, &["--only", allowed.to_str().unwrap()]));
+    assert_ne!(only, texts_of(ask(json!({}))));
+    let (status, answer) = ask(json!({ "targets": targets, "score": true, "length_penalty": 0.5 }));
+    assert_eq!(status, 200, "{answer}");
+    let expected = by_translate(&rows, &["--given", "translation", "--length-penalty", "0.5"]);
+    let found = answer["scores"].as_array().expect("a list");
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        let expected: f64 = expected.parse().unwrap();
+        assert!((found.as_f64().unwrap() - expected).abs() < 1e-3, "{found} {expected}");
+    }
+    for (more, words) in [
+        (json!({ "score": true }), "missing field `target`"),
+        (json!({ "only": " " }), "`only` has no text"),
+    ] {
+        let (status, answer) = ask(more);
+        assert_eq!((status, &answer["error"]["code"]), (400, &json!("bad_request")));
+        assert!(answer["error"]["message"].to_string().contains(words), "{answer}");
+    }
+    assert_eq!(server.end(Signal::TERM), 0);
+}
+
+/// In 32 bits a sentence's translation does not depend on those that are translated with it.
+#[test]
+fn batches_change_no_translation() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let texts: Vec<String> = (0..16).flat_map(|client| lines(client, "cs")).collect();
+    for beam in ["--beam=1", "--beam=4"] {
+        let by = |batch| {
+            let more = ["--source", "cs", "--target", "de", beam, batch];
+            translated(&plan, &run, &texts, &more)
+        };
+        let together = by("--batch=64");
+        assert!(together.iter().filter(|line| !line.is_empty()).count() > 40, "{together:?}");
+        assert_eq!(by("--batch=1"), together, "{beam}");
+    }
+}
+
+/// A line that memory is too small for is named, where it is translated and where it is scored.
+#[test]
+fn a_line_that_is_too_long_for_memory_is_named() {
+    let place = Workplace::new();
+    let (plan, run) = trained(&place);
+    let ended = |words: usize, given: &str, most: Option<u64>| {
+        let mut command =
+            worker("translate", &plan, &run, &["--source", "cs", "--target", "de", given]);
+        command.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        prlimit(Some(pid), Resource::As, Rlimit { current: most, maximum: most }).unwrap();
+        let text = format!("cs1\tde1\n{}\tde1\n", "cs1 ".repeat(words));
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for given in ["--given=prefix", "--given=translation"] {
+        assert!(ended(1, given, None).status.success());
+        let end = ended(200_000, given, Some(1 << 30));
+        let words = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(1), "{words}");
+        assert!(
+            words.contains("line 2: memory is too small for one line of 200001 pieces"),
+            "{words}"
+        );
+        assert!(!words.contains("panicked"), "{words}");
+    }
 }
 
 /// A server that gets little more memory than it has: it says that it splits, and answers the same.

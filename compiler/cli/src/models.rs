@@ -28,6 +28,12 @@ pub(crate) struct Models {
     /// Computing threads [default: the worker's choice]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
+    /// Most sentences translated together [default: 64]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Most pieces of the longer sides, padding included, translated together; one sentence is always allowed [default: 4096]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch_tokens: Option<u32>,
     /// The worker program [default: beside mmc, then `MMC_WORKER`, then PATH]
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
@@ -62,8 +68,14 @@ impl Models {
         if self.raw {
             command.arg("--raw");
         }
-        if let Some(threads) = self.threads {
-            command.arg("--threads").arg(threads.to_string());
+        for (option, number) in [
+            ("--threads", self.threads),
+            ("--batch", self.batch),
+            ("--batch-tokens", self.batch_tokens),
+        ] {
+            if let Some(number) = number {
+                command.arg(option).arg(number.to_string());
+            }
         }
         Ok((command, worker))
     }

@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Most bytes of a request
     #[arg(long, value_name = "N", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     max_bytes: u64,
+    /// Seconds within which a request must come in whole, and that a connection may be idle
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    read_timeout: u32,
 }
 
 /// Serves until a signal.
@@ -44,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
         ("--max-texts", arguments.max_texts.to_string()),
         ("--max-pieces", arguments.max_pieces.to_string()),
         ("--max-bytes", arguments.max_bytes.to_string()),
+        ("--read-timeout", arguments.read_timeout.to_string()),
     ] {
         command.arg(name).arg(value);
     }

@@ -58,6 +58,12 @@ struct Decoding {
     /// No sequence of N pieces comes twice in a translation
     #[arg(long, value_name = "N")]
     no_repeat: Option<u32>,
+    /// Most target pieces for one source piece [default: 2]
+    #[arg(long, value_name = "X")]
+    max_ratio: Option<f64>,
+    /// Most target pieces beyond those that the ratio allows [default: 20]
+    #[arg(long, value_name = "N")]
+    max_length: Option<u32>,
     /// Draw translations in place of searching for the best; `--nbest` draws several
     #[arg(long, conflicts_with = "beam")]
     sample: bool,
@@ -102,6 +108,8 @@ impl Decoding {
             ("--coverage-penalty", self.coverage_penalty.map(|x| x.to_string())),
             ("--nbest", self.nbest.map(|n| n.to_string())),
             ("--no-repeat", self.no_repeat.map(|n| n.to_string())),
+            ("--max-ratio", self.max_ratio.map(|x| x.to_string())),
+            ("--max-length", self.max_length.map(|n| n.to_string())),
             ("--temperature", self.temperature.map(|x| x.to_string())),
             ("--top-k", self.top_k.map(|n| n.to_string())),
             ("--top-p", self.top_p.map(|x| x.to_string())),
@@ -117,8 +125,30 @@ impl Decoding {
     }
 }
 
+impl Arguments {
+    /// Refuses what is said of a search where given translations are scored.
+    fn check(&self) -> Result<(), CliError> {
+        if self.decoding.given != Some(Given::Translation) {
+            return Ok(());
+        }
+        let name = |flag: &String| flag.split('=').next().unwrap_or_default().to_owned();
+        let said = self.decoding.flags().iter().map(name).collect::<Vec<_>>();
+        let only = self.only.as_ref().map(|_| "--only".to_owned());
+        let of_use = ["--length-penalty", "--coverage-penalty", "--given", "--stats"];
+        let idle = said.into_iter().chain(only).find(|name| !of_use.contains(&name.as_str()));
+        idle.map_or(Ok(()), |name| {
+            Err(CliError::Usage {
+                message: format!("`{name}` is of no use with `--given translation`"),
+                help: "given translations are scored, and nothing is searched for: leave it out"
+                    .to_owned(),
+            })
+        })
+    }
+}
+
 /// Translates.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Stop> {
+    arguments.check()?;
     let (from, to) = (&arguments.from, &arguments.to);
     let check = |plan: &Plan| check_direction(plan, from, to);
     let (mut command, worker) = arguments.models.command("translate", &check)?;

@@ -1,7 +1,7 @@
 //! Translation for other programs: requests by HTTP, translated as `mmc-worker translate` would.
 //!
 //! ```text
-//! connections --> desk (a thread a request: checks, answers) --> queue --> this thread: searches for all that wait alike
+//! connections --> desk (a thread for all: checks, answers) --> queue --> this thread: searches for all that wait alike
 //! ```
 //! Networks belong to one thread; what waits with the same direction and settings is searched for together.
 
@@ -14,10 +14,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::translate::{Batching, Engine, Models, TranslateError, memory};
+use crate::translate::{Batching, Engine, Models, TranslateError};
 
 use desk::Desk;
 
@@ -57,6 +59,16 @@ pub struct Limits {
     /// Most bytes of a request.
     #[arg(long, value_name = "N", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_bytes: u64,
+    /// Seconds within which a request must come in, and that a connection may be idle.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub read_timeout: u32,
+}
+
+impl Limits {
+    /// How long a client is waited for.
+    fn patience(self) -> Duration {
+        Duration::from_secs(self.read_timeout.into())
+    }
 }
 
 /// Listens, tells where on `out`, and serves until TERM or INT; then what was accepted is finished. A second signal ends at once.
@@ -64,7 +76,6 @@ pub fn serve(arguments: &ServeArguments, out: &mut dyn Write) -> Result<(), Tran
     let stop = Arc::new(AtomicBool::new(false));
     listen_for_signals(&stop)
         .map_err(|fault| TranslateError::Stream { doing: "listening for signals", fault })?;
-    memory::quiet();
     let mut engine = Engine::load(&arguments.models, arguments.batching)?;
     let languages: Vec<String> =
         engine.plan().map(|plan| plan.languages.keys().cloned().collect()).unwrap_or_default();
@@ -74,11 +85,13 @@ pub fn serve(arguments: &ServeArguments, out: &mut dyn Write) -> Result<(), Tran
         .and_then(|()| out.flush())
         .map_err(|fault| TranslateError::Stream { doing: "writing standard output", fault })?;
     let (sender, jobs) = mpsc::channel();
-    let accepting = std::thread::spawn(move || desk.accept(&sender));
+    let accepting = thread::Builder::new()
+        .spawn(move || desk.accept(sender))
+        .map_err(|fault| TranslateError::Stream { doing: "starting a thread", fault })?;
     work::until_stopped(&mut engine, &jobs, arguments.limits, &stop);
     if matches!(jobs.try_recv(), Err(mpsc::TryRecvError::Disconnected)) {
-        // All answers are written; the thread is at its end.
-        let _ = accepting.join();
+        // All answers are written, or none can be asked for: the thread is at its end.
+        return accepting.join().unwrap_or(Err(TranslateError::DeskGone));
     }
     Ok(())
 }

@@ -12,7 +12,24 @@ pub(super) struct Request {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) settings: Settings,
-    pub(super) texts: Vec<String>,
+    pub(super) wanted: Wanted,
+    pub(super) texts: Vec<Text>,
+}
+
+/// What is wanted of texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Translations; of the pieces alone that a text of the target language is split into, where one is given.
+    Translations { only: Option<String> },
+    /// The scores of given translations.
+    Scores,
+}
+
+/// A text, and what is given of its translation: its beginning, or all of it where a score is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) source: String,
+    pub(super) target: Option<String>,
 }
 
 /// The fields of a request; what else it has are settings.
@@ -22,6 +39,11 @@ struct Body {
     to: String,
     text: Option<String>,
     texts: Option<Vec<String>>,
+    target: Option<String>,
+    targets: Option<Vec<String>>,
+    #[serde(default)]
+    score: bool,
+    only: Option<String>,
     #[serde(flatten)]
     settings: Map<String, Value>,
 }
@@ -71,18 +93,57 @@ pub(super) fn read(bytes: &[u8], limits: Limits) -> Result<Request, Refusal> {
             Refusal::new(400, "malformed", format!("this is no JSON: {fault}"))
         }
     })?;
-    let Body { from, to, text, texts, settings } = body;
-    let texts = match (text, texts) {
-        (Some(text), None) => vec![text],
-        (None, Some(texts)) => texts,
-        (Some(_), Some(_)) => return Err(Refusal::bad("either `text` or `texts`, not both")),
-        (None, None) => return Err(Refusal::bad("missing field `text` or `texts`")),
-    };
+    let Body { from, to, text, texts, target, targets, score, only, settings } = body;
+    let texts = read_texts((text, target), (texts, targets))?;
     if texts.len() > limits.max_texts as usize {
         let message = format!("{} texts; at most {} at once", texts.len(), limits.max_texts);
         return Err(Refusal::new(413, "too_many_texts", message));
     }
-    Ok(Request { from, to, settings: read_settings(settings)?, texts })
+    let wanted = match (score, only) {
+        (false, only) => Wanted::Translations { only },
+        (true, None) => {
+            of_use_to_scores(&settings)?;
+            Wanted::Scores
+        }
+        (true, Some(_)) => return Err(no_use_to_scores("only")),
+    };
+    Ok(Request { from, to, settings: read_settings(settings)?, wanted, texts })
+}
+
+/// One text or several, each with what is given of its translation.
+fn read_texts(
+    one: (Option<String>, Option<String>),
+    several: (Option<Vec<String>>, Option<Vec<String>>),
+) -> Result<Vec<Text>, Refusal> {
+    match (one, several) {
+        ((Some(source), target), (None, None)) => Ok(vec![Text { source, target }]),
+        ((None, None), (Some(texts), None)) => {
+            Ok(texts.into_iter().map(|source| Text { source, target: None }).collect())
+        }
+        ((None, None), (Some(texts), Some(targets))) => {
+            if texts.len() != targets.len() {
+                let message = format!("{} `texts` and {} `targets`", texts.len(), targets.len());
+                return Err(Refusal::bad(message));
+            }
+            let pair = |(source, target)| Text { source, target: Some(target) };
+            Ok(texts.into_iter().zip(targets).map(pair).collect())
+        }
+        ((Some(_), _), (Some(_), _)) => Err(Refusal::bad("either `text` or `texts`, not both")),
+        ((None, _), (None, _)) => Err(Refusal::bad("missing field `text` or `texts`")),
+        ((Some(_), _), (None, Some(_))) | ((None, Some(_)), (Some(_), _)) => {
+            Err(Refusal::bad("`target` goes with `text`, `targets` with `texts`"))
+        }
+    }
+}
+
+/// Refuses settings of a search where there is none.
+fn of_use_to_scores(given: &Map<String, Value>) -> Result<(), Refusal> {
+    let idle = |name: &&String| !["length_penalty", "coverage_penalty"].contains(&name.as_str());
+    given.keys().find(idle).map_or(Ok(()), |name| Err(no_use_to_scores(name)))
+}
+
+fn no_use_to_scores(name: &str) -> Refusal {
+    Refusal::bad(format!("`{name}` is of no use with `score`, which searches for nothing"))
 }
 
 /// The settings of a search, as narrow as a server allows.
@@ -119,7 +180,10 @@ impl From<TranslateError> for Refusal {
             | TranslateError::NoModule { .. }
             | TranslateError::NotSaved { .. }
             | TranslateError::Continues { .. } => Self::new(404, "no_modules", message),
-            TranslateError::NoCoverage => Self::bad(message),
+            TranslateError::NoCoverage | TranslateError::NoSearch => Self::bad(message),
+            TranslateError::Memory { .. } | TranslateError::MemoryOfModules { .. } => {
+                Self::new(503, "out_of_memory", "memory is too small for this request")
+            }
             TranslateError::Plan { .. }
             | TranslateError::NoCheckpoint(_)
             | TranslateError::Parameters { .. }
@@ -134,6 +198,7 @@ impl From<TranslateError> for Refusal {
             | TranslateError::Only { .. }
             | TranslateError::Listen { .. }
             | TranslateError::Column(_)
+            | TranslateError::DeskGone
             | TranslateError::Stream { .. } => Self::new(500, "unusable_model", message),
         }
     }
@@ -143,7 +208,8 @@ impl From<TranslateError> for Refusal {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { queue: 1, max_texts: 2, max_pieces: 9, max_bytes: 999 };
+    const LIMITS: Limits =
+        Limits { queue: 1, max_texts: 2, max_pieces: 9, max_bytes: 999, read_timeout: 1 };
 
     fn refusal(text: &str) -> Refusal {
         read(text.as_bytes(), LIMITS).expect_err(text)
@@ -154,10 +220,24 @@ mod tests {
         let text = r#"{"from": "a", "to": "b", "text": "x", "beam": 2, "length_penalty": 0.5}"#;
         let request = read(text.as_bytes(), LIMITS).expect("a request");
         let settings = Settings { beam: 2, length_penalty: 0.5, ..Settings::default() };
-        let (from, to, texts) = ("a".to_owned(), "b".to_owned(), vec!["x".to_owned()]);
-        assert_eq!(request, Request { from, to, settings, texts });
+        let (from, to, wanted) =
+            ("a".to_owned(), "b".to_owned(), Wanted::Translations { only: None });
+        let texts = vec![Text { source: "x".to_owned(), target: None }];
+        assert_eq!(request, Request { from, to, settings, wanted, texts });
         let many = r#"{"from": "a", "to": "b", "texts": ["x", "y"], "sample": true, "seed": 3}"#;
         assert_eq!(read(many.as_bytes(), LIMITS).expect("a request").settings.seed, 3);
+        let begun = r#"{"from": "a", "to": "b", "text": "x", "target": "y", "only": "y z"}"#;
+        let request = read(begun.as_bytes(), LIMITS).expect("a request");
+        assert_eq!(request.wanted, Wanted::Translations { only: Some("y z".to_owned()) });
+        let text = |source: &str, target: &str| Text {
+            source: source.to_owned(),
+            target: Some(target.to_owned()),
+        };
+        assert_eq!(request.texts, [text("x", "y")]);
+        let scored = r#"{"from": "a", "to": "b", "texts": ["x", "y"], "targets": ["v", "w"], "score": true, "length_penalty": 0}"#;
+        let request = read(scored.as_bytes(), LIMITS).expect("a request");
+        assert_eq!((request.wanted, request.settings.length_penalty), (Wanted::Scores, 0.0));
+        assert_eq!(request.texts, [text("x", "v"), text("y", "w")]);
     }
 
     #[test]
@@ -179,6 +259,30 @@ mod tests {
                 400,
                 "bad_request",
                 "either",
+            ),
+            (
+                r#"{"from": "a", "to": "b", "texts": ["", ""], "targets": [""]}"#,
+                400,
+                "bad_request",
+                "1 `targets`",
+            ),
+            (
+                r#"{"from": "a", "to": "b", "text": "", "targets": [""]}"#,
+                400,
+                "bad_request",
+                "`targets` with `texts`",
+            ),
+            (
+                r#"{"from": "a", "to": "b", "text": "", "target": "", "score": true, "beam": 4}"#,
+                400,
+                "bad_request",
+                "`beam` is of no use",
+            ),
+            (
+                r#"{"from": "a", "to": "b", "text": "", "score": true, "only": "x"}"#,
+                400,
+                "bad_request",
+                "`only` is of no use",
             ),
             (
                 r#"{"from": "a", "to": "b", "texts": ["", "", ""]}"#,

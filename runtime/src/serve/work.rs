@@ -2,23 +2,36 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::Limits;
-use super::request::{Refusal, Request, Translation};
-use crate::translate::{Engine, Line, Translator, memory};
+use super::desk::Place;
+use super::request::{Refusal, Request, Text, Translation, Wanted};
+use crate::translate::{self, Engine, Line, TranslateError, Translator};
 
 /// A request and where its answer goes.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Request,
-    pub(super) answer: Sender<Answer>,
+    pub(super) answer: oneshot::Sender<Answer>,
+    /// Kept until it is answered, whether or not the client still waits.
+    pub(super) place: Place,
 }
 
 /// What becomes of a request.
-pub(super) type Answer = Result<Vec<Translation>, Refusal>;
+pub(super) type Answer = Result<Found, Refusal>;
+
+/// What was wanted of each text, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Found {
+    Translations(Vec<Translation>),
+    Scores(Vec<f64>),
+}
 
 /// How often a signal is looked for.
 const POLL: Duration = Duration::from_millis(100);
@@ -51,6 +64,8 @@ pub(super) fn until_stopped(
             }
         }
         waiting.extend(jobs.try_iter());
+        // Nobody waits for the answer any more.
+        waiting.retain(|job| !job.answer.is_closed());
         let together = alike(&mut waiting);
         serve(engine, together, limits);
     }
@@ -65,7 +80,8 @@ fn alike(waiting: &mut VecDeque<Job>) -> Vec<Job> {
         let count = job.request.texts.len();
         let joins = together.first().is_some_and(|first| {
             let (a, b) = (&first.request, &job.request);
-            a.from == b.from && a.to == b.to && a.settings == b.settings
+            (&a.from, &a.to) == (&b.from, &b.to)
+                && (&a.settings, &a.wanted) == (&b.settings, &b.wanted)
         });
         if joins && texts + count <= TOGETHER {
             texts += count;
@@ -80,90 +96,149 @@ fn alike(waiting: &mut VecDeque<Job>) -> Vec<Job> {
 /// Answers requests of one direction and search.
 fn serve(engine: &mut Engine, jobs: Vec<Job>, limits: Limits) {
     let Some(first) = jobs.first() else { return };
-    let Request { from, to, settings, .. } = &first.request;
-    let found = engine.translator(from, to);
-    let translator = match found.and_then(|found| found.check(settings).map(|()| found)) {
-        Ok(translator) => translator,
-        Err(fault) => {
-            let refusal = Refusal::from(fault);
-            return jobs.into_iter().for_each(|job| tell(&job, Err(refusal.clone())));
-        }
+    let found = translator(engine, &first.request);
+    let (translator, only) = match found {
+        Ok(found) => found,
+        Err(refusal) => return jobs.into_iter().for_each(|job| tell(job, Err(refusal.clone()))),
     };
-    let (fitting, too_long): (Vec<Job>, Vec<Job>) = jobs
-        .into_iter()
-        .partition(|job| job.request.texts.iter().all(|text| fits(&translator, text, limits)));
-    for job in too_long {
-        let message = format!("a text has more than {} pieces", limits.max_pieces);
-        tell(&job, Err(Refusal::new(413, "too_long", message)));
+    let mut fitting = Vec::new();
+    for job in jobs {
+        match fits(&translator, &job.request, limits) {
+            Ok(()) => fitting.push(job),
+            Err(refusal) => tell(job, Err(refusal)),
+        }
     }
-    match attempt(&translator, &fitting) {
+    match attempt(&translator, only.as_deref(), &fitting) {
         Ok(answers) => {
-            for (job, answer) in fitting.iter().zip(answers) {
-                tell(job, Ok(answer));
-            }
+            fitting.into_iter().zip(answers).for_each(|(job, answer)| tell(job, Ok(answer)));
         }
         // One of them is too much: each by itself, so that the others are served.
         Err(_) if fitting.len() > 1 => {
             for job in fitting {
-                let answer = attempt(&translator, std::slice::from_ref(&job));
-                tell(&job, answer.map(|mut answers| answers.pop().unwrap_or_default()));
+                let answer = attempt(&translator, only.as_deref(), std::slice::from_ref(&job));
+                let gone = || Refusal::new(500, "internal", "the search gave no answer");
+                tell(job, answer.and_then(|mut answers| answers.pop().ok_or_else(gone)));
             }
         }
-        Err(refusal) => fitting.iter().for_each(|job| tell(job, Err(refusal.clone()))),
+        Err(refusal) => fitting.into_iter().for_each(|job| tell(job, Err(refusal.clone()))),
     }
 }
 
-fn fits(translator: &Translator, text: &str, limits: Limits) -> bool {
-    translator.length(text) <= limits.max_pieces as usize
+/// The translator of a request's direction, and the pieces that alone may be used.
+fn translator(
+    engine: &mut Engine,
+    request: &Request,
+) -> Result<(Rc<Translator>, Option<Vec<u32>>), Refusal> {
+    let found = engine.translator(&request.from, &request.to)?;
+    found.check(&request.settings)?;
+    let only = match &request.wanted {
+        Wanted::Translations { only } => only.as_ref(),
+        Wanted::Scores => None,
+    };
+    let only = only.map(|text| found.sides().pieces(text));
+    if only.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Refusal::new(400, "bad_request", "`only` has no text"));
+    }
+    Ok((found, only))
 }
 
-/// All translations of requests, by request.
-fn attempt(translator: &Translator, jobs: &[Job]) -> Result<Vec<Vec<Translation>>, Refusal> {
+/// Refuses texts beyond the limits, and what can't be given to this model.
+fn fits(translator: &Translator, request: &Request, limits: Limits) -> Result<(), Refusal> {
+    let bad = |message: &str| Err(Refusal::new(400, "bad_request", message));
+    let most = limits.max_pieces as usize;
+    for Text { source, target } in &request.texts {
+        match (target, &request.wanted) {
+            (Some(_), _) if translator.sides().continues() => {
+                return bad("the model has no encoder: what is given stands in the text itself");
+            }
+            (None, Wanted::Scores) if !translator.sides().continues() => {
+                return bad("missing field `target` or `targets`: what `score` is of");
+            }
+            _ => {}
+        }
+        if translator.length(source, target.as_deref().unwrap_or_default()) > most {
+            let message = format!("a text has more than {most} pieces");
+            return Err(Refusal::new(413, "too_long", message));
+        }
+    }
+    Ok(())
+}
+
+/// What requests want, by request.
+fn attempt(
+    translator: &Translator,
+    only: Option<&[u32]>,
+    jobs: &[Job],
+) -> Result<Vec<Found>, Refusal> {
     let Some(first) = jobs.first() else { return Ok(Vec::new()) };
-    let settings = &first.request.settings;
+    let Request { settings, wanted, .. } = &first.request;
     // Numbers count within a request: what is drawn does not depend on what waited with it.
-    let of = |job: &'_ Job| (0..).zip(job.request.texts.clone()).collect::<Vec<(u64, String)>>();
-    let texts: Vec<(u64, String)> = jobs.iter().flat_map(of).collect();
-    let lines: Vec<Line<'_>> =
-        texts.iter().map(|(number, source)| Line { number: *number, source, target: "" }).collect();
-    let searched = AssertUnwindSafe(|| translator.translate(settings, None, &lines));
-    let found = catch_unwind(searched).map_err(|panic| {
-        if memory::is_out(panic.as_ref()) {
-            Refusal::new(503, "out_of_memory", "memory is too small for this request")
-        } else {
-            Refusal::new(500, "internal", "the search failed; the server's log has the reason")
+    let line = |(number, text): (u64, &'_ Text)| (number, text.clone());
+    let of = |job: &'_ Job| (0..).zip(&job.request.texts).map(line).collect::<Vec<_>>();
+    let texts: Vec<(u64, Text)> = jobs.iter().flat_map(of).collect();
+    let lines: Vec<Line<'_>> = texts
+        .iter()
+        .map(|(number, Text { source, target })| Line {
+            number: *number,
+            source,
+            target: target.as_deref().unwrap_or_default(),
+        })
+        .collect();
+    let counts = jobs.iter().map(|job| job.request.texts.len());
+    Ok(match wanted {
+        Wanted::Translations { .. } => {
+            let found = unbroken(|| translator.translate(settings, only, &lines))?;
+            let mut found = found.into_iter().map(|found| translation(translator, &found));
+            counts.map(|count| Found::Translations(found.by_ref().take(count).collect())).collect()
         }
-    })?;
-    let mut found = found.into_iter().map(|found| {
-        let mut all = found.iter().map(|found| Translation {
-            text: translator.sides().decode(&found.ids),
-            score: found.score,
-            others: Vec::new(),
-        });
-        match all.next() {
-            Some(best) => Translation { others: all.collect(), ..best },
-            None => Translation { text: String::new(), score: 0.0, others: Vec::new() },
+        Wanted::Scores => {
+            let mut found = unbroken(|| translator.score(settings, &lines))?.into_iter();
+            counts.map(|count| Found::Scores(found.by_ref().take(count).collect())).collect()
         }
+    })
+}
+
+/// What is computed; a fault of the server where that panics.
+fn unbroken<T>(compute: impl FnOnce() -> Result<T, TranslateError>) -> Result<T, Refusal> {
+    let done = catch_unwind(AssertUnwindSafe(compute)).map_err(|_| {
+        Refusal::new(500, "internal", "the search failed; the server's log has the reason")
     });
-    Ok(jobs.iter().map(|job| found.by_ref().take(job.request.texts.len()).collect()).collect())
+    Ok(done??)
+}
+
+/// The best translation of a text, with the others; that of no text has none.
+fn translation(translator: &Translator, found: &[translate::Found]) -> Translation {
+    let mut all = found.iter().map(|found| Translation {
+        text: translator.sides().decode(&found.ids),
+        score: found.score,
+        others: Vec::new(),
+    });
+    match all.next() {
+        Some(best) => Translation { others: all.collect(), ..best },
+        None => Translation { text: String::new(), score: 0.0, others: Vec::new() },
+    }
 }
 
 /// Who has gone away is not told.
-fn tell(job: &Job, answer: Answer) {
-    let _ = job.answer.send(answer);
+fn tell(job: Job, answer: Answer) {
+    let Job { answer: to, place, .. } = job;
+    // First, so that who has an answer does not find its place taken.
+    drop(place);
+    let _ = to.send(answer);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
     use crate::translate::Settings;
 
     fn job(to: &str, beam: u32, texts: usize) -> Job {
         let settings = Settings { beam, ..Settings::default() };
-        let (from, to, texts) = ("a".to_owned(), to.to_owned(), vec![String::new(); texts]);
-        Job { request: Request { from, to, settings, texts }, answer: mpsc::channel().0 }
+        let text = Text { source: String::new(), target: None };
+        let (from, to, texts) = ("a".to_owned(), to.to_owned(), vec![text; texts]);
+        let wanted = Wanted::Translations { only: None };
+        let request = Request { from, to, settings, wanted, texts };
+        Job { request, answer: oneshot::channel().0, place: Place::of_a_test() }
     }
 
     #[test]

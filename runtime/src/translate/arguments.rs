@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Settings;
+use super::{Settings, TranslateError};
 
 /// Translates lines from standard input to standard output, one line each.
 #[derive(Debug, Clone, PartialEq, clap::Parser)]
@@ -36,6 +36,20 @@ pub struct TranslateArguments {
     /// Tells at the end, on standard error, what was read and how long it took.
     #[arg(long)]
     pub stats: bool,
+}
+
+impl TranslateArguments {
+    /// Refuses what no search can take, and what is said of a search where there is none.
+    pub(super) fn check(&self) -> Result<(), TranslateError> {
+        self.settings.check()?;
+        let Settings { length_penalty, coverage_penalty, .. } = self.settings;
+        let scoring = Settings { length_penalty, coverage_penalty, ..Settings::default() };
+        let idle = self.settings != scoring || self.scores || self.only.is_some();
+        if self.given == Some(Given::Translation) && idle {
+            return Err(TranslateError::NoSearch);
+        }
+        Ok(())
+    }
 }
 
 /// By what to translate.

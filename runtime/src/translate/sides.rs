@@ -1,5 +1,6 @@
 //! The two sides of a direction as text: lines to source ids, target ids to lines. Without an encoder there is one side.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mmc_plan::path::ModulePath;
@@ -33,6 +34,36 @@ impl Encoded {
     }
 }
 
+/// Tokenizers that were read, by the sum of their files: directions share them.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<String, Arc<Tokenizer>>);
+
+impl Known {
+    /// The tokenizer of a vocabulary, read when it is asked for first. Refuses a file that is not the plan's.
+    fn tokenizer(
+        &mut self,
+        name: &str,
+        spec: &VocabularySpec,
+    ) -> Result<Arc<Tokenizer>, TranslateError> {
+        if let Some(known) = self.0.get(&spec.sha256) {
+            return Ok(Arc::clone(known));
+        }
+        let read = Tokenizer::load(spec.kind, &spec.file)
+            .map_err(|reason| fault(name, reason.to_string()))?;
+        let found = &read.facts().sha256;
+        if *found != spec.sha256 {
+            let words = format!(
+                "{} has changed since the plan was made: its sha256 is {found}, the plan says {}",
+                spec.file, spec.sha256
+            );
+            return Err(fault(name, words));
+        }
+        let read = Arc::new(read);
+        self.0.insert(spec.sha256.clone(), Arc::clone(&read));
+        Ok(read)
+    }
+}
+
 #[derive(Debug)]
 struct Side {
     tokenizer: Arc<Tokenizer>,
@@ -47,10 +78,11 @@ impl Sides {
         plan: &Plan,
         path: &ModulePath,
         [source, target]: [&str; 2],
+        known: &mut Known,
     ) -> Result<Self, TranslateError> {
         let prefixes = prefixes(plan, source, target);
         let direction = format!("{source}-{target}");
-        let side = |module: Option<&String>, prefix: &[String]| {
+        let mut side = |module: Option<&String>, prefix: &[String]| {
             let name = module.and_then(|module| match &plan.modules.get(module)?.kind {
                 ModuleKind::Embedding { vocabulary } => Some(vocabulary.as_str()),
                 ModuleKind::EncoderStack { .. }
@@ -59,7 +91,9 @@ impl Sides {
                 | ModuleKind::Adapter { .. }
                 | ModuleKind::Bridge => None,
             });
-            Side::load(plan, name.unwrap_or_default(), prefix, &direction)
+            let name = name.unwrap_or_default();
+            let tokenizer = known.tokenizer(name, spec(plan, name)?)?;
+            Side::new(plan, name, tokenizer, prefix, &direction)
         };
         let source = path.encoder.first().map(|module| side(Some(module), &prefixes[0]));
         Ok(Self { source: source.transpose()?, target: side(path.decoder.first(), &prefixes[1])? })
@@ -156,7 +190,7 @@ impl Sides {
     }
 
     /// The pieces that lines of the target language are split into, in order.
-    pub(super) fn pieces(&self, text: &str) -> Vec<u32> {
+    pub(crate) fn pieces(&self, text: &str) -> Vec<u32> {
         let mut ids: Vec<u32> =
             text.lines().flat_map(|line| self.target.tokenizer.encode(line)).collect();
         ids.sort_unstable();
@@ -172,27 +206,6 @@ impl Sides {
 }
 
 impl Side {
-    fn load(
-        plan: &Plan,
-        name: &str,
-        prefix: &[String],
-        direction: &str,
-    ) -> Result<Self, TranslateError> {
-        let spec = spec(plan, name)?;
-        let tokenizer = Tokenizer::load(spec.kind, &spec.file)
-            .map_err(|reason| fault(name, reason.to_string()))?;
-        if tokenizer.facts().sha256 != spec.sha256 {
-            let words = format!(
-                "{} has changed since the plan was made: its sha256 is {}, the plan says {}",
-                spec.file,
-                tokenizer.facts().sha256,
-                spec.sha256
-            );
-            return Err(fault(name, words));
-        }
-        Self::new(plan, name, Arc::new(tokenizer), prefix, direction)
-    }
-
     fn new(
         plan: &Plan,
         name: &str,

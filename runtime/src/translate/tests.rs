@@ -13,7 +13,7 @@ use mmc_text::tokenizer::train::{Method, Training, train};
 use sha2::{Digest as _, Sha256};
 use tch::Tensor;
 
-use super::{TranslateArguments, TranslateError, run};
+use super::{Batching, Engine, Line, Models, Settings, TranslateArguments, TranslateError, run};
 use crate::model::{init, layout};
 
 const LINES: [&str; 6] = [
@@ -87,6 +87,22 @@ fn save_as(
     let manifest = serde_json::json!({ "files": files }).to_string();
     fs::write(checkpoint.join("manifest.json"), manifest).expect("a file");
     files
+}
+
+fn line<'a>(source: &'a str, target: &'a str) -> Line<'a> {
+    Line { number: 0, source, target }
+}
+
+/// By the run of a prepared folder.
+fn engine(folder: &Path) -> Engine {
+    let models = Models {
+        plan: vec![folder.join("plan.yaml")],
+        checkpoint: vec![folder.join("run")],
+        average: 1,
+        raw: false,
+        threads: None,
+    };
+    Engine::load(&models, Batching { batch: 8, batch_tokens: 512 }).expect("an engine")
 }
 
 fn translate(folder: &Path, flags: &str) -> Result<Vec<String>, TranslateError> {
@@ -227,40 +243,88 @@ fn a_changed_tokenizer_is_refused() {
 }
 
 #[test]
+fn lists_have_numbers_and_given_translations_two_columns() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let flags = "--source a --target b";
+    let lists = format!("{flags} --max-ratio 1 --max-length 4 --beam 3 --nbest 2");
+    // Two for each line with text, one for each of the two without.
+    let numbers: Vec<String> = translate(folder.path(), &lists)
+        .expect("lists")
+        .iter()
+        .map(|row| row.split('\t').next().expect("a column").to_owned())
+        .collect();
+    assert_eq!(numbers.join(" "), "1 1 2 2 3 4 4 5 5 6");
+    let given = format!("{flags} --given translation");
+    let scores = translate_lines(folder.path(), &given, "a dog\tdogs\n\tx").expect("scores");
+    let scores: Vec<f64> = scores.iter().map(|score| score.parse().expect("a number")).collect();
+    assert!(scores[0] < 0.0 && scores[1] == 0.0 && scores.len() == 2, "{scores:?}");
+    let fault = translate_lines(folder.path(), &given, "a dog").expect_err("no tab");
+    assert!(fault.to_string().contains("line 1"), "{fault}");
+    for idle in [
+        "--beam 2",
+        "--nbest 2",
+        "--sample",
+        "--no-repeat 1",
+        "--scores",
+        "--only x",
+        "--max-ratio 1",
+    ] {
+        let fault = translate(folder.path(), &format!("{given} {idle}")).expect_err("no search");
+        assert!(matches!(fault, TranslateError::NoSearch), "{idle}: {fault}");
+    }
+}
+
+#[test]
 fn a_translation_scores_the_same_when_it_is_given() {
     let folder = tempfile::tempdir().expect("a folder");
     prepared(folder.path());
-    let flags = "--source a --target b --max-ratio 1 --max-length 4";
-    let nbest = translate(folder.path(), &format!("{flags} --beam 3 --nbest 2")).expect("lists");
-    // Two for each line with text, one for each of the two without.
-    assert_eq!(nbest.len(), 2 * 4 + 2);
-    let rows: Vec<(usize, f64, &str)> = nbest
-        .iter()
-        .map(|row| {
-            let mut columns = row.splitn(3, '\t');
-            let mut next = || columns.next().expect("three columns");
-            (next().parse().expect("a number"), next().parse().expect("a score"), next())
+    let mut engine = engine(folder.path());
+    let translator = engine.translator("a", "b").expect("a direction");
+    let words: Vec<&str> = LINES.iter().flat_map(|line| line.split_whitespace()).collect();
+    let texts: Vec<String> = (1..40)
+        .map(|at| {
+            words
+                .iter()
+                .cycle()
+                .skip(at * 3)
+                .take(1 + at % 5)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ")
         })
         .collect();
-    let numbers: Vec<usize> = rows.iter().map(|row| row.0).collect();
-    assert_eq!(numbers, [1, 1, 2, 2, 3, 4, 4, 5, 5, 6]);
-    let given: Vec<String> =
-        rows.iter().map(|(line, _, text)| format!("{}\t{text}", LINES[line - 1])).collect();
-    let scores =
-        translate_lines(folder.path(), &format!("{flags} --given translation"), &given.join("\n"));
-    let tokenizer = Tokenizer::load(VocabularyKind::Huggingface, folder.path().join("joint.json"));
-    let tokenizer = tokenizer.expect("it is there");
-    let mut compared = 0;
-    for ((_, score, text), forced) in rows.iter().zip(scores.expect("scores")) {
+    let lines: Vec<Line<'_>> = texts.iter().map(|text| line(text, "")).collect();
+    for penalty in [1.0, 0.0] {
+        let settings = Settings {
+            nbest: 4,
+            max_ratio: 0.0,
+            max_length: 4,
+            length_penalty: penalty,
+            ..Settings::default()
+        };
+        let found = translator.translate(&settings, None, &lines).expect("translations");
         // Pieces that were found need not be those that their text is split into.
-        let again = tokenizer.decode(&tokenizer.encode(text)) == *text && !text.is_empty();
-        let forced: f64 = forced.parse().expect("a score");
-        compared += usize::from(again && (forced - score).abs() < 1e-4);
+        let same = |ids: &[u32]| {
+            let text = translator.sides().decode(ids);
+            let again = translator.sides().encode("x", &text).expect("pieces");
+            (again.target == ids).then_some(text)
+        };
+        let mut pairs: Vec<(&str, String, f64)> = Vec::new();
+        for (text, found) in texts.iter().zip(&found) {
+            assert_eq!(found.len(), 4);
+            pairs.extend(
+                found.iter().filter_map(|one| Some((text.as_str(), same(&one.ids)?, one.score))),
+            );
+        }
+        assert!(pairs.len() >= 20, "{} of {}", pairs.len(), 4 * texts.len());
+        let given: Vec<Line<'_>> =
+            pairs.iter().map(|(text, target, _)| line(text, target)).collect();
+        let scores = translator.score(&settings, &given).expect("scores");
+        for ((_, target, found), score) in pairs.iter().zip(scores) {
+            assert!((found - score).abs() < 1e-9, "{target}: {found} {score}");
+        }
     }
-    assert!(compared >= 1, "{rows:?}");
-    let fault = translate_lines(folder.path(), &format!("{flags} --given translation"), "a dog")
-        .expect_err("no tab");
-    assert!(fault.to_string().contains("line 1"), "{fault}");
 }
 
 #[test]
@@ -400,15 +464,7 @@ fn settings_out_of_range_are_refused() {
 fn only_what_a_direction_needs_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = prepared(folder.path());
-    let models = super::Models {
-        plan: vec![folder.path().join("plan.yaml")],
-        checkpoint: vec![folder.path().join("run")],
-        average: 1,
-        raw: false,
-        threads: None,
-    };
-    let batching = super::Batching { batch: 8, batch_tokens: 512 };
-    let mut engine = super::Engine::load(&models, batching).expect("an engine");
+    let mut engine = engine(folder.path());
     assert_eq!((engine.read().modules, engine.read().bytes), (0, 0));
     let sizes = |modules: &mut dyn Iterator<Item = &String>| -> u64 {
         let folder = folder.path().join("run/checkpoints/step_000007/modules");
@@ -425,7 +481,8 @@ fn only_what_a_direction_needs_is_read() {
     assert_eq!(read.bytes, sizes(&mut needed.into_iter()));
     assert_eq!(read.of_bytes, sizes(&mut plan.modules.keys()));
     assert!(read.bytes < read.of_bytes);
-    // What both directions need is read once.
+    // What both directions need is read once, their tokenizer too.
+    fs::remove_file(folder.path().join("joint.json")).expect("it was there");
     engine.translator("b", "a").expect("a direction");
     let again = engine.read();
     assert!(again.modules < 2 * read.modules && again.modules > read.modules);
