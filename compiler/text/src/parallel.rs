@@ -1,9 +1,11 @@
-//! Line-aligned files as one stream of pairs: file `i` of the source side beside file `i` of the target side.
+//! Files as one stream of pairs: file `i` of the source side beside file `i` of the target side, or files that hold both sides in
+//! columns, each read once.
 
 use std::path::{Path, PathBuf};
 
 use mmc_plan::ParallelFiles;
 
+use crate::columns::column;
 use crate::error::TextError;
 use crate::lines::{Line, LineReader, Place, is_plain};
 
@@ -25,10 +27,19 @@ pub struct ParallelReader {
     /// Files of each side that are through.
     through: usize,
     /// The files behind them.
-    open: Option<(LineReader, LineReader)>,
+    open: Option<Open>,
     /// Where those are read on when they are opened.
     places: [Place; 2],
     next: u64,
+}
+
+/// What the next pair is read from.
+#[derive(Debug)]
+enum Open {
+    /// A file of each side.
+    Aligned(LineReader, LineReader),
+    /// One file with both sides in these columns.
+    Columns(LineReader, [u32; 2]),
 }
 
 impl ParallelReader {
@@ -44,8 +55,8 @@ impl ParallelReader {
 
     /// Closes the files that are open. They are opened where they were left when the next pair is asked for.
     pub fn rest(&mut self) {
-        if let Some((source, target)) = self.open.take() {
-            self.places = [source.place(), target.place()];
+        if let Some(open) = self.open.take() {
+            self.places = [0, 1].map(|side| open.side(side).place());
         }
     }
 
@@ -66,8 +77,7 @@ impl ParallelReader {
 
     /// File and line (from 1) of the pair that was read last, on a side (0: source, 1: target).
     pub(crate) fn place(&self, side: usize) -> (String, u64) {
-        let open =
-            self.open.as_ref().map(|(source, target)| if side == 0 { source } else { target });
+        let open = self.open.as_ref().map(|open| open.side(side));
         open.map_or_else(Default::default, |lines| {
             (lines.path().display().to_string(), lines.line())
         })
@@ -75,45 +85,27 @@ impl ParallelReader {
 
     /// The next pair; none at the end. Errors: files that can't be read on, or that differ in length.
     pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>, TextError> {
-        loop {
-            if self.open.is_none() && !self.open_next()? {
-                return Ok(None);
+        // Whether there is another line is asked first, because the line itself is lent out.
+        while let Some(open) = self.opened()? {
+            if !open.at_end()? {
+                break;
             }
-            let Some((source, target)) = &mut self.open else { return Ok(None) };
-            // Whether there is another line is asked first, because the line itself is lent out.
-            match (source.at_end()?, target.at_end()?) {
-                (true, true) => self.close(),
-                (false, false) => break,
-                _ => return Err(unequal(source, target)),
-            }
+            self.close();
         }
+        let Some(open) = &mut self.open else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        let Some((source, target)) = &mut self.open else { return Ok(None) };
-        Ok(source.next_line()?.zip(target.next_line()?).map(|(source, target)| Pair {
-            index,
-            source,
-            target,
-        }))
+        Ok(open.next()?.map(|[source, target]| Pair { index, source, target }))
     }
 
     /// Reads past up to `count` pairs and says past how many.
     pub fn skip(&mut self, count: u64) -> Result<u64, TextError> {
         let mut skipped = 0;
-        while skipped < count {
-            if self.open.is_none() && !self.open_next()? {
-                break;
-            }
-            let Some((source, target)) = &mut self.open else { break };
-            let left = source.skip(count - skipped)?;
-            if target.skip(left)? < left {
-                return Err(unequal(source, target));
-            }
-            skipped += left;
+        while skipped < count
+            && let Some(open) = self.opened()?
+        {
+            skipped += open.skip(count - skipped)?;
             if skipped < count {
-                if !target.at_end()? {
-                    return Err(unequal(source, target));
-                }
                 self.close();
             }
         }
@@ -127,13 +119,19 @@ impl ParallelReader {
         Some((Path::new(source), Path::new(self.files.target.get(self.through)?)))
     }
 
-    /// Opens the present files where they were left; false when there are none.
-    fn open_next(&mut self) -> Result<bool, TextError> {
-        let Some((source, target)) = self.present() else { return Ok(false) };
-        let [source_place, target_place] = self.places;
-        let open = (LineReader::at(source, source_place)?, LineReader::at(target, target_place)?);
-        self.open = Some(open);
-        Ok(true)
+    /// What is open, or else the present files, opened where they were left; none when there are none.
+    fn opened(&mut self) -> Result<Option<&mut Open>, TextError> {
+        if self.open.is_none()
+            && let Some((source, target)) = self.present()
+        {
+            let [source_place, target_place] = self.places;
+            let lines = LineReader::at(source, source_place)?;
+            self.open = Some(match self.files.columns {
+                Some(columns) => Open::Columns(lines, columns),
+                None => Open::Aligned(lines, LineReader::at(target, target_place)?),
+            });
+        }
+        Ok(self.open.as_mut())
     }
 
     /// Leaves the present files behind.
@@ -141,6 +139,53 @@ impl ParallelReader {
         self.open = None;
         self.places = [Place::default(); 2];
         self.through += 1;
+    }
+}
+
+impl Open {
+    /// The reader of a side (0: source, 1: target).
+    fn side(&self, side: usize) -> &LineReader {
+        match self {
+            Self::Aligned(_, target) if side == 1 => target,
+            Self::Aligned(lines, _) | Self::Columns(lines, _) => lines,
+        }
+    }
+
+    /// Whether no pair is left.
+    fn at_end(&mut self) -> Result<bool, TextError> {
+        match self {
+            Self::Columns(lines, _) => lines.at_end(),
+            Self::Aligned(source, target) => {
+                let ends = source.at_end()?;
+                if ends == target.at_end()? { Ok(ends) } else { Err(unequal(source, target)) }
+            }
+        }
+    }
+
+    /// The next line of each side; none at the end.
+    fn next(&mut self) -> Result<Option<[Line<'_>; 2]>, TextError> {
+        Ok(match self {
+            Self::Columns(lines, columns) => {
+                lines.next_line()?.map(|line| columns.map(|number| column(line, number)))
+            }
+            Self::Aligned(source, target) => source
+                .next_line()?
+                .zip(target.next_line()?)
+                .map(|(source, target)| [source, target]),
+        })
+    }
+
+    /// Reads past up to `count` pairs and says past how many: fewer at the end alone.
+    fn skip(&mut self, count: u64) -> Result<u64, TextError> {
+        let (source, target) = match self {
+            Self::Columns(lines, _) => return lines.skip(count),
+            Self::Aligned(source, target) => (source, target),
+        };
+        let skipped = source.skip(count)?;
+        if target.skip(skipped)? < skipped || skipped < count && !target.at_end()? {
+            return Err(unequal(source, target));
+        }
+        Ok(skipped)
     }
 }
 
@@ -172,7 +217,7 @@ mod tests {
             });
             paths.collect()
         };
-        ParallelFiles { source: write(0), target: write(1), lines: 0 }
+        ParallelFiles { source: write(0), target: write(1), ..ParallelFiles::default() }
     }
 
     fn all(files: &ParallelFiles, skip: u64) -> Result<Vec<(u64, String)>, TextError> {
@@ -233,5 +278,34 @@ mod tests {
         }
         let files = files(folder.path(), [&["a"], &[]]);
         assert!(matches!(all(&files, 0), Err(TextError::UnequalFiles { .. })));
+    }
+
+    #[test]
+    fn columns_are_pairs_of_one_file_and_can_be_skipped_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = ["\u{feff}a\tA\t0.9\r\nb\tB\n", "", "c\tC\tx\ty\n\nd\n\t\ne\tE"];
+        let text = files(folder.path(), [&texts, &[]]);
+        let expected = ["a|A", "b|B", "c|C", "|", "d|?", "|", "e|E"];
+        for columns in [[1, 2], [2, 1]] {
+            let text = mmc_plan::sample::in_columns(&text, columns);
+            let whole = all(&text, 0).unwrap();
+            let turned = |pair: &(u64, String)| {
+                let (source, target) = pair.1.split_once('|').unwrap();
+                if columns == [1, 2] { pair.1.clone() } else { format!("{target}|{source}") }
+            };
+            assert_eq!(whole.iter().map(turned).collect::<Vec<_>>(), expected);
+            assert!(whole.iter().map(|pair| pair.0).eq(0..7));
+            for skip in 0..8_usize {
+                assert_eq!(all(&text, skip as u64).unwrap(), whole[skip.min(7)..], "{skip}");
+            }
+        }
+        let mut reader =
+            ParallelReader::open(&mmc_plan::sample::in_columns(&text, [2, 3])).unwrap();
+        let pair = reader.next_pair().unwrap().unwrap();
+        assert_eq!((pair.source, pair.target), (Line::Text("A"), Line::Text("0.9")));
+        let pair = reader.next_pair().unwrap().unwrap();
+        assert_eq!((pair.source, pair.target), (Line::Text("B"), Line::Absent));
+        assert_eq!((reader.place(0), reader.position()), (reader.place(1), 2));
+        assert!(reader.place(1).0.ends_with("0.0") && reader.place(1).1 == 2);
     }
 }
