@@ -53,7 +53,10 @@ pub fn module(model: &ModelSpec, kind: &ModuleKind, rows: &dyn Fn(&str) -> u64) 
         ModuleKind::Embedding { vocabulary } => {
             let positions = match model.positions {
                 Positions::Learned { length } => u64::from(length),
-                Positions::Sinusoidal | Positions::Rotary { .. } | Positions::None => 0,
+                Positions::Sinusoidal
+                | Positions::Fairseq
+                | Positions::Rotary { .. }
+                | Positions::None => 0,
             };
             Size::new(0, (rows(vocabulary) + positions) * d)
         }

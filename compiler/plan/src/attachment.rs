@@ -124,16 +124,6 @@ pub struct BridgeSpec {
     pub sharing: Sharing,
 }
 
-impl BridgeSpec {
-    /// Whether the decoder sees a sequence of `fixed` states, all of which are valid.
-    pub fn has_fixed_length(&self) -> bool {
-        self.layers.iter().any(|layer| match layer {
-            BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::Perceiver => true,
-            BridgeLayer::Transformer | BridgeLayer::FeedForward => false,
-        })
-    }
-}
-
 /// A layer of a bridge; `H` is what it is given, of shape `[length, d]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,4 +139,22 @@ pub enum BridgeLayer {
     Perceiver,
     /// `W2 relu(W1 h)` at every position, with biases.
     FeedForward,
+}
+
+impl BridgeLayer {
+    /// Whether it gives [`BridgeSpec::fixed`] states, whatever the length of what it is given.
+    pub fn has_fixed_length(self) -> bool {
+        match self {
+            Self::Lin | Self::Simple | Self::Perceiver => true,
+            Self::Transformer | Self::FeedForward => false,
+        }
+    }
+
+    /// Whether [`BridgeSpec::hidden`] is its inner width; others have the model's.
+    pub fn has_hidden(self) -> bool {
+        match self {
+            Self::Lin | Self::Simple | Self::FeedForward => true,
+            Self::Transformer | Self::Perceiver => false,
+        }
+    }
 }

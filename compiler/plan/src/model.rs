@@ -76,12 +76,14 @@ impl ModelSpec {
         [self.dropout, self.ffn_dropout, self.attention_dropout].iter().any(|&rate| rate > 0.0)
     }
 
-    /// Whether the stack at a place of a side with so many stacks has a norm after its last layer.
-    pub fn closes(&self, at: usize, stacks: usize) -> bool {
+    /// Whether the stack at a place of a side with these stacks has a norm after its last layer.
+    pub fn closes(&self, at: usize, stacks: &[StackPattern]) -> bool {
         match (self.norm, self.closing_norm) {
             (Norm::Post, _) => false,
             (Norm::Pre, ClosingNorm::EveryStack) => true,
-            (Norm::Pre, ClosingNorm::LastStack) => at + 1 == stacks,
+            (Norm::Pre, ClosingNorm::LastStack) => {
+                stacks.iter().skip(at + 1).all(|stack| stack.sharing == Sharing::None)
+            }
         }
     }
 }
@@ -129,6 +131,8 @@ pub enum Sharing {
     Task,
     /// One per unordered pair: `pair.cs-de`, alphabetical.
     Pair,
+    /// Every side of a task that has the vocabulary, `vocabulary.pieces.joint`: embeddings alone.
+    Vocabulary,
     /// Nobody: the stack is the identity, without a module.
     None,
 }
@@ -143,6 +147,7 @@ impl fmt::Display for Sharing {
             Self::TargetGroup(grouping) => write!(f, "TGT_GROUP({grouping})"),
             Self::Task => f.write_str("TASK"),
             Self::Pair => f.write_str("PAIR"),
+            Self::Vocabulary => f.write_str("VOCABULARY"),
             Self::None => f.write_str("NONE"),
         }
     }
@@ -203,7 +208,7 @@ impl Normalisation {
 pub enum ClosingNorm {
     /// All.
     EveryStack,
-    /// The last of each side.
+    /// The last of each side that has layers.
     LastStack,
 }
 
@@ -237,6 +242,9 @@ impl Activation {
 pub enum Positions {
     /// Added sines and cosines (Vaswani et al. 2017, section 3.5), first half sines, second half cosines.
     Sinusoidal,
+    /// The same with the wave lengths and the first position of fairseq, M2M100 and NLLB: wave `i` of `k` is `10000^(i / (k - 1))`
+    /// long, up to 10000, and positions count from 2.
+    Fairseq,
     /// Added rows of a table `[length, dim]` in every embedding module.
     Learned {
         /// Most positions.
@@ -253,15 +261,32 @@ pub enum Positions {
     None,
 }
 
+impl Positions {
+    /// Whether half of the width are sines, half cosines.
+    pub fn has_halves(self) -> bool {
+        match self {
+            Self::Sinusoidal | Self::Fairseq => true,
+            Self::Learned { .. } | Self::Rotary { .. } | Self::None => false,
+        }
+    }
+}
+
 /// How parameters begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Initial {
     /// Matrices uniform by Glorot and Bengio 2010, biases 0, embeddings normal with variance `1 / dim`.
     Xavier,
     /// As torch's own modules: maps uniform in `±1 / sqrt(inputs)`, biases too; embeddings normal with variance `2 / dim` (He et
     /// al. 2015).
     Torch,
+    /// Matrices normal with variance `2 / inputs` (He et al. 2015, equation 10), biases 0, embeddings with variance `2 / dim`.
+    Kaiming,
+    /// All that is drawn is normal with one deviation, biases 0 (BERT, Devlin et al. 2019; GPT; M2M100).
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
 }
 
 /// One module: a named set of parameters with one owner, one optimiser state and one checkpoint file.

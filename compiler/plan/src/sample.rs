@@ -10,6 +10,7 @@ use crate::model::{
     Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
     Normalisation, Positions, Sharing, StackPattern,
 };
+use crate::path::Ends;
 use crate::plan::{
     ClusterSpec, CommunicatorSpec, CorpusFiles, Device, Estimate, ExperimentSpec, FORMAT, LaneSpec,
     LaneTask, LanguageSpec, LinkSpec, ParallelFiles, PlacementSpec, Plan, RankSpec, TaskKind,
@@ -231,8 +232,9 @@ impl Sample {
         let mut plan = self.frame();
         for (at, ([source, target], corpus)) in self.pairs.iter().zip(&self.corpora).enumerate() {
             let (first, last) = self.interval(at, 1_000_000_000);
-            let vocabulary = |language| self.vocabulary_of.get(language).cloned();
-            let path = plan.module_path(source, target);
+            let vocabulary = |language| self.vocabulary_of.get(language).map_or("", String::as_str);
+            let vocabularies = [vocabulary(source), vocabulary(target)];
+            let path = plan.path_between(Ends { source, target, vocabularies });
             let task = TaskSpec {
                 kind: if self.model.has_encoder() { TaskKind::Translate } else { TaskKind::Causal },
                 source: source.clone(),
@@ -240,8 +242,8 @@ impl Sample {
                 share: last - first,
                 corpus: corpus.clone(),
                 transforms: self.transforms.clone().into(),
-                source_vocabulary: vocabulary(source).unwrap_or_default(),
-                target_vocabulary: vocabulary(target).unwrap_or_default(),
+                source_vocabulary: vocabulary(source).to_owned(),
+                target_vocabulary: vocabulary(target).to_owned(),
                 encoder: path.as_ref().map(|path| path.encoder.clone()).unwrap_or_default().into(),
                 bridge: path.as_ref().and_then(|path| path.bridge.clone()),
                 adapters: path.as_ref().map(|path| path.adapters.clone()).unwrap_or_default(),
@@ -328,10 +330,8 @@ impl Sample {
         let stacks = |patterns: &[StackPattern]| {
             let places = patterns.iter().enumerate();
             let present = places.filter(|(_, pattern)| pattern.sharing != Sharing::None);
-            let count = patterns.len();
-            let stacks: Vec<_> =
-                present.map(|(at, p)| (p.layers, self.model.closes(at, count))).collect();
-            stacks
+            let closed = |at| self.model.closes(at, patterns);
+            present.map(|(at, pattern)| (pattern.layers, closed(at))).collect::<Vec<_>>()
         };
         let vocabulary = task.source_vocabulary.clone();
         let embedding = [ModuleKind::Embedding { vocabulary }];

@@ -75,26 +75,24 @@ pub(crate) struct Adapters<'a>(pub(crate) &'a [std::rc::Rc<Adapter>]);
 impl<'a> Adapters<'a> {
     /// What they do inside self-attention.
     pub(crate) fn in_self_attention(self) -> Inside<'a> {
-        let mut inside = Inside::default();
+        let (mut low_rank, mut prefixes) = (Vec::new(), Vec::new());
         for adapter in self.0 {
             match &**adapter {
-                Adapter::LowRankAttention(maps) => inside.low_rank = Some(maps),
-                Adapter::Prefix { own, .. } => inside.prefix = Some(own),
+                Adapter::LowRankAttention(maps) => low_rank.push(maps),
+                Adapter::Prefix { own, .. } => prefixes.push(own),
                 _ => {}
             }
         }
-        inside
+        Inside::new(low_rank, &prefixes)
     }
 
     /// What they do inside cross-attention.
     pub(crate) fn in_cross_attention(self) -> Inside<'a> {
-        let mut inside = Inside::default();
-        for adapter in self.0 {
-            if let Adapter::Prefix { cross, .. } = &**adapter {
-                inside.prefix = cross.as_ref();
-            }
-        }
-        inside
+        let prefixes = self.0.iter().filter_map(|adapter| match &**adapter {
+            Adapter::Prefix { cross, .. } => cross.as_ref(),
+            _ => None,
+        });
+        Inside::new(Vec::new(), &prefixes.collect::<Vec<_>>())
     }
 
     /// What comes behind self-attention, within its residual.

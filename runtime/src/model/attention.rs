@@ -189,10 +189,24 @@ pub(crate) struct LowRank {
 }
 
 /// What adapters do inside an attention.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Inside<'a> {
-    pub(crate) low_rank: Option<&'a LowRank>,
-    pub(crate) prefix: Option<&'a Prefix>,
+    /// All of these are added.
+    pub(crate) low_rank: Vec<&'a LowRank>,
+    /// That of the first adapter, then that of the second, and so on.
+    pub(crate) prefix: Option<Prefix>,
+}
+
+impl<'a> Inside<'a> {
+    /// With these low-rank maps and the prefixes one behind the other.
+    pub(crate) fn new(low_rank: Vec<&'a LowRank>, prefixes: &[&Prefix]) -> Self {
+        let joined = |part: usize| {
+            let parts: Vec<&Tensor> = prefixes.iter().filter_map(|own| own.get(part)).collect();
+            Tensor::cat(&parts, 0)
+        };
+        let prefix = (!prefixes.is_empty()).then(|| [0, 1].map(joined));
+        Self { low_rank, prefix }
+    }
 }
 
 /// `scale * b a x`.
@@ -218,12 +232,12 @@ impl SelfAttention {
         x: &Tensor,
         grid: Grid,
         mask: Mask<'_>,
-        inside: Inside<'_>,
+        inside: &Inside<'_>,
         mode: Mode<'_>,
     ) -> Tensor {
         let all = self.project(x, inside);
         let rotary = self.rotary.as_deref();
-        let fused = match inside.prefix {
+        let fused = match &inside.prefix {
             Some(_) => None,
             None => self.heads.fused((&all, None), [grid, grid], (mask, rotary), mode),
         };
@@ -231,7 +245,7 @@ impl SelfAttention {
             let (q, kv) = parted(&all);
             let q = self.turned(self.heads.part(&q, grid), 0);
             let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
-            self.over([&q, &self.turned(k, 0), &v], mask, inside.prefix, mode)
+            self.over([&q, &self.turned(k, 0), &v], mask, inside.prefix.as_ref(), mode)
         });
         self.out.forward(&seen)
     }
@@ -256,12 +270,13 @@ impl SelfAttention {
     }
 
     /// Queries, keys and values side by side, `[tokens, 3 dim]`.
-    pub(crate) fn project(&self, x: &Tensor, inside: Inside<'_>) -> Tensor {
+    pub(crate) fn project(&self, x: &Tensor, inside: &Inside<'_>) -> Tensor {
         let all = self.qkv.forward(x);
-        let Some(adapter) = inside.low_rank else { return all };
-        let [query, value] =
-            [&adapter.query, &adapter.value].map(|maps| low_rank(maps, x, adapter.scale));
-        all + Tensor::cat(&[&query, &query.zeros_like(), &value], -1)
+        inside.low_rank.iter().fold(all, |all, adapter| {
+            let [query, value] =
+                [&adapter.query, &adapter.value].map(|maps| low_rank(maps, x, adapter.scale));
+            all + Tensor::cat(&[&query, &query.zeros_like(), &value], -1)
+        })
     }
 }
 
@@ -315,19 +330,19 @@ impl CrossAttention {
         x: &Tensor,
         grid: Grid,
         memory: &Memory,
-        inside: Inside<'_>,
+        inside: &Inside<'_>,
         mode: Mode<'_>,
     ) -> Tensor {
         let (q, kv) = (self.query.forward(x), self.key_value.forward(&memory.states));
         let (grids, mask) = ([grid, memory.grid], Mask::from(memory.padding.as_ref()));
-        let fused = match inside.prefix {
+        let fused = match &inside.prefix {
             Some(_) => None,
             None => self.heads.fused((&q, Some(&kv)), grids, (mask, None), mode),
         };
         let seen = fused.unwrap_or_else(|| {
             let q = self.heads.part(&q, grid);
             let [k, v] = halves(&kv).map(|part| self.heads.part(&part, memory.grid));
-            over(self.heads, [&q, &k, &v], mask, inside.prefix, mode)
+            over(self.heads, [&q, &k, &v], mask, inside.prefix.as_ref(), mode)
         });
         self.out.forward(&seen)
     }
@@ -339,11 +354,12 @@ impl CrossAttention {
         grid: Grid,
         memory: &[Tensor; 2],
         padding: Option<&Padding>,
-        inside: Inside<'_>,
+        inside: &Inside<'_>,
     ) -> Tensor {
         let q = self.heads.part(&self.query.forward(x), grid);
         let [k, v] = memory;
-        let seen = over(self.heads, [&q, k, v], padding.into(), inside.prefix, Mode::Evaluate);
+        let seen =
+            over(self.heads, [&q, k, v], padding.into(), inside.prefix.as_ref(), Mode::Evaluate);
         self.out.forward(&seen)
     }
 
@@ -355,11 +371,12 @@ impl CrossAttention {
         grid: Grid,
         keys: &Tensor,
         padding: Option<&Padding>,
-        inside: Inside<'_>,
+        inside: &Inside<'_>,
     ) -> Tensor {
         let q = self.heads.part(&self.query.forward(x), grid);
-        let before = inside.prefix.map_or(0, |[k, _]| k.size().first().copied().unwrap_or(0));
-        let keys = match inside.prefix {
+        let before =
+            inside.prefix.as_ref().map_or(0, |[k, _]| k.size().first().copied().unwrap_or(0));
+        let keys = match &inside.prefix {
             Some(prefix) => prefixed(self.heads, prefix, [keys, keys])[0].shallow_clone(),
             None => keys.shallow_clone(),
         };

@@ -97,11 +97,12 @@ impl Perceiver {
         let x = as_kind_of(&memory.states, &self.latents).repeat([rows, 1]);
         let (residual, attention) = &self.cross_attention;
         let inside = Inside::default();
-        let x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
+        let x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, &inside, mode));
         let (residual, own) = &self.first;
         let x = residual.around(&x, mode, |x| own.forward(x, mode));
         let (residual, attention) = &self.self_attention;
-        let x = residual.around(&x, mode, |x| attention.forward(x, grid, Mask::None, inside, mode));
+        let x =
+            residual.around(&x, mode, |x| attention.forward(x, grid, Mask::None, &inside, mode));
         let (residual, own) = &self.second;
         let states = residual.around(&x, mode, |x| own.forward(x, mode));
         Memory { states, grid, padding: None }

@@ -61,12 +61,13 @@ impl DecoderStack {
             let (residual, attention) = &layer.self_attention;
             let inside = adapters.in_self_attention();
             x = residual.around(&x, mode, |x| {
-                let seen = attention.forward(x, grid, Mask::Causal, inside, mode);
+                let seen = attention.forward(x, grid, Mask::Causal, &inside, mode);
                 adapters.behind_self_attention(seen)
             });
             if let Some((residual, attention)) = &layer.cross_attention {
                 let inside = adapters.in_cross_attention();
-                x = residual.around(&x, mode, |x| attention.forward(x, grid, memory, inside, mode));
+                x = residual
+                    .around(&x, mode, |x| attention.forward(x, grid, memory, &inside, mode));
             }
             let (residual, feed_forward) = &layer.feed_forward;
             x = residual.around(&x, mode, |x| adapters.feed_forward(feed_forward, x, mode));

@@ -63,18 +63,30 @@ impl Table {
 #[derive(Debug)]
 pub(crate) struct Positions {
     dim: i64,
+    /// Number of the wave that would be 10000 long.
+    longest: i64,
+    /// Row of the first position.
+    first: i64,
     table: Table,
 }
 
 impl Positions {
-    /// The table of a width, empty.
+    /// The table of a width by Vaswani et al. 2017, section 3.5, empty: the longest wave is behind the last, positions count from 0.
     pub(crate) fn new(dim: u32) -> Self {
-        Self { dim: i64::from(dim), table: Table(RefCell::new(None)) }
+        let (dim, table) = (i64::from(dim), Table(RefCell::new(None)));
+        Self { dim, longest: dim / 2, first: 0, table }
+    }
+
+    /// The table of a width by fairseq (`sinusoidal_positional_embedding.py`), M2M100 and NLLB: the longest wave is the last, and
+    /// positions count from 2, behind the row of their padding token.
+    pub(crate) fn fairseq(dim: u32) -> Self {
+        Self { longest: i64::from(dim) / 2 - 1, first: 2, ..Self::new(dim) }
     }
 
     /// Positions `from..from + count` as `[count, dim]`, in a kind and on a device.
     pub(crate) fn range(&self, from: i64, count: i64, options: (Kind, Device)) -> Tensor {
-        self.table.range(from, count, options, |rows| sinusoids(rows, self.dim))
+        let made = |rows| sinusoids(rows, self.dim, self.longest);
+        self.table.range(self.first + from, count, options, made)
     }
 }
 
@@ -123,12 +135,12 @@ impl Rotary {
     }
 }
 
-/// Row `p`: `sin(p w_i)` for `i` in `0..h`, then `cos(p w_i)`, with `h = dim / 2` and `w_i = 10000^(-i / h)`; an odd
+/// Row `p`: `sin(p w_i)` for `i` in `0..h`, then `cos(p w_i)`, with `h = dim / 2` and `w_i = 10000^(-i / longest)`; an odd
 /// width ends with 0.
-fn sinusoids(rows: i64, dim: i64) -> Tensor {
+fn sinusoids(rows: i64, dim: i64, longest: i64) -> Tensor {
     let half = dim / 2;
     let options = (Kind::Double, Device::Cpu);
-    let steps = Tensor::arange(half, options) * (-libm::log(10_000.0) / as_f64(half.max(1)));
+    let steps = Tensor::arange(half, options) * (-libm::log(10_000.0) / as_f64(longest.max(1)));
     let angles = Tensor::arange(rows, options).unsqueeze(1) * steps.exp().unsqueeze(0);
     let rest = Tensor::zeros([rows, dim - 2 * half], options);
     Tensor::cat(&[angles.sin(), angles.cos(), rest], 1)

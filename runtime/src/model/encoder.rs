@@ -39,7 +39,7 @@ impl EncoderLayer {
         let (residual, attention) = &self.self_attention;
         let inside = adapters.in_self_attention();
         let x = residual.around(x, mode, |x| {
-            let seen = attention.forward(x, grid, Mask::from(padding), inside, mode);
+            let seen = attention.forward(x, grid, Mask::from(padding), &inside, mode);
             adapters.behind_self_attention(seen)
         });
         let (residual, feed_forward) = &self.feed_forward;

@@ -197,7 +197,7 @@ impl Step<'_> {
         let (residual, attention) = &layer.self_attention;
         let x = residual.around(x, mode, |x| {
             let (heads, inside) = (attention.heads, adapters.in_self_attention());
-            let (q, fresh) = parted(&attention.project(x, inside));
+            let (q, fresh) = parted(&attention.project(x, &inside));
             let q = attention.turned(heads.part(&q, grid), self.length);
             let fresh = match attention.rotary {
                 Some(_) => {
@@ -211,7 +211,7 @@ impl Step<'_> {
             let kept = cache.extend(&fresh.view([grid.rows, grid.columns, -1]), self.length);
             let [k, v] = halves(&kept).map(|part| heads.cut(&part));
             let mask = if grid.columns > 1 { Mask::Causal } else { Mask::None };
-            let seen = attention.over([&q, &k, &v], mask, inside.prefix, mode);
+            let seen = attention.over([&q, &k, &v], mask, inside.prefix.as_ref(), mode);
             adapters.behind_self_attention(attention.out.forward(&seen))
         });
         let x = match (&layer.cross_attention, &cache.source) {
@@ -239,10 +239,10 @@ impl Step<'_> {
             let queries = Grid { rows: self.sentences, columns };
             let inside = self.adapters.in_cross_attention();
             if let Some(coverage) = coverage {
-                let weights = attention.weights(x, queries, &source[0], padding, inside);
+                let weights = attention.weights(x, queries, &source[0], padding, &inside);
                 coverage.add(&weights, grid);
             }
-            attention.extend(x, queries, source, padding, inside)
+            attention.extend(x, queries, source, padding, &inside)
         })
     }
 }

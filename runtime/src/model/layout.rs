@@ -39,6 +39,11 @@ pub enum Init {
         /// Of the map.
         inputs: i64,
     },
+    /// Normal around 0 with variance `2 / inputs` (He et al. 2015, equation 10).
+    Kaiming {
+        /// Of the map.
+        inputs: i64,
+    },
     /// Normal around 0.
     Normal {
         /// Standard deviation.
@@ -109,12 +114,24 @@ impl Parameters<'_> {
     }
 
     fn rows(&mut self, name: &str, size: i64) {
-        let variance = match self.model.init {
-            Initial::Xavier => 1.0,
-            Initial::Torch => 2.0,
-        } / f64::from(self.model.dim);
-        let dim = i64::from(self.model.dim);
-        self.push(name.to_owned(), &[size, dim], Init::Normal { std: variance.sqrt() });
+        let dim = f64::from(self.model.dim);
+        let std = match self.model.init {
+            Initial::Xavier => dim.recip().sqrt(),
+            Initial::Torch | Initial::Kaiming => (2.0 / dim).sqrt(),
+            Initial::Normal { std } => std,
+        };
+        self.push(name.to_owned(), &[size, self.d()], Init::Normal { std });
+    }
+
+    /// Rows that stand for states, keys or values.
+    fn states(&mut self, name: String, shape: &[i64]) {
+        let std = match self.model.init {
+            Initial::Xavier | Initial::Torch | Initial::Kaiming => {
+                f64::from(self.model.dim).sqrt().recip()
+            }
+            Initial::Normal { std } => std,
+        };
+        self.push(name, shape, Init::Normal { std });
     }
 
     /// With `cross`, every layer sees an encoder.
@@ -185,6 +202,8 @@ impl Parameters<'_> {
                 let bound = Init::Uniform { inputs };
                 (bound, bound)
             }
+            Initial::Kaiming => (Init::Kaiming { inputs }, Init::Zeros),
+            Initial::Normal { std } => (Init::Normal { std }, Init::Zeros),
         };
         self.push(format!("{name}.weight"), &shape, weight);
         if bias {
@@ -246,9 +265,7 @@ impl Parameters<'_> {
                     for attention in both.iter().take(attentions) {
                         for part in ["keys", "values"] {
                             let name = format!("{at}.{attention}.{part}");
-                            let init =
-                                Init::Normal { std: f64::from(self.model.dim).sqrt().recip() };
-                            self.push(name, &[i64::from(length), q], init);
+                            self.states(name, &[i64::from(length), q]);
                         }
                     }
                 }
@@ -267,7 +284,6 @@ impl Parameters<'_> {
 
     fn bridge(&mut self, spec: &BridgeSpec) {
         let (d, u, r) = (self.d(), i64::from(spec.hidden), i64::from(spec.fixed));
-        let std = f64::from(self.model.dim).sqrt().recip();
         let norms = |parameters: &mut Self, at: &str, names: &[&str]| {
             for name in names {
                 if let Some(kind) = spec.normalisation {
@@ -284,7 +300,7 @@ impl Parameters<'_> {
                     norms(self, &at, &["norm"]);
                 }
                 BridgeLayer::Simple => {
-                    self.push(format!("{at}.queries"), &[r, u], Init::Normal { std });
+                    self.states(format!("{at}.queries"), &[r, u]);
                     self.linear(&format!("{at}.key"), [u, d], 1, true);
                     self.linear(&format!("{at}.value"), [d, d], 1, true);
                     norms(self, &at, &["norm"]);
@@ -296,7 +312,7 @@ impl Parameters<'_> {
                     self.feed_forward(&format!("{at}.feed_forward"), i64::from(self.model.ffn));
                 }
                 BridgeLayer::Perceiver => {
-                    self.push(format!("{at}.latents"), &[r, d], Init::Normal { std });
+                    self.states(format!("{at}.latents"), &[r, d]);
                     self.cross_attention(&format!("{at}.cross_attention"));
                     self.feed_forward(&format!("{at}.first"), i64::from(self.model.ffn));
                     self.self_attention(&format!("{at}.self_attention"));

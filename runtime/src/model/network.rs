@@ -69,7 +69,10 @@ impl Network {
     pub fn build(plan: &Plan, weights: &BTreeMap<String, Weights>) -> Result<Self, ModelError> {
         let rotary = match plan.model.positions {
             PositionKind::Rotary { dims, base } => Some(Rc::new(Rotary::new(dims, base))),
-            PositionKind::Sinusoidal | PositionKind::Learned { .. } | PositionKind::None => None,
+            PositionKind::Sinusoidal
+            | PositionKind::Fairseq
+            | PositionKind::Learned { .. }
+            | PositionKind::None => None,
         };
         let mut modules = BTreeMap::new();
         for (name, weights) in weights {
@@ -77,6 +80,7 @@ impl Network {
         }
         let positions = match plan.model.positions {
             PositionKind::Sinusoidal => Some(Rc::new(Positions::new(plan.model.dim))),
+            PositionKind::Fairseq => Some(Rc::new(Positions::fairseq(plan.model.dim))),
             PositionKind::Learned { .. } | PositionKind::Rotary { .. } | PositionKind::None => None,
         };
         Ok(Self { modules, positions, dropout: plan.model.dropout, kind: None })

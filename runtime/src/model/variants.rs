@@ -1,5 +1,6 @@
 //! Every choice of the model that `reference` does not meet, against equations in torch's functions: norms, gated
-//! feed-forward sublayers, positions, adapters, bridges. Fixtures by `tests/fixtures/make_variants.py`.
+//! feed-forward sublayers, positions, adapters, bridges; and whole networks of other libraries. Fixtures by
+//! `tests/fixtures/make_variants.py` and `make_libraries.py`.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ struct Case {
     model: ModelSpec,
     /// Module -> parameters.
     parameters: BTreeMap<String, u64>,
+    smoothing: f64,
+    unscored: usize,
 }
 
 /// A plan of the case's model and modules, and a path through it.
@@ -39,13 +42,18 @@ fn plan_of(reference: &Reference, case: &Case) -> (Plan, mmc_plan::path::ModuleP
         match (own, name.split('.').next()) {
             (Some(adapter), _) => ModuleKind::Adapter { adapter: adapter.to_owned() },
             (None, Some("embed")) => ModuleKind::Embedding { vocabulary: vocabulary.clone() },
+            (None, Some("head")) => ModuleKind::Head { vocabulary: vocabulary.clone() },
             (None, Some("bridge")) => ModuleKind::Bridge,
             (None, side) => {
-                let closed = case.model.closes(0, 1);
-                if side == Some("encoder") {
-                    ModuleKind::EncoderStack { layers: 1, closed }
+                let is_encoder = side == Some("encoder");
+                let stacks = if is_encoder { &case.model.encoder } else { &case.model.decoder };
+                let at = name.split('.').nth(1).and_then(|at| at.parse::<usize>().ok());
+                let at = at.expect("a stack's name has its place");
+                let (layers, closed) = (stacks[at].layers, case.model.closes(at, stacks));
+                if is_encoder {
+                    ModuleKind::EncoderStack { layers, closed }
                 } else {
-                    ModuleKind::DecoderStack { layers: 1, closed }
+                    ModuleKind::DecoderStack { layers, closed }
                 }
             }
         }
@@ -58,24 +66,39 @@ fn plan_of(reference: &Reference, case: &Case) -> (Plan, mmc_plan::path::ModuleP
     (plan, path)
 }
 
-#[test]
-fn states_loss_and_gradients_equal_their_equations() {
-    let (reference, saved) = fixture::<Reference>("variant_reference");
+fn assert_all_as_saved(fixture_name: &str) {
+    let (reference, saved) = fixture::<Reference>(fixture_name);
     for (name, case) in &reference.cases {
         let (plan, path) = plan_of(&reference, case);
         let weights = weights_of(&plan, name, &saved);
         let network = Network::build(&plan, &weights).expect("everything is there");
         let direction = network.direction(Way::from(&path)).expect("a path of right kinds");
-        let batch = batch(&reference.source, &reference.target, 0);
+        let batch = batch(&reference.source, &reference.target, case.unscored);
         assert!(saved.contains_key(&format!("{name}/memory")), "{name}");
-        assert_as_saved((name, &saved), &weights, &direction, &batch, 0.0);
+        assert_as_saved((name, &saved), &weights, &direction, &batch, case.smoothing);
     }
+}
+
+#[test]
+fn states_loss_and_gradients_equal_their_equations() {
+    assert_all_as_saved("variant_reference");
+}
+
+/// Transformers' M2M100 and MAMMOTH's stacks of x-transformers.
+#[test]
+fn states_logits_loss_and_gradients_equal_those_of_other_libraries() {
+    assert_all_as_saved("library_reference");
 }
 
 /// Position after position, with cached keys and values, gives the logits of all positions at once.
 #[test]
 fn decoding_step_by_step_gives_the_same_logits() {
-    let (reference, saved) = fixture::<Reference>("variant_reference");
+    assert_decodes_step_by_step("variant_reference");
+    assert_decodes_step_by_step("library_reference");
+}
+
+fn assert_decodes_step_by_step(fixture_name: &str) {
+    let (reference, saved) = fixture::<Reference>(fixture_name);
     let target: Vec<Vec<u32>> = vec![vec![1, 9, 5, 4], vec![1, 9, 8, 3]];
     for (name, case) in &reference.cases {
         let (plan, path) = plan_of(&reference, case);
@@ -128,7 +151,7 @@ fn adapters_begin_as_the_identity() {
         let model = ModelSpec { adapters: Vec::new(), ..with.model.clone() };
         let parameters = with.parameters.iter().filter(|(name, _)| !name.starts_with("adapter."));
         let parameters = parameters.map(|(name, count)| (name.clone(), *count)).collect();
-        let without = Case { model, parameters };
+        let without = Case { model, parameters, smoothing: 0.0, unscored: 0 };
         // A further feed-forward sublayer of zero keeps its residual, so all of them leave the states as they are.
         let difference = (loss_of(with) - loss_of(&without)).abs();
         assert!(difference < 1e-12, "{name}: {difference:e}");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mmc_plan::path::{Way, Ways};
+use mmc_plan::path::{Ends, Way, Ways};
 use mmc_plan::{ModuleKind, Sharing, StackPattern, stretch};
 use mmc_syntax::source::Span;
 
@@ -158,7 +158,9 @@ impl<'a> Met<'a> {
             grouping.group_of.get(language).cloned()
         };
         let (ways, names) = (&mut self.ways, &mut self.names);
-        let way = ways.of(&task.source, &task.target, &group, &mut |name| names.id(name))?;
+        let vocabularies = [task.source_vocabulary.as_str(), &task.target_vocabulary];
+        let ends = Ends { source: &task.source, target: &task.target, vocabularies };
+        let way = ways.of(ends, &group, &mut |name| names.id(name))?;
         let Way { encoder, bridge, decoder, adapters } = way;
         let (into, out) = experiment.model.stacks(&task.source, &task.target);
         let spans = &experiment.model_spans;
@@ -231,7 +233,7 @@ fn stacks<'a>(
     let own = if is_encoder { &spans.encoder } else { &spans.decoder };
     let present = patterns.iter().enumerate().filter(|(_, stack)| stack.sharing != Sharing::None);
     present.map(move |(at, stack)| {
-        let (layers, closed) = (stack.layers, experiment.model.closes(at, patterns.len()));
+        let (layers, closed) = (stack.layers, experiment.model.closes(at, patterns));
         let need = if is_encoder {
             Need::EncoderStack { layers, closed }
         } else {
@@ -269,7 +271,7 @@ fn disagreement(
             module,
             uses: format!("`{a}` for `{}`, `{b}` for `{}`", user(first), user(second)),
             span,
-            help: "share it by language, or use one joint tokenizer (a `file` without `{lang}`)",
+            help: "share it by `VOCABULARY` or by language, or use one joint tokenizer (a `file` without `{lang}`)",
         },
         _ => BuildError::LayersDiffer {
             module,

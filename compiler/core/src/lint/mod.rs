@@ -29,6 +29,7 @@ mod transform_order;
 mod unimax_budget;
 mod unknown_pieces;
 mod unsampled_task;
+mod unused_adapter;
 mod unused_corpus;
 mod unused_group;
 mod unused_language;
@@ -139,6 +140,7 @@ pub static LINTS: &[Lint] = &[
     unimax_budget::LINT,
     unknown_pieces::LINT,
     unsampled_task::LINT,
+    unused_adapter::LINT,
     unused_corpus::LINT,
     unused_group::LINT,
     unused_language::LINT,

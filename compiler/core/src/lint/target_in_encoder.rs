@@ -11,7 +11,11 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
     let encoder = subject.plan.model.encoder.iter().zip(&subject.experiment.model_spans.encoder);
     let first = encoder.into_iter().find(|(pattern, _)| match pattern.sharing {
         Sharing::TargetLanguage | Sharing::TargetGroup(_) | Sharing::Task | Sharing::Pair => true,
-        Sharing::Full | Sharing::SourceLanguage | Sharing::SourceGroup(_) | Sharing::None => false,
+        Sharing::Full
+        | Sharing::SourceLanguage
+        | Sharing::SourceGroup(_)
+        | Sharing::Vocabulary
+        | Sharing::None => false,
     });
     let Some((_, span)) = first else { return Vec::new() };
     vec![Found {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use mmc_plan::TaskSpec;
-use mmc_plan::path::{Way, Ways};
+use mmc_plan::path::{Spelling, Way, Ways};
 
 use super::{Found, Lint, Subject, counted, listed, note};
 use crate::directions::distinct;
@@ -80,8 +80,9 @@ pub(super) fn directions<'a>(subject: &Subject<'a>) -> Vec<Untrained<'a>> {
         plan.languages.get(language)?.groups.get(grouping).cloned()
     };
     let mut known = |name: String| plan.modules.get_key_value(&name).map(|(name, _)| name.as_str());
+    let spelling = Spelling::new(plan);
     let untrained = |(source, target)| {
-        let seam = way_seam(&ways.of(source, target, &group, &mut known)?)?;
+        let seam = way_seam(&ways.of(spelling.ends(source, target), &group, &mut known)?)?;
         Some(Untrained { direction: [source, target], seam, met: seams.contains(&seam) })
     };
     wanted.into_iter().filter_map(untrained).collect()

@@ -221,6 +221,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::lint::unused_adapter",
+        title: "an adapter in no direction's way",
+        meaning: "All directions have stacks of their own (`for`) on the adapter's side: it has no modules.",
+        wrong: "model {\n  adapter langs { in = encoder[0]  kind = lora(rank = 2)  sharing = LANGUAGE }\n  for all <-> all { encoder = [2 x FULL] }\n}",
+        right: "model { adapter langs { in = encoder[0]  kind = lora(rank = 2)  sharing = LANGUAGE } }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::lint::unused_corpus",
         title: "a corpus that nobody reads",
         meaning: "No `tasks` block names it.",

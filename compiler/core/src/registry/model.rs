@@ -55,9 +55,9 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         code: "mmc::model::vocabularies_differ",
         title: "one embedding for two vocabularies",
-        meaning: "An embedding (or output head) has one row a piece, so its users must have one vocabulary.",
+        meaning: "An embedding (or output head) has one row a piece, so its users must have one vocabulary. `VOCABULARY` gives every vocabulary one of its own.",
         wrong: "model { embeddings { source = FULL } }",
-        right: "model { embeddings { source = LANGUAGE } }",
+        right: "model { embeddings { source = VOCABULARY } }",
         example: Example::Over,
     },
 ];

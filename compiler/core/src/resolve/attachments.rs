@@ -107,11 +107,15 @@ fn shared<'a>(
     reader: &mut Reader<'_, 'a>,
 ) -> Option<Sharing> {
     let sharing = patterns.sharing(value, "sharing", side, reader)?;
-    if sharing == Sharing::None {
-        reader.wrong_type("sharing", "a pattern that makes modules", value);
-        return None;
-    }
-    Some(sharing)
+    let expected = if sharing == Sharing::None {
+        "a pattern that makes modules"
+    } else if sharing == Sharing::Vocabulary {
+        "a pattern for layers (embeddings alone are by `VOCABULARY`)"
+    } else {
+        return Some(sharing);
+    };
+    reader.wrong_type("sharing", expected, value);
+    None
 }
 
 /// `encoder[1]`: a stack of the model.
@@ -253,8 +257,19 @@ fn attention_bridge<'a>(
     let names = ["layers", "fixed", "hidden", "norm", "sharing"];
     let args = reader.args("attention_bridge", arguments(value), &names);
     let example = "attention_bridge(lin, fixed = 50)";
-    let layers = reader.argument(("attention_bridge", span), &args, "layers", example)?;
-    let layers = bridge_layers(layers, reader);
+    let place = reader.argument(("attention_bridge", span), &args, "layers", example)?;
+    let layers = bridge_layers(place, reader);
+    if let Some(layers) = &layers {
+        let used = [
+            ("fixed", layers.iter().any(|layer| layer.has_fixed_length())),
+            ("hidden", layers.iter().any(|layer| layer.has_hidden())),
+        ];
+        for (name, _) in used.into_iter().filter(|(_, is_used)| !is_used) {
+            if let Some(value) = optional(&args, name) {
+                unused(name, value, place, reader);
+            }
+        }
+    }
     let mut small = |name, default| {
         optional(&args, name).map_or(Some(default), |value| reader.small(value, name, PLAIN, 1))
     };
@@ -275,6 +290,23 @@ fn attention_bridge<'a>(
         normalisation: normalisation?,
         sharing: sharing?,
     })
+}
+
+/// Reports an argument of which no layer of a bridge makes use.
+fn unused(name: &str, value: &Expr, layers: &Expr, reader: &mut Reader<'_, '_>) {
+    let with = if name == "fixed" {
+        "`lin`, `simple` and `perceiver`"
+    } else {
+        "`lin`, `simple` and `feed_forward`"
+    };
+    reader.report(ResolveError::Conflict {
+        fault: format!("no layer of this bridge has a use for `{name}`"),
+        span: value.span,
+        here: "would have no effect",
+        other: layers.span,
+        there: "the layers",
+        help: format!("leave it out: {with} have one"),
+    });
 }
 
 /// `lin`, or `[lin, feed_forward]`.

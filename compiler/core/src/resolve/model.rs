@@ -67,7 +67,6 @@ const ACTIVATIONS: &[Choice<Activation>] = &[
     ("geglu", Activation::Geglu),
 ];
 const KINDS: &[Choice<bool>] = &[("encoder_decoder", false), ("decoder_only", true)];
-const INITIALS: &[Choice<Initial>] = &[("xavier", Initial::Xavier), ("torch", Initial::Torch)];
 
 /// The model with the places of its parts.
 #[derive(Debug)]
@@ -193,7 +192,7 @@ fn shape<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<Model
     let normalisation = word(section, "normalisation", NORMALISATIONS, layer_norm, reader);
     let closing_norm = word(section, "closing_norm", CLOSING, ClosingNorm::EveryStack, reader);
     let activation = word(section, "activation", ACTIVATIONS, Activation::Relu, reader);
-    let init = word(section, "init", INITIALS, Initial::Xavier, reader);
+    let init = section.value("init").map_or(Some(Initial::Xavier), |value| init(value, reader));
     let (dim, heads) = (dim?, heads?);
     let head_dim = match head_dim {
         Some(width) => width?,
@@ -227,6 +226,7 @@ fn shape<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) -> Option<Model
         adapters: Vec::new(),
     };
     has_even_width(&spec, section, reader);
+    has_norms_to_close(&spec, section, reader);
     Some(spec)
 }
 
@@ -241,18 +241,49 @@ fn share<'a>(
         .map_or(Some(default), |value| reader.real(value, field, PLAIN, Bounds::FRACTION))
 }
 
-/// `sinusoidal`, `learned(length = 512)`, `rotary(dims = 32, base = 10k)` or `none`.
+/// `xavier`, `torch`, `kaiming` or `normal(std = 0.02)`.
+fn init<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Initial> {
+    const WORDS: &[&str] = &["kaiming", "normal", "torch", "xavier"];
+    let value = reader.follow(value)?;
+    let Some((word, span)) = head(value) else {
+        reader.wrong_type("init", &crate::suggest::listed(WORDS, "or"), value);
+        return None;
+    };
+    let plain = match word {
+        "kaiming" => Initial::Kaiming,
+        "torch" => Initial::Torch,
+        "xavier" => Initial::Xavier,
+        "normal" => {
+            let args = reader.args(word, arguments(value), &["std"]);
+            let std = reader.argument((word, span), &args, "std", "normal(std = 0.02)")?;
+            let std = reader.real(std, "std", PLAIN, Bounds::POSITIVE)?;
+            return Some(Initial::Normal { std });
+        }
+        _ => {
+            reader.unknown_choice(word, span, "init", WORDS, &[]);
+            return None;
+        }
+    };
+    reader.args(word, arguments(value), &[]);
+    Some(plain)
+}
+
+/// `sinusoidal`, `fairseq`, `learned(length = 512)`, `rotary(dims = 32, base = 10k)` or `none`.
 fn positions<'a>(value: &'a Expr, head_dim: u32, reader: &mut Reader<'_, 'a>) -> Option<Positions> {
-    const WORDS: &[&str] = &["learned", "none", "rotary", "sinusoidal"];
+    const WORDS: &[&str] = &["fairseq", "learned", "none", "rotary", "sinusoidal"];
     let value = reader.follow(value)?;
     let Some((word, span)) = head(value) else {
         reader.wrong_type("positions", &crate::suggest::listed(WORDS, "or"), value);
         return None;
     };
     match word {
-        "sinusoidal" | "none" => {
+        "fairseq" | "none" | "sinusoidal" => {
             reader.args(word, arguments(value), &[]);
-            Some(if word == "none" { Positions::None } else { Positions::Sinusoidal })
+            Some(match word {
+                "fairseq" => Positions::Fairseq,
+                "none" => Positions::None,
+                _ => Positions::Sinusoidal,
+            })
         }
         "learned" => {
             let args = reader.args(word, arguments(value), &["length"]);
@@ -327,7 +358,7 @@ fn divided(
 }
 
 fn has_even_width(spec: &ModelSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
-    if spec.positions == Positions::Sinusoidal && !spec.dim.is_multiple_of(2) {
+    if spec.positions.has_halves() && !spec.dim.is_multiple_of(2) {
         reader.report(ResolveError::Conflict {
             fault: format!("sinusoidal positions need an even width, not {}", spec.dim),
             span: section.value("dim").map_or(section.span, |value| value.span),
@@ -335,6 +366,20 @@ fn has_even_width(spec: &ModelSpec, section: &Section<'_>, reader: &mut Reader<'
             other: section.key("positions").unwrap_or(section.span),
             there: "sinusoidal positions",
             help: format!("`dim = {}` fits", spec.dim + 1),
+        });
+    }
+}
+
+/// Under `post` every layer ends with a norm, so every stack does.
+fn has_norms_to_close(spec: &ModelSpec, section: &Section<'_>, reader: &mut Reader<'_, '_>) {
+    if spec.norm == Norm::Post && spec.closing_norm == ClosingNorm::LastStack {
+        reader.report(ResolveError::Conflict {
+            fault: "under `norm = post` every stack ends with a norm".to_owned(),
+            span: section.key("closing_norm").unwrap_or(section.span),
+            here: "the last one alone",
+            other: section.key("norm").unwrap_or(section.span),
+            there: "after every sublayer",
+            help: "write `closing_norm = every_stack`, or take `norm = pre`".to_owned(),
         });
     }
 }
@@ -381,9 +426,12 @@ fn embeddings<'a>(
     let mut tie = |field, default| {
         section.value(field).map_or(Some(default), |value| reader.boolean(value, field))
     };
+    // A vocabulary has one embedding, whichever side it is on.
+    let by_vocabulary =
+        [&source, &target].iter().all(|side| matches!(side, Some(Sharing::Vocabulary)));
     let tie_source = match around.causal {
         Some(_) => Some(true),
-        None => tie("tie_source", false),
+        None => tie("tie_source", by_vocabulary),
     };
     let tie_output = tie("tie_output", true);
     let scale = tie("scale", true);
@@ -404,7 +452,7 @@ fn embeddings<'a>(
                 here: "ties both sides",
                 other: section.key("target").or(section.key("source")).unwrap_or(section.span),
                 there: "shared otherwise",
-                help: "a tied embedding serves both sides: share both by `FULL`, by `LANGUAGE` or by the same `GROUP`".to_owned(),
+                help: "a tied embedding serves both sides: share both by `FULL`, by `VOCABULARY`, by `LANGUAGE` or by the same `GROUP`".to_owned(),
             });
     }
     (embeddings, section.span)
@@ -416,7 +464,8 @@ fn ties(source: &Sharing, target: &Sharing) -> bool {
         (Sharing::Full, Sharing::Full)
         | (Sharing::SourceLanguage, Sharing::TargetLanguage)
         | (Sharing::Task, Sharing::Task)
-        | (Sharing::Pair, Sharing::Pair) => true,
+        | (Sharing::Pair, Sharing::Pair)
+        | (Sharing::Vocabulary, Sharing::Vocabulary) => true,
         (Sharing::SourceGroup(a), Sharing::TargetGroup(b)) => a == b,
         _ => false,
     }

@@ -46,6 +46,7 @@ const WORDS: &[&str] = &[
     "TASK",
     "TGT_GROUP",
     "TGT_LANGUAGE",
+    "VOCABULARY",
 ];
 
 impl Patterns<'_> {
@@ -92,8 +93,16 @@ impl Patterns<'_> {
             }
             _ => (Some(1), self.sharing(item, field, side, reader)),
         };
-        let layers = u32::try_from(layers?).ok()?;
-        Some((StackPattern { layers, sharing: sharing? }, item.span))
+        let (layers, sharing) = (u32::try_from(layers?).ok()?, sharing?);
+        if sharing == Sharing::Vocabulary {
+            reader.wrong_type(
+                field,
+                "a pattern for layers (embeddings alone are by `VOCABULARY`)",
+                item,
+            );
+            return None;
+        }
+        Some((StackPattern { layers, sharing }, item.span))
     }
 
     /// One pattern.
@@ -126,6 +135,7 @@ impl Patterns<'_> {
             "LANGUAGE" | "TGT_LANGUAGE" => Sharing::TargetLanguage,
             "TASK" => Sharing::Task,
             "PAIR" => Sharing::Pair,
+            "VOCABULARY" => Sharing::Vocabulary,
             "NONE" => Sharing::None,
             _ => {
                 let help = suggest::nearest(word, WORDS.iter().copied()).map_or_else(

@@ -122,6 +122,7 @@ fn groups_of(experiment: &Experiment, plan: &Plan) -> BTreeMap<String, String> {
         | Sharing::TargetLanguage
         | Sharing::Task
         | Sharing::Pair
+        | Sharing::Vocabulary
         | Sharing::None => None,
     });
     let name = used.next().map_or("groups", String::as_str);

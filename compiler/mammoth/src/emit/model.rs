@@ -1,8 +1,8 @@
 //! The `model` block: stacks, the options of x-transformers, adapters and the bridge.
 
 use mmc_plan::{
-    Activation, AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, Initial, LoraPlace, ModelSpec,
-    Norm, Normalisation, Positions, Sharing, StackPattern, StackSide,
+    Activation, AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, ClosingNorm, Initial, LoraPlace,
+    ModelSpec, Norm, Normalisation, Positions, Sharing, StackPattern, StackSide,
 };
 use mmc_syntax::Span;
 
@@ -123,7 +123,7 @@ fn positions(options: Id, model: &ModelSpec, draft: &mut Draft<'_>) {
                 draft.no_equal("a base of rotary positions", span, "MAMMOTH's is 10 000");
             }
         }
-        Positions::Sinusoidal | Positions::Learned { .. } => {
+        Positions::Sinusoidal | Positions::Fairseq | Positions::Learned { .. } => {
             let help = "take `rotary(dims = 32)` or `none`";
             draft.no_equal("a position that is added to embeddings", span, help);
         }
@@ -132,17 +132,16 @@ fn positions(options: Id, model: &ModelSpec, draft: &mut Draft<'_>) {
 
 /// Choices that MAMMOTH has made.
 fn choices(model: &ModelSpec, draft: &mut Draft<'_>) {
-    let is_closed = |stacks: &[StackPattern]| {
-        (0..stacks.len()).all(|at| model.closes(at, stacks.len()) == (at + 1 == stacks.len()))
-    };
-    let closes = is_closed(&model.encoder) && is_closed(&model.decoder);
+    // x-transformers makes a norm behind every stack, though MAMMOTH asks for the last alone.
+    let closes = model.closing_norm == ClosingNorm::EveryStack
+        || [&model.encoder, &model.decoder].iter().all(|stacks| stacks.len() == 1);
     let faults = [
         (model.norm != Norm::Pre, "norm", "a norm after sublayers", "`norm = pre`"),
         (
             model.norm == Norm::Pre && !closes,
             "closing_norm",
-            "a norm at the end of every stack",
-            "`closing_norm = last_stack`",
+            "a norm at the end of the last stack alone",
+            "`closing_norm = every_stack`",
         ),
         (model.attention_bias, "attention_bias", "a bias in attention", "`attention_bias = false`"),
         (model.dropout > 0.0, "dropout", "dropout of sublayers", "`dropout = 0`"),

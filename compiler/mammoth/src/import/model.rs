@@ -1,5 +1,7 @@
 //! The `model` block: stacks and patterns, the options of x-transformers, adapters and the bridge.
 
+use std::fmt::Write as _;
+
 use mmc_syntax::Span;
 
 use super::adapters::{self, Attached};
@@ -187,8 +189,18 @@ fn bridge(reader: &mut Reader<'_>) {
         return;
     }
     let span = reader.tree.span(id);
-    let hidden = reader.top_number("hidden_ab_size").unwrap_or(2048.0);
-    let fixed = reader.top_number("ab_fixed_length").unwrap_or(50.0);
+    let mut sizes = String::new();
+    for (key, argument, default, without) in [
+        ("ab_fixed_length", "fixed", 50.0, ["transformer", "feed_forward"]),
+        ("hidden_ab_size", "hidden", 2048.0, ["transformer", "perceiver"]),
+    ] {
+        let size = reader.top_number(key).unwrap_or(default);
+        if layers.iter().any(|layer| !without.contains(layer)) {
+            let _ = write!(sizes, ", {argument} = {size}");
+        } else if reader.top(key).is_some() {
+            reader.idle(key, reader.place(key), "no layer of this bridge makes use of it");
+        }
+    }
     let norms = [("layernorm", "layer_norm"), ("rmsnorm", "rms"), ("none", "none")];
     let expected = "`layernorm`, `rmsnorm` or `none`";
     let root = reader.tree.root();
@@ -204,8 +216,7 @@ fn bridge(reader: &mut Reader<'_>) {
         }
     }
     let list = layers.join(", ");
-    let text =
-        format!("attention_bridge([{list}], fixed = {fixed}, hidden = {hidden}, norm = {norm})");
+    let text = format!("attention_bridge([{list}]{sizes}, norm = {norm})");
     reader.out.field("bridge", &text, span);
     if layers.iter().any(|layer| *layer != "feed_forward") {
         reader.mended(root, "ab_layers", "MAMMOTH's fail, or mix sentences, but for `feedforward`");

@@ -22,8 +22,8 @@ pub(super) fn check(plan: &Plan, findings: &mut Findings) {
     if let Some(bridge) = &plan.model.bridge {
         let kept = !bridge.layers.is_empty() && bridge.hidden > 0 && bridge.fixed > 0;
         findings.expect(kept, Rule::Number, || ("model.bridge", "a number of it is 0"));
-        findings.expect(bridge.sharing != Sharing::None, Rule::Path, || {
-            ("model.bridge", "nobody shares it")
+        findings.expect(makes_layers(&bridge.sharing), Rule::Path, || {
+            ("model.bridge", "nobody shares it, or it is shared by vocabulary")
         });
     }
 }
@@ -54,5 +54,12 @@ fn numbers(plan: &Plan, spec: &AdapterSpec, findings: &mut Findings) {
     findings.expect(inside && ascend, Rule::Reference, || {
         (place(), format!("{} {} has no layers {:?}", spec.side.word(), spec.stack, spec.layers))
     });
-    findings.expect(spec.sharing != Sharing::None, Rule::Path, || (place(), "nobody shares it"));
+    findings.expect(makes_layers(&spec.sharing), Rule::Path, || {
+        (place(), "nobody shares it, or it is shared by vocabulary")
+    });
+}
+
+/// Whether layers can be shared so: embeddings alone are by vocabulary.
+fn makes_layers(sharing: &Sharing) -> bool {
+    !matches!(sharing, Sharing::None | Sharing::Vocabulary)
 }

@@ -131,7 +131,10 @@ fn sizes(plan: &Plan, kind: &ModuleKind) -> Option<(u128, u128)> {
         ModuleKind::Embedding { vocabulary } => {
             let positions = match plan.model.positions {
                 Positions::Learned { length } => u128::from(length),
-                Positions::Sinusoidal | Positions::Rotary { .. } | Positions::None => 0,
+                Positions::Sinusoidal
+                | Positions::Fairseq
+                | Positions::Rotary { .. }
+                | Positions::None => 0,
             };
             (0, (rows(vocabulary)? + positions) * widths.d)
         }

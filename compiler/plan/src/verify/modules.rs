@@ -125,10 +125,10 @@ fn present<'a>(
     model: &'a ModelSpec,
     stacks: &'a [StackPattern],
 ) -> impl Iterator<Item = (u32, bool)> + 'a {
-    let closed = |at: usize| {
-        model.norm == Norm::Pre
-            && (model.closing_norm == ClosingNorm::EveryStack || at + 1 == stacks.len())
+    let present = stacks.iter().filter(|stack| stack.sharing != Sharing::None);
+    let last = present.clone().count().saturating_sub(1);
+    let closed = move |at: usize| {
+        model.norm == Norm::Pre && (model.closing_norm == ClosingNorm::EveryStack || at == last)
     };
-    let present = stacks.iter().enumerate().filter(|(_, stack)| stack.sharing != Sharing::None);
-    present.map(move |(at, stack)| (stack.layers, closed(at)))
+    present.enumerate().map(move |(at, stack)| (stack.layers, closed(at)))
 }

@@ -1,6 +1,6 @@
 //! Ranges of the numbers of model, training, vocabularies and cluster.
 
-use crate::model::{ModuleSpec, Positions, StackPattern};
+use crate::model::{Initial, ModuleSpec, Positions, Sharing, StackPattern};
 use crate::plan::{PlacementSpec, Plan, VocabularySpec};
 use crate::scores::{Measure, ScoresSpec, WIDEST_BEAM};
 use crate::training::{OnNan, Optimizer, Schedule, TrainingSpec};
@@ -67,17 +67,20 @@ fn model(plan: &Plan, findings: &mut Findings) {
     range.half_open("dropout", model.dropout, 0.0, 1.0);
     range.half_open("ffn_dropout", model.ffn_dropout, 0.0, 1.0);
     range.half_open("attention_dropout", model.attention_dropout, 0.0, 1.0);
+    if let Initial::Normal { std } = model.init {
+        range.positive("init", std);
+    }
     let fits = match model.positions {
         Positions::Rotary { dims, base } => {
             dims > 0 && dims.is_multiple_of(2) && dims <= model.head_dim && base > 1
         }
         Positions::Learned { length } => length > 0,
-        Positions::Sinusoidal | Positions::None => true,
+        Positions::Sinusoidal | Positions::Fairseq | Positions::None => true,
     };
     findings.expect(fits, Rule::Number, || {
         ("model.positions", format!("{:?} does not fit", model.positions))
     });
-    let halves = model.positions != Positions::Sinusoidal || model.dim.is_multiple_of(2);
+    let halves = !model.positions.has_halves() || model.dim.is_multiple_of(2);
     findings.expect(halves, Rule::Number, || {
         ("model.dim", format!("{} is odd, but half of it are sines", model.dim))
     });
@@ -86,6 +89,9 @@ fn model(plan: &Plan, findings: &mut Findings) {
     for StackPattern { layers, sharing } in patterns {
         findings.expect(*layers > 0, Rule::Number, || {
             ("model", format!("a stack `{sharing}` has no layers"))
+        });
+        findings.expect(*sharing != Sharing::Vocabulary, Rule::Path, || {
+            ("model", "a stack is shared by vocabulary, as embeddings alone can be")
         });
     }
 }

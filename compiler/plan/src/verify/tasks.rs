@@ -232,7 +232,7 @@ fn is_led(plan: &Plan, index: &Index<'_>, row: &Row<'_>, ways: &mut Ways<'_, usi
         plan.languages.get(language)?.groups.get(grouping).cloned()
     };
     let mut number = |name: String| index.modules.get(name.as_str()).copied().unwrap_or(usize::MAX);
-    let Some(way) = ways.of(&task.source, &task.target, &group, &mut number) else { return false };
+    let Some(way) = ways.of(task.into(), &group, &mut number) else { return false };
     let Way { encoder, bridge, decoder, adapters } = way;
     let lengths = (task.encoder.len(), task.bridge.is_some(), task.decoder.len());
     adapters.is_empty()
@@ -243,7 +243,7 @@ fn is_led(plan: &Plan, index: &Index<'_>, row: &Row<'_>, ways: &mut Ways<'_, usi
 
 fn path(plan: &Plan, name: &str, task: &TaskSpec, findings: &mut Findings) {
     let place = || format!("task `{name}`");
-    let Some(path) = plan.module_path(&task.source, &task.target) else {
+    let Some(path) = plan.path_between(task.into()) else {
         let message = "one of its languages is in no group of a grouping that the model shares by";
         findings.add(Rule::Path, place(), message);
         return;

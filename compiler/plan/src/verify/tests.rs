@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::attachment::{BridgeLayer, BridgeSpec};
 use crate::curriculum::Coupling;
-use crate::model::{ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern};
+use crate::model::{
+    ClosingNorm, ModuleKind, Norm, Positions, Sharing, StackOverride, StackPattern,
+};
 use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate, TaskKind, TaskSpec};
 use crate::sample::{self, Sample};
 use crate::training::{OnNan, Optimizer, Precision, Schedule};
@@ -66,6 +68,31 @@ fn samples_keep_every_rule() {
             assert_eq!(verify(&sample.plan()), Ok(()), "{mapping:?} {norm:?}");
         }
     }
+}
+
+/// A stack without layers has no norm: the one before it has.
+#[test]
+fn the_last_stack_that_has_layers_is_closed() {
+    let mut sample = Sample::new(&["cs", "de", "en"], 4, &[&[0, 1, 2, 3]]);
+    let stack = |layers, sharing| StackPattern { layers, sharing };
+    sample.model.closing_norm = ClosingNorm::LastStack;
+    sample.model.encoder =
+        vec![stack(1, Sharing::SourceLanguage), stack(6, Sharing::Full), stack(1, Sharing::None)];
+    sample.model.overrides.push(StackOverride {
+        pairs: vec![["cs".to_owned(), "de".to_owned()]],
+        encoder: Some(vec![stack(3, Sharing::Task), stack(1, Sharing::None)]),
+        decoder: None,
+    });
+    let plan = sample.plan();
+    assert_eq!(verify(&plan), Ok(()));
+    let closed = |name: &str| {
+        let ModuleKind::EncoderStack { closed, .. } = plan.modules[name].kind else {
+            panic!("{name} is no stack of the encoder")
+        };
+        closed
+    };
+    assert!(closed("encoder.1.full") && closed("encoder.0.task.cs-de"));
+    assert!(!closed("encoder.0.lang.de"));
 }
 
 #[test]

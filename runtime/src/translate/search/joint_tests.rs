@@ -26,7 +26,7 @@ fn attention(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f
             let (residual, attention) = &layer.self_attention;
             let (inside, mask) = (Inside::default(), Mask::Causal);
             x = residual.around(&x, Mode::Evaluate, |x| {
-                attention.forward(x, target.grid, mask, inside, Mode::Evaluate)
+                attention.forward(x, target.grid, mask, &inside, Mode::Evaluate)
             });
             let (residual, attention) = layer.cross_attention.as_ref().expect("an encoder");
             x = residual.around(&x, Mode::Evaluate, |x| {
@@ -36,7 +36,7 @@ fn attention(direction: &Direction, source: &[u32], target: &[u32]) -> Vec<Vec<f
                 let kv = attention.key_value.forward(&memory.states);
                 let k = matrix(&kv, rows(memory.grid.columns));
                 found = averaged(&q, &k, rows(attention.heads.count));
-                attention.forward(x, target.grid, &memory, inside, Mode::Evaluate)
+                attention.forward(x, target.grid, &memory, &inside, Mode::Evaluate)
             });
             let (residual, feed_forward) = &layer.feed_forward;
             x = residual.around(&x, Mode::Evaluate, |x| feed_forward.forward(x, Mode::Evaluate));
