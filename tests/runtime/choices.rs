@@ -4,14 +4,15 @@ use std::path::Path;
 
 use mmc_plan::sample::Sample;
 use mmc_plan::{
-    Activation, AdapterKind, AdapterSpec, CheckpointSpec, ClipScope, Clock, Criterion, Denoise,
-    Event, LoraPlace, LrScale, MaskUnit, Normalisation, Objective, Optimizer, Positions, Precision,
-    Replace, Sharing, StackSide, StopEarly, Transform,
+    Activation, AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, CheckpointSpec, ClipScope,
+    Clock, Criterion, Denoise, Event, LoraPlace, LrScale, MaskUnit, Normalisation, Objective,
+    Optimizer, Positions, Precision, Replace, Sharing, StackSide, StopEarly, Transform,
 };
 
 use tch::{Kind, Tensor};
 
 use super::equivalence::copy;
+use super::serve::translated;
 use super::train::{MAPPINGS, difference, parameters, tensors, tensors_in};
 use super::workplace::{Workplace, train};
 
@@ -24,7 +25,19 @@ pub(crate) fn adapter(
     AdapterSpec { name: name.to_owned(), side, stack: 0, layers: vec![0], kind, sharing }
 }
 
-/// Adapters by source and by target, noise, dropout, and what else a plan can choose, on one rank and on two.
+/// A bridge of these layers that all directions share, with five states where their number is fixed.
+pub(crate) fn bridge(layers: &[BridgeLayer], normalisation: Normalisation) -> BridgeSpec {
+    BridgeSpec {
+        layers: layers.to_vec(),
+        hidden: 12,
+        fixed: 5,
+        normalisation: Some(normalisation),
+        sharing: Sharing::Full,
+    }
+}
+
+/// Adapters by source, by target and by task, two of them of one kind in one layer, a bridge, noise, dropout, and what else a plan
+/// can choose, on one rank and on two; and what was learnt translates the same lines alike, alone and in batches.
 #[test]
 fn mapping_does_not_change_parameters_whatever_the_model() {
     let place = Workplace::new();
@@ -38,15 +51,18 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
         model.positions = Positions::Rotary { dims: 4, base: 10_000 };
         (model.attention_dropout, model.ffn_dropout, model.ffn_bias) = (0.1, 0.1, false);
         let lora = AdapterKind::Lora { rank: 2, alpha: 4.0, on: LoraPlace::Attention };
+        let houlsby = AdapterKind::Houlsby { hidden: 4 };
+        let (encoder, decoder) = (StackSide::Encoder, StackSide::Decoder);
         model.adapters = vec![
-            adapter("by_source", StackSide::Encoder, lora, Sharing::SourceLanguage),
-            adapter(
-                "by_target",
-                StackSide::Decoder,
-                AdapterKind::Houlsby { hidden: 4 },
-                Sharing::TargetLanguage,
-            ),
+            adapter("by_source", encoder, lora, Sharing::SourceLanguage),
+            adapter("by_target", decoder, houlsby, Sharing::TargetLanguage),
+            adapter("by_task", encoder, lora, Sharing::Task),
+            adapter("further", encoder, AdapterKind::Ff { hidden: 6 }, Sharing::Full),
+            adapter("inner", decoder, AdapterKind::Pfeiffer { hidden: 3 }, Sharing::SourceLanguage),
+            adapter("prompt", encoder, AdapterKind::Prefix { length: 2 }, Sharing::Full),
         ];
+        let layers = [BridgeLayer::FeedForward, BridgeLayer::Perceiver];
+        model.bridge = Some(bridge(&layers, Normalisation::Rms));
         sample.transforms.push(Transform::Switchout { temperature: 0.5 });
         sample.training.optimizer = Optimizer::Sgd { lr: 0.05, momentum: 0.9, weight_decay: 0.01 };
         let adagrad = Optimizer::Adagrad { lr: 0.01, initial: 0.1, eps: 1e-10, weight_decay: 0.0 };
@@ -63,9 +79,18 @@ fn mapping_does_not_change_parameters_whatever_the_model() {
     let found = difference(&runs[0], &runs[1]);
     assert!(found < 1e-5, "{found:e}");
     let earlier = parameters(&place.path("run0"), 10);
-    for (name, tensor) in runs[0].iter().filter(|(name, _)| name.starts_with("adapter.")) {
-        assert!(!tensor.equal(&earlier[name]), "{name} did not learn");
+    let attached = |name: &&String| name.starts_with("adapter.") || name.starts_with("bridge.");
+    for name in runs[0].keys().filter(attached) {
+        assert!(!runs[0][name].equal(&earlier[name]), "{name} did not learn");
     }
+    let lines: Vec<String> =
+        ["cs1 cs2 cs3 cs4 cs5", "cs6", "cs7 cs8 cs9"].map(str::to_owned).into();
+    let translated = |batch: &str| {
+        let more = ["--source", "cs", "--target", "de", "--beam", "3", "--batch", batch];
+        translated(&place.path("plan0.yaml"), &place.path("run0"), &lines, &more)
+    };
+    let (together, alone) = (translated("3"), translated("1"));
+    assert_eq!((together.len(), &together), (lines.len(), &alone));
 }
 
 /// The largest and the least learning rate of each step.

@@ -8,19 +8,20 @@ use std::path::{Path, PathBuf};
 use mmc_plan::sample::{self, Sample};
 use mmc_plan::schedule::LANE_PARTS;
 use mmc_plan::{
-    AdapterKind, CheckpointSpec, Clock, CorpusFiles, CurriculumSpec, Event, LoraPlace, Optimizer,
-    Plan, Precision, Sampling, Sharing, StackSide, Transform, VocabularyKind, VocabularySpec,
+    AdapterKind, BridgeLayer, CheckpointSpec, Clock, CorpusFiles, CurriculumSpec, Event, LoraPlace,
+    Normalisation, Optimizer, Plan, Precision, Sampling, Sharing, StackSide, Transform,
+    VocabularyKind, VocabularySpec,
 };
 use mmc_runtime::store::Store;
 use sha2::{Digest as _, Sha256};
 use tch::Device;
 
-use super::choices::adapter;
+use super::choices::{adapter, bridge};
 use super::train::{MAPPINGS, assert_same_checkpoint, difference, parameters, tensors};
 use super::workplace::{Workplace, train};
 
-/// Encoders by source language under one that all share, decoders by target language, adapters by both; dropout everywhere,
-/// label smoothing, and clipping.
+/// Encoders by source language under one that all share, a bridge, decoders by target language, adapters by both and by task;
+/// dropout everywhere, label smoothing, and clipping.
 fn modular(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
     let mut sample = place.sample(mapping, Precision::Fp32, output);
     let lora = AdapterKind::Lora { rank: 2, alpha: 4.0, on: LoraPlace::FeedForward };
@@ -28,7 +29,9 @@ fn modular(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sample {
     sample.model.adapters = vec![
         adapter("by_source", StackSide::Encoder, lora, Sharing::SourceLanguage),
         adapter("by_target", StackSide::Decoder, houlsby, Sharing::TargetLanguage),
+        adapter("by_task", StackSide::Encoder, AdapterKind::Bapna { hidden: 4 }, Sharing::Task),
     ];
+    sample.model.bridge = Some(bridge(&[BridgeLayer::Lin], Normalisation::LayerNorm));
     sample.model.attention_dropout = 0.1;
     (sample.training.clip, sample.training.ema) = (Some(0.5), Some(0.9));
     assert!(sample.model.dropout > 0.0 && sample.training.label_smoothing > 0.0);
