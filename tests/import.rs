@@ -276,8 +276,8 @@ fn no_key_of_a_configuration_with_everything_vanishes() {
     }
 }
 
-#[test]
-fn lists_of_words_go_from_a_configuration_to_a_plan() {
+/// A folder with a configuration of lists of words and all that it names.
+fn of_words(change: impl Fn(&str) -> String) -> tempfile::TempDir {
     let place = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
         let path = place.path().join(name);
@@ -285,19 +285,51 @@ fn lists_of_words_go_from_a_configuration_to_a_plan() {
         fs::write(path, text).expect("a file");
     };
     let finished = fs::read_to_string(root().join("compiler/mammoth/tests/fixtures/words.yaml"));
-    write("config.yaml", &finished.expect("a fixture"));
+    write("config.yaml", &change(&finished.expect("a fixture")));
     for language in ["de", "en"] {
         write(&format!("vocab/{language}"), "<unk>\t7\nja\t3\nno\t2\n");
         write(&format!("text/train.{language}"), &"ja no\n".repeat(500));
     }
-    let mmc = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mmc"));
-        command.args(arguments).current_dir(place.path());
-        let output =
-            command.env("XDG_CACHE_HOME", place.path().join(".cache")).output().expect("it runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
+    place
+}
+
+/// What `mmc` prints in a folder.
+fn mmc(place: &Path, arguments: &[&str]) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mmc"));
+    command.args(arguments).current_dir(place);
+    let output = command.env("XDG_CACHE_HOME", place.join(".cache")).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Numbers that mean something else to MAMMOTH, there and back.
+#[test]
+fn options_of_transforms_come_back_as_they_were() {
+    const OPTIONS: &str = "rep_max_len: 50\nrep_min_len: 2\nrep_threshold: 3\nswitchout_temperature: 0.5\ntokendrop_temperature: 3.0\ntokenmask_temperature: 0.7\n";
+    const WRITTEN: [&str; 4] = [
+        "filter_repetitions(most = 5, shortest = 2, longest = 51)",
+        "switchout(temperature = 2)",
+        "token_drop(temperature = 0.3333333333333333)",
+        "token_mask(temperature = 1.4285714285714286)",
+    ];
+    let place = of_words(|finished| {
+        let names = "[filterrepetitions, switchout, tokendrop, tokenmask]";
+        finished.replace("[filtertoolong]", names) + OPTIONS
+    });
+    let written = mmc(place.path(), &["import", "config.yaml"]);
+    for part in WRITTEN {
+        assert!(written.contains(part), "{part}\nis not in\n{written}");
+    }
+    let emitted = mmc(place.path(), &["emit", "mammoth", "config.yaml"]);
+    for line in OPTIONS.lines() {
+        assert!(emitted.lines().any(|found| found == line), "{line}\nis not in\n{emitted}");
+    }
+}
+
+#[test]
+fn lists_of_words_go_from_a_configuration_to_a_plan() {
+    let place = of_words(str::to_owned);
+    let mmc = |arguments: &[&str]| mmc(place.path(), arguments);
     let direct = mmc(&["plan", "config.yaml"]);
     assert!(direct.contains("kind: words") && direct.contains("pieces: 3"), "{direct}");
     mmc(&["index", "config.yaml", "-o", "index.yaml"]);

@@ -13,6 +13,7 @@ mod flags;
 pub mod import;
 mod job;
 mod stage;
+mod temperature;
 mod template;
 mod warning;
 pub mod yaml;

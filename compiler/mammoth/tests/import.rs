@@ -219,6 +219,14 @@ fn faults_have_codes_and_places() {
     assert_eq!(decay, ["31:1 mmc::import::no_equal"]);
     assert_eq!(spoilt("model_dim: 512", "model_dim: wide"), ["18:12 mmc::import::wrong_value"]);
     assert_eq!(spoilt("batch_type: tokens", "batch_type: sents"), ["26:1 mmc::import::no_equal"]);
+    let filtered = |name: &str, option: &str| {
+        let yaml = META.replacen("filtertoolong]", &format!("{name}]"), 1);
+        faults(&yaml.replacen("optim: adamw", &format!("{option}\noptim: adamw"), 1))
+    };
+    let zero = filtered("switchout", "switchout_temperature: 0");
+    assert_eq!(zero, ["30:24 mmc::import::wrong_value"]);
+    let zero = filtered("filterrepetitions", "rep_threshold: 0");
+    assert_eq!(zero, ["30:16 mmc::import::no_equal"]);
     let missing = spoilt("  src_path: 'opus/{sorted_pair}/train.{src_lang}'\n", "");
     assert_eq!(missing, ["2:3 mmc::import::missing_key"]);
     assert!(faults("a: 1\n").contains(&"1:1 mmc::import::unknown_key".to_owned()));

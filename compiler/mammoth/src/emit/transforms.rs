@@ -9,6 +9,7 @@ use mmc_syntax::Span;
 
 use super::draft::{Draft, text, whole};
 use super::error::EmitFault;
+use crate::temperature::reciprocal;
 use crate::yaml::Value;
 
 /// The options of every transform.
@@ -82,6 +83,10 @@ pub(super) fn write(draft: &mut Draft<'_>) -> BTreeSet<&'static str> {
 fn faults(wish: &TransformWish, span: Span, draft: &mut Draft<'_>) {
     if matches!(wish, TransformWish::FilterScript { .. }) {
         draft.no_equal("`filter_script`", span, "filter the files once before training");
+    }
+    if let TransformWish::Plain(Transform::FilterRepetitions { most: ..3, .. }) = wish {
+        let help = "write `most = 3`: MAMMOTH's filter begins there";
+        draft.no_equal("a filter of strings that stand twice in a row", span, help);
     }
     if matches!(wish, TransformWish::Plain(Transform::Denoise(_))) {
         let fault = "adds no noise: it trains a plain copy of each segment";
@@ -163,9 +168,10 @@ fn options_of(transform: &Transform) -> Options {
             vec![("word_ratio_threshold", Value::Float(*most))]
         }
         Transform::FilterRepetitions { most, shortest, longest } => vec![
-            ("rep_threshold", whole(*most)),
+            // So often a string comes again; and its first character is not counted.
+            ("rep_threshold", whole(most.saturating_sub(2))),
             ("rep_min_len", whole(*shortest)),
-            ("rep_max_len", whole(*longest)),
+            ("rep_max_len", whole(longest.saturating_sub(1))),
         ],
         Transform::FilterTerminalPunctuation { least } => {
             vec![("punct_threshold", Value::Float(*least))]
@@ -173,13 +179,13 @@ fn options_of(transform: &Transform) -> Options {
         Transform::FilterNumerals { least } => vec![("nonzero_threshold", Value::Float(*least))],
         Transform::Denoise(noise) => denoise(noise),
         Transform::Switchout { temperature } => {
-            vec![("switchout_temperature", Value::Float(*temperature))]
+            vec![("switchout_temperature", Value::Float(reciprocal(*temperature)))]
         }
         Transform::TokenDrop { temperature } => {
-            vec![("tokendrop_temperature", Value::Float(*temperature))]
+            vec![("tokendrop_temperature", Value::Float(reciprocal(*temperature)))]
         }
         Transform::TokenMask { temperature } => {
-            vec![("tokenmask_temperature", Value::Float(*temperature))]
+            vec![("tokenmask_temperature", Value::Float(reciprocal(*temperature)))]
         }
     }
 }
@@ -189,10 +195,11 @@ fn denoise(noise: &Denoise) -> Options {
         Objective::Bart => "bart",
         Objective::Mass => "mass",
     };
-    let replace = match noise.replace {
-        Replace::Nothing => 0,
-        Replace::One => 1,
-        Replace::Each => -1,
+    let replace = match (noise.replace, noise.unit) {
+        (Replace::Nothing, _) => 0,
+        // Of single pieces MAMMOTH takes no -1, and 1 is the same.
+        (Replace::One, _) | (Replace::Each, MaskUnit::Subword) => 1,
+        (Replace::Each, MaskUnit::Word | MaskUnit::SpanPoisson(_)) => -1,
     };
     let mut options = vec![
         ("denoising_objective", text(objective)),

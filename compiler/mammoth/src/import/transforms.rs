@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::template::{Of, recover};
 use super::warning::ImportWarning;
 use super::writer::quoted;
+use crate::temperature::reciprocal;
 use crate::yaml::Id;
 
 /// What the transforms of a block depend on.
@@ -218,12 +219,7 @@ fn transform(name: &str, wanted: &Wanted, reader: &mut Reader<'_>) -> Option<Str
         "filterwordratio" => {
             format!("filter_word_ratio(most = {})", number("word_ratio_threshold", 3.0))
         }
-        "filterrepetitions" => format!(
-            "filter_repetitions(most = {}, shortest = {}, longest = {})",
-            number("rep_threshold", 2.0),
-            number("rep_min_len", 3.0),
-            number("rep_max_len", 100.0)
-        ),
+        "filterrepetitions" => repetitions(wanted.span, reader),
         "filterterminalpunct" => {
             let least = number("punct_threshold", -2.0);
             format!("filter_terminal_punctuation(least = {least})")
@@ -232,13 +228,13 @@ fn transform(name: &str, wanted: &Wanted, reader: &mut Reader<'_>) -> Option<Str
             format!("filter_numerals(least = {})", number("nonzero_threshold", 0.5))
         }
         "switchout" => {
-            format!("switchout(temperature = {})", number("switchout_temperature", 1.0))
+            format!("switchout(temperature = {})", temperature("switchout_temperature", reader))
         }
         "tokendrop" => {
-            format!("token_drop(temperature = {})", number("tokendrop_temperature", 1.0))
+            format!("token_drop(temperature = {})", temperature("tokendrop_temperature", reader))
         }
         "tokenmask" => {
-            format!("token_mask(temperature = {})", number("tokenmask_temperature", 1.0))
+            format!("token_mask(temperature = {})", temperature("tokenmask_temperature", reader))
         }
         "denoising" => denoise(wanted.span, reader),
         _ => {
@@ -248,6 +244,34 @@ fn transform(name: &str, wanted: &Wanted, reader: &mut Reader<'_>) -> Option<Str
             return None;
         }
     })
+}
+
+/// MAMMOTH counts how often a string comes again: it drops a pair when that is more than `rep_threshold`, and the string is one
+/// character longer than `rep_max_len`, or shorter.
+fn repetitions(span: Span, reader: &mut Reader<'_>) -> String {
+    let mut number = |key: &str, default: f64| reader.top_number(key).unwrap_or(default);
+    let (again, shortest) = (number("rep_threshold", 2.0), number("rep_min_len", 3.0));
+    let longest = number("rep_max_len", 100.0) + 1.0;
+    if again < 1.0 {
+        let span = reader.top("rep_threshold").map_or(span, |id| reader.tree.span(id));
+        let help =
+            "give `rep_threshold: 1` or more: with 0 MAMMOTH looks at the first characters alone";
+        reader.no_equal(format!("a filter of {again} repetitions"), span, help);
+    }
+    let most = again + 2.0;
+    format!("filter_repetitions(most = {most}, shortest = {shortest}, longest = {longest})")
+}
+
+/// The language's temperature of one of MAMMOTH's.
+fn temperature(key: &'static str, reader: &mut Reader<'_>) -> f64 {
+    match (reader.top(key), reader.top_number(key)) {
+        (Some(_), Some(temperature)) if temperature > 0.0 => reciprocal(temperature),
+        (Some(id), Some(_)) => {
+            reader.wrong(key, "a number above 0", id);
+            1.0
+        }
+        (_, None) | (None, _) => 1.0,
+    }
 }
 
 fn denoise(span: Span, reader: &mut Reader<'_>) -> String {
@@ -265,6 +289,8 @@ fn denoise(span: Span, reader: &mut Reader<'_>) -> String {
         "`subword`, `word` or `span-poisson`",
         &[("subword", "subword"), ("word", "word"), ("span-poisson", "span-poisson")],
     );
+    let objective = objective.unwrap_or("bart");
+    let mut text = format!("denoise({objective}, ratio = {ratio}");
     let mask = match mask.unwrap_or("subword") {
         "span-poisson" => {
             format!("span_poisson({})", reader.top_number("poisson_lambda").unwrap_or(3.0))
@@ -275,9 +301,18 @@ fn denoise(span: Span, reader: &mut Reader<'_>) -> String {
         length if length < 0.0 => "each".to_owned(),
         length => length.to_string(),
     };
-    let objective = objective.unwrap_or("bart");
-    let mut text =
-        format!("denoise({objective}, ratio = {ratio}, mask = {mask}, replace = {replace}");
+    if objective == "bart" {
+        let _ = write!(text, ", mask = {mask}, replace = {replace}");
+    } else if reader.top("mask_length").is_some() {
+        let span = reader.place("mask_length");
+        reader.notes.push(Box::new(ImportWarning::Nearly {
+            what: format!("`mass` with masks by `{mask}`"),
+            instead: "one run of masked pieces".to_owned(),
+            span,
+            help: "MASS hides one fragment of a text (Song et al. 2019); MAMMOTH's would hide pieces all over it"
+                .to_owned(),
+        }));
+    }
     for (key, name) in [
         ("random_ratio", "random"),
         ("insert_ratio", "insert"),
