@@ -1,12 +1,14 @@
 //! Training with the choices that few plans make: adapters, other norms, positions and optimisers, frozen modules.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mmc_plan::sample::Sample;
 use mmc_plan::{
     Activation, AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, CheckpointSpec, ClipScope,
-    Clock, Criterion, Denoise, Event, LoraPlace, LrScale, MaskUnit, Normalisation, Objective,
-    Optimizer, Positions, Precision, Replace, Sharing, StackSide, StopEarly, Transform,
+    Clock, CorpusFiles, Criterion, Denoise, Event, LoraPlace, LrScale, MaskUnit, Normalisation,
+    Objective, Optimizer, ParallelFiles, Positions, Precision, Replace, Sharing, StackSide,
+    StopEarly, Transform,
 };
 
 use tch::{Kind, Tensor};
@@ -107,6 +109,17 @@ fn learning_rates(told: &[Event]) -> Vec<(f64, Option<f64>)> {
 fn denoising_learns_with_adafactor() {
     let place = Workplace::new();
     let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, "run");
+    // Texts of one language, each once.
+    let texts = sample.pairs.iter().zip(&sample.corpora).map(|([language, _], corpus)| {
+        let own =
+            |files: &ParallelFiles| ParallelFiles { target: files.source.clone(), ..files.clone() };
+        let valid = corpus.valid.as_ref().map(own);
+        let corpus = CorpusFiles { train: own(&corpus.train), valid, ..corpus.clone() };
+        (language.clone(), corpus)
+    });
+    let texts: BTreeMap<String, CorpusFiles> = texts.collect();
+    sample.pairs = texts.keys().map(|language| [language.clone(), language.clone()]).collect();
+    sample.corpora = texts.into_values().collect();
     let joint = sample.vocabularies.get_mut("joint").unwrap();
     joint.added.push("<mask>".to_owned());
     joint.mask = Some(joint.pieces + u32::try_from(joint.added.len()).unwrap() - 1);

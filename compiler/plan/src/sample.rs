@@ -236,7 +236,13 @@ impl Sample {
             let vocabularies = [vocabulary(source), vocabulary(target)];
             let path = plan.path_between(Ends { source, target, vocabularies });
             let task = TaskSpec {
-                kind: if self.model.has_encoder() { TaskKind::Translate } else { TaskKind::Causal },
+                kind: if !self.model.has_encoder() {
+                    TaskKind::Causal
+                } else if source == target {
+                    TaskKind::Denoise
+                } else {
+                    TaskKind::Translate
+                },
                 source: source.clone(),
                 target: target.clone(),
                 share: last - first,

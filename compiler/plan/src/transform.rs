@@ -39,10 +39,10 @@ pub enum Transform {
         /// Above 1.
         most: f64,
     },
-    /// Drops pairs one side of which says something `most` times in a row, or more: a string of `shortest` to `longest`
-    /// characters.
+    /// Drops pairs one side of which says something `most` times in a row: a string of `shortest` to `longest` characters that
+    /// does not begin with white space, with or without white space between.
     FilterRepetitions {
-        /// Repetitions of a string in a row, at least 2.
+        /// How often a string stands in a row, at least 2.
         most: u32,
         /// Characters of the shortest string that counts.
         shortest: u32,
@@ -72,8 +72,8 @@ pub enum Transform {
     },
     /// Noise on the source pieces; the target stays.
     Denoise(Denoise),
-    /// Replaces `n` pieces of each side by others drawn uniformly from the vocabulary, `n` with probability proportional to
-    /// `exp(-n / temperature)`, `0 <= n <= length` (Wang et al. 2018, algorithm 1).
+    /// Replaces `n` pieces of each side by others, each drawn uniformly from the vocabulary without itself, `n` with probability
+    /// proportional to `exp(-n / temperature)`, `0 <= n <= length` (Wang et al. 2018, algorithm 1).
     Switchout {
         /// Above 0.
         temperature: f64,
@@ -83,7 +83,7 @@ pub enum Transform {
         /// Above 0.
         temperature: f64,
     },
-    /// Puts `<mask>` in the place of pieces of each side, as many as `Switchout` would replace.
+    /// Puts `<mask>` in the place of pieces of the source, as many as `Switchout` would replace.
     TokenMask {
         /// Above 0.
         temperature: f64,
@@ -91,6 +91,29 @@ pub enum Transform {
 }
 
 impl Transform {
+    /// Whether it changes pieces at random.
+    pub fn is_noise(&self) -> bool {
+        match self {
+            Self::Denoise(_)
+            | Self::Switchout { .. }
+            | Self::TokenDrop { .. }
+            | Self::TokenMask { .. } => true,
+            Self::Tokenize
+            | Self::Prefix { .. }
+            | Self::FilterTooLong { .. }
+            | Self::FilterWordRatio { .. }
+            | Self::FilterRepetitions { .. }
+            | Self::FilterTerminalPunctuation { .. }
+            | Self::FilterNumerals { .. }
+            | Self::FilterScript { .. } => false,
+        }
+    }
+
+    /// Whether it is noise whose text is its own target (MASS).
+    pub fn is_mass(&self) -> bool {
+        matches!(self, Self::Denoise(noise) if noise.objective == Objective::Mass)
+    }
+
     /// Whether it needs the piece `<mask>`.
     pub fn masks(&self) -> bool {
         match self {
@@ -110,7 +133,7 @@ impl Transform {
 }
 
 /// Noise of BART (Lewis et al. 2020, section 2.2) or MASS (Song et al. 2019, section 3). In this order: sentences are
-/// permuted, pieces masked, inserted, and the whole rotated.
+/// permuted, pieces masked (under MASS the other way round), inserted, and the whole rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Denoise {
@@ -118,9 +141,9 @@ pub struct Denoise {
     pub objective: Objective,
     /// Part of the pieces that is masked, `0 <= x <= 1`.
     pub ratio: f64,
-    /// What is masked together.
+    /// What is masked together; under MASS a run of pieces, `Subword`.
     pub unit: MaskUnit,
-    /// What stands in the place of a masked unit.
+    /// What stands in the place of a masked unit; under MASS `Each`.
     pub replace: Replace,
     /// Part of the masked pieces that are replaced by random pieces in place of `<mask>`.
     pub random: f64,
@@ -138,7 +161,8 @@ pub struct Denoise {
 pub enum Objective {
     /// Spans all over the source are masked; the whole target is predicted.
     Bart,
-    /// One run of `ratio` times the length is masked; only its pieces are scored.
+    /// One run of `ratio` times the length is masked for the encoder, and all but that run for the decoder, which predicts the
+    /// run alone. For a text that is source and target, without noise besides.
     Mass,
 }
 
@@ -150,9 +174,15 @@ pub enum MaskUnit {
     Subword,
     /// The pieces of one word.
     Word,
-    /// As many words as a Poisson variable says, with this mean.
+    /// As many words as a Poisson variable says, with this mean, from [`LEAST_SPAN`] to [`LONGEST_SPAN`].
     SpanPoisson(f64),
 }
+
+/// The least mean of masked spans: shorter ones are next to all empty, masks that are put in.
+pub const LEAST_SPAN: f64 = 0.1;
+
+/// The largest mean of masked spans, in words.
+pub const LONGEST_SPAN: f64 = 500.0;
 
 /// What stands in the place of a masked unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

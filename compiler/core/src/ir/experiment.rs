@@ -335,20 +335,17 @@ pub enum TransformWish {
 impl TransformWish {
     /// Whether it changes pieces at random.
     pub fn is_noise(&self) -> bool {
-        matches!(
-            self,
-            Self::Plain(
-                Transform::Denoise(_)
-                    | Transform::Switchout { .. }
-                    | Transform::TokenDrop { .. }
-                    | Transform::TokenMask { .. }
-            )
-        )
+        matches!(self, Self::Plain(transform) if transform.is_noise())
+    }
+
+    /// Whether it is noise whose text is its own target.
+    pub fn is_mass(&self) -> bool {
+        matches!(self, Self::Plain(transform) if transform.is_mass())
     }
 
     /// Whether it needs the piece `<mask>`.
     pub fn masks(&self) -> bool {
-        matches!(self, Self::Plain(Transform::Denoise(_) | Transform::TokenMask { .. }))
+        matches!(self, Self::Plain(transform) if transform.masks())
     }
 }
 

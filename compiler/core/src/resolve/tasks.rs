@@ -63,6 +63,9 @@ fn block<'a>(
     {
         causal::check_text((corpus.span, *is_mono), wishes, objective, reader);
     }
+    if let (Some((corpus, is_mono)), Some((_, wishes))) = (&corpus, &transforms) {
+        transforms::check_mass(wishes, (corpus.span, *is_mono || objective.is_some()), reader);
+    }
     let (tokenizer, transforms) = transforms?;
     let (pairs, (corpus, is_mono)) = (pairs?, corpus?);
     let kind = match objective {

@@ -1,5 +1,6 @@
 //! The list of transforms of a `tasks` block: one tokenizer, and what stands before and behind it.
 
+use mmc_plan::transform::{LEAST_SPAN, LONGEST_SPAN};
 use mmc_plan::{Denoise, MaskUnit, Objective, Replace, Transform as Plain};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
@@ -89,6 +90,37 @@ fn in_order(wishes: &[At<TransformWish>], reader: &mut Reader<'_, '_>) {
             other: there,
             there: "makes them",
             help: "put it behind the tokenizer".to_owned(),
+        });
+    }
+}
+
+/// MASS predicts what it hides of a text: source and target are that text, and nothing else changes it.
+pub(super) fn check_mass(
+    wishes: &[At<TransformWish>],
+    (corpus, is_mono): (Span, bool),
+    reader: &mut Reader<'_, '_>,
+) {
+    let Some(mass) = wishes.iter().find(|wish| wish.value.is_mass()) else { return };
+    if !is_mono {
+        reader.report(ResolveError::Conflict {
+            fault: "`mass` predicts what it hides of a source".to_owned(),
+            span: mass.span,
+            here: "source and target are one text",
+            other: corpus,
+            there: "text of two languages",
+            help: "take its monolingual text, `corpus = NAME.mono`, or `denoise(bart, ...)`"
+                .to_owned(),
+        });
+    }
+    let noises = wishes.iter().filter(|wish| wish.value.is_noise());
+    for other in noises.filter(|other| other.span != mass.span) {
+        reader.report(ResolveError::Conflict {
+            fault: "`mass` predicts what it hides, and other noise would change it".to_owned(),
+            span: other.span,
+            here: "changes pieces, too",
+            other: mass.span,
+            there: "noise that goes alone",
+            help: "leave one of them out".to_owned(),
         });
     }
 }
@@ -233,7 +265,7 @@ fn repetitions<'a>(item: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<Transf
     let mut whole = |name, default, low| {
         optional(&args, name).map_or(Some(default), |value| reader.small(value, name, PLAIN, low))
     };
-    let (most, shortest) = (whole("most", 2, 2), whole("shortest", 3, 1));
+    let (most, shortest) = (whole("most", 4, 2), whole("shortest", 3, 1));
     let longest = whole("longest", 100.max(shortest.unwrap_or(3)), shortest.unwrap_or(1));
     let (most, shortest, longest) = (most?, shortest?, longest?);
     Some(TransformWish::Plain(Plain::FilterRepetitions { most, shortest, longest }))
@@ -252,9 +284,16 @@ fn denoise<'a>(item: &'a Expr, span: Span, reader: &mut Reader<'_, 'a>) -> Optio
     let ratio = reader
         .argument(call, &args, "ratio", example)
         .and_then(|value| reader.real(value, "ratio", PLAIN, Bounds::PART));
+    let is_mass = objective == Some(Objective::Mass);
+    let replaced = if is_mass { Replace::Each } else { Replace::One };
     let unit = optional(&args, "mask").map_or(Some(MaskUnit::Subword), |value| mask(value, reader));
     let replace =
-        optional(&args, "replace").map_or(Some(Replace::One), |value| replacement(value, reader));
+        optional(&args, "replace").map_or(Some(replaced), |value| replacement(value, reader));
+    if is_mass {
+        for name in ["mask", "replace"] {
+            in_place(name, &args, reader);
+        }
+    }
     let mut part = |name| real(&args, name, 0.0, Bounds::PART, reader);
     let (random, insert) = (part("random"), part("insert"));
     let (rotate, permute) = (part("rotate"), part("permute"));
@@ -270,6 +309,22 @@ fn denoise<'a>(item: &'a Expr, span: Span, reader: &mut Reader<'_, 'a>) -> Optio
     })
 }
 
+/// Reports an argument that says how masks stand for pieces, which MASS leaves no choice in.
+fn in_place<'a>(name: &'static str, args: &Args<'a>, reader: &mut Reader<'_, 'a>) {
+    let [Some(given), Some(objective)] = [name, "objective"].map(|name| optional(args, name))
+    else {
+        return;
+    };
+    reader.report(ResolveError::Conflict {
+        fault: format!("`mass` hides one run of pieces, each by a mask, whatever `{name}` says"),
+        span: given.span,
+        here: "for `bart`",
+        other: objective.span,
+        there: "one run",
+        help: format!("leave `{name}` out"),
+    });
+}
+
 /// `subword`, `word` or `span_poisson(3.0)`.
 fn mask<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<MaskUnit> {
     let value = reader.follow(value)?;
@@ -280,7 +335,8 @@ fn mask<'a>(value: &'a Expr, reader: &mut Reader<'_, 'a>) -> Option<MaskUnit> {
             let args = reader.args("span_poisson", arguments(value), &["mean"]);
             let call = ("span_poisson", span);
             let mean = reader.argument(call, &args, "mean", "span_poisson(3.0)")?;
-            let bounds = Bounds { high: 1_000.0, ..Bounds::POSITIVE };
+            let (low, high) = (LEAST_SPAN, LONGEST_SPAN);
+            let bounds = Bounds { low, low_open: false, high, high_open: false };
             reader.real(mean, "mean", PLAIN, bounds).map(MaskUnit::SpanPoisson)
         }
         Some((word, span)) => {

@@ -106,6 +106,16 @@ fn every_kind_reads_back() {
         Transform::Prefix { source: Vec::new(), target: vec!["1".into()] },
         Transform::Tokenize,
         Transform::FilterTooLong { source: 0, target: u32::MAX },
+        Transform::Denoise(Denoise {
+            objective: Objective::Mass,
+            ratio: 0.5,
+            unit: MaskUnit::Subword,
+            replace: Replace::Each,
+            random: 0.1,
+            insert: 0.0,
+            rotate: 0.0,
+            permute: 0.0,
+        }),
     ];
     let sharing = |sharing| StackPattern { layers: 1, sharing };
     sample.model.encoder = vec![
@@ -166,7 +176,7 @@ fn broad() -> Sample {
         Transform::FilterScript { source: "Latn".into(), target: "Latn".into(), least: 0.5 },
         Transform::Tokenize,
         Transform::Denoise(noise),
-        Transform::Denoise(Denoise { unit: MaskUnit::Word, objective: Objective::Mass, ..noise }),
+        Transform::Denoise(Denoise { unit: MaskUnit::Word, replace: Replace::Nothing, ..noise }),
         Transform::Switchout { temperature: 1.0 },
         Transform::TokenDrop { temperature: 1.0 },
         Transform::TokenMask { temperature: 0.5 },

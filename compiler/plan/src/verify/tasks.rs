@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::path::{Way, Ways};
 use crate::plan::{ParallelFiles, Plan, TaskKind, TaskSpec, VocabularySpec};
 use crate::stretch;
-use crate::transform::{MaskUnit, Transform};
+use crate::transform::{LEAST_SPAN, LONGEST_SPAN, MaskUnit, Objective, Replace, Transform};
 use crate::verify::index::{Index, Row};
 use crate::verify::{Findings, Rule, STRETCH, causal};
 
@@ -189,9 +189,25 @@ fn transforms(known: &Known<'_>, name: &str, task: &TaskSpec, findings: &mut Fin
             (place(), format!("{transform:?} has a number out of range"))
         });
     }
+    mass(name, task, findings);
     let same = task.source == task.target && task.corpus.train.source == task.corpus.train.target;
     findings.expect(task.kind == TaskKind::Translate || same, Rule::Corpus, || {
         (place(), "it does not translate, but its sides are not the same text")
+    });
+}
+
+/// MASS predicts pieces of what it masks: nothing else may change the one or the other.
+fn mass(name: &str, task: &TaskSpec, findings: &mut Findings) {
+    if !task.transforms.iter().any(Transform::is_mass) {
+        return;
+    }
+    let place = || format!("task `{name}`");
+    let noises = task.transforms.iter().filter(|transform| transform.is_noise()).count();
+    findings.expect(noises == 1, Rule::Vocabulary, || {
+        (place(), format!("{noises} transforms are noise, one of them MASS, which goes alone"))
+    });
+    findings.expect(task.kind == TaskKind::Denoise, Rule::Corpus, || {
+        (place(), format!("MASS in a task of kind {:?}, whose sides are not one text", task.kind))
     });
 }
 
@@ -215,8 +231,11 @@ fn in_range(transform: &Transform) -> bool {
                 MaskUnit::SpanPoisson(mean) => mean,
                 MaskUnit::Subword | MaskUnit::Word => 1.0,
             };
+            let by_piece = noise.unit == MaskUnit::Subword && noise.replace == Replace::Each;
             let parts = [noise.ratio, noise.random, noise.insert, noise.rotate, noise.permute];
-            mean.is_finite() && mean > 0.0 && parts.into_iter().all(part)
+            (LEAST_SPAN..=LONGEST_SPAN).contains(&mean)
+                && (noise.objective == Objective::Bart || by_piece)
+                && parts.into_iter().all(part)
         }
         Transform::Switchout { temperature }
         | Transform::TokenDrop { temperature }

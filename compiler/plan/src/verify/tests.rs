@@ -11,7 +11,9 @@ use crate::model::{
 use crate::plan::{CommunicatorSpec, LaneTask, RunEstimate, TaskKind, TaskSpec};
 use crate::sample::{self, Sample};
 use crate::training::{OnNan, Optimizer, Precision, Schedule};
-use crate::transform::Transform;
+use crate::transform::{
+    Denoise, LEAST_SPAN, LONGEST_SPAN, MaskUnit, Objective, Replace, Transform,
+};
 
 /// Six directions on four lanes on three ranks: tasks on two lanes, modules on one, two and three ranks.
 fn plan() -> Plan {
@@ -302,6 +304,56 @@ fn columns_are_checked() {
     });
     let rules = broken_of(causal(), |plan| in_columns(plan, [1, 2]));
     assert!(rules.contains(&Rule::Corpus), "{rules:?}");
+}
+
+/// A plan of tasks of one text, each with this noise.
+fn noisy(noises: &[Transform]) -> Plan {
+    let mut sample = Sample::new(&["de", "en"], 2, &[&[0], &[1]]);
+    sample.pairs = [["de", "de"], ["en", "en"]].map(|pair| pair.map(str::to_owned)).to_vec();
+    sample.corpora = ["de", "en"].map(|name| sample::corpus(name, name, 1000)).to_vec();
+    sample.transforms.extend(noises.iter().cloned());
+    let joint = sample.vocabularies.get_mut("joint").unwrap();
+    joint.added.push("<mask>".to_owned());
+    joint.mask = Some(joint.pieces + 1);
+    sample.plan()
+}
+
+#[test]
+fn noise_is_checked() {
+    let bart = Denoise {
+        objective: Objective::Bart,
+        ratio: 0.5,
+        unit: MaskUnit::SpanPoisson(LEAST_SPAN),
+        replace: Replace::One,
+        random: 0.0,
+        insert: 0.0,
+        rotate: 0.0,
+        permute: 0.0,
+    };
+    let (objective, replace) = (Objective::Mass, Replace::Each);
+    let mass = Denoise { objective, replace, unit: MaskUnit::Subword, ..bart };
+    let of = |noise: Denoise| Transform::Denoise(noise);
+    for fine in [bart, Denoise { unit: MaskUnit::SpanPoisson(LONGEST_SPAN), ..bart }, mass] {
+        assert_eq!(verify(&noisy(&[of(fine)])), Ok(()));
+    }
+    let faulty = [
+        (Rule::Number, Denoise { unit: MaskUnit::SpanPoisson(0.099), ..bart }),
+        (Rule::Number, Denoise { unit: MaskUnit::SpanPoisson(501.0), ..bart }),
+        (Rule::Number, Denoise { unit: MaskUnit::SpanPoisson(f64::NAN), ..bart }),
+        (Rule::Number, Denoise { replace: Replace::One, ..mass }),
+        (Rule::Number, Denoise { unit: MaskUnit::Word, ..mass }),
+    ];
+    for (rule, noise) in faulty {
+        let rules = broken_of(noisy(&[of(noise)]), |_| {});
+        assert!(rules.contains(&rule), "{noise:?} is taken; broken: {rules:?}");
+    }
+    let two = noisy(&[of(mass), Transform::TokenDrop { temperature: 1.0 }]);
+    assert!(broken_of(two, |_| {}).contains(&Rule::Vocabulary));
+    let translates = |plan: &mut Plan| {
+        plan.tasks.values_mut().for_each(|task| task.kind = TaskKind::Translate);
+    };
+    assert!(broken_of(noisy(&[of(bart)]), translates).is_empty());
+    assert!(broken_of(noisy(&[of(mass)]), translates).contains(&Rule::Corpus));
 }
 
 #[test]

@@ -10,14 +10,16 @@ use mmc_plan::{
 
 use super::{StreamError, Tokenizers};
 use crate::tokenizer::Tokenizer;
-use crate::transform::{Change, Filter, Pieces, Vocabulary, change, denoise, looks_at_words};
+use crate::transform::{
+    Filter, Pieces, Vocabulary, denoise, given, looks_at_words, switchout, token_drop, token_mask,
+};
 
 /// Ids of a pair as the network reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Example {
     /// Prefix tokens, pieces, end token; nothing of a causal task.
     pub(super) source: Vec<u32>,
-    /// Start token, prefix tokens, pieces, end token.
+    /// Start token, prefix tokens, pieces, end token; under MASS the pieces that the decoder is given.
     pub(super) target: Vec<u32>,
     /// Which predictions of the target are scored; the first is of the id behind the start token.
     pub(super) scored: Range<usize>,
@@ -102,22 +104,14 @@ impl Side {
         Some(pieces)
     }
 
-    fn change(&self, pieces: &mut Vec<u32>, temperature: f64, what: Swap, draw: &mut Stream) {
-        let what = match what {
-            Swap::Replace => Change::Replace { pieces: self.pieces, special: &self.special },
-            Swap::Drop => Change::Drop,
-            Swap::Mask => Change::Mask(self.mask),
-        };
-        change(pieces, temperature, what, draw);
+    fn vocabulary(&self) -> Vocabulary<'_> {
+        Vocabulary {
+            facts: self.words.as_deref(),
+            size: self.pieces,
+            special: &self.special,
+            mask: self.mask,
+        }
     }
-}
-
-/// What happens to drawn pieces of both sides.
-#[derive(Debug, Clone, Copy)]
-enum Swap {
-    Replace,
-    Drop,
-    Mask,
 }
 
 /// What happens to pieces, in its order.
@@ -125,7 +119,9 @@ enum Swap {
 enum Step {
     TooLong { source: usize, target: usize },
     Denoise(Denoise),
-    Swap(Swap, f64),
+    Switchout(f64),
+    TokenDrop(f64),
+    TokenMask(f64),
 }
 
 impl Step {
@@ -136,9 +132,9 @@ impl Step {
                 Self::TooLong { source: *source as usize, target: *target as usize }
             }
             Transform::Denoise(noise) => Self::Denoise(*noise),
-            Transform::Switchout { temperature } => Self::Swap(Swap::Replace, *temperature),
-            Transform::TokenDrop { temperature } => Self::Swap(Swap::Drop, *temperature),
-            Transform::TokenMask { temperature } => Self::Swap(Swap::Mask, *temperature),
+            Transform::Switchout { temperature } => Self::Switchout(*temperature),
+            Transform::TokenDrop { temperature } => Self::TokenDrop(*temperature),
+            Transform::TokenMask { temperature } => Self::TokenMask(*temperature),
             Transform::Tokenize
             | Transform::Prefix { .. }
             | Transform::FilterWordRatio { .. }
@@ -204,53 +200,88 @@ impl Examples {
             skipped.filtered += 1;
             return None;
         }
-        let mut source_pieces = match &self.source {
+        let source = match &self.source {
             Some(side) => side.pieces(source, noise.as_mut(), skipped)?,
             None => Vec::new(),
         };
-        let mut target_pieces = self.target.pieces(target, noise.as_mut(), skipped)?;
-        let mut run = None;
+        let target = self.target.pieces(target, noise.as_mut(), skipped)?;
+        let mut pieces = Cut { source, target, fragment: None };
         for step in &self.steps {
             match (step, self.source.as_ref().zip(noise.as_mut())) {
                 (Step::TooLong { source, target }, _) => {
-                    if source_pieces.len() > *source || target_pieces.len() > *target {
+                    if pieces.source.len() > *source || pieces.target.len() > *target {
                         skipped.too_long += 1;
                         return None;
                     }
                 }
-                (Step::Denoise(_) | Step::Swap(..), None) => {}
-                (Step::Denoise(noise), Some((side, draw))) => {
-                    let vocabulary = Vocabulary {
-                        facts: side.words.as_deref(),
-                        size: side.pieces,
-                        special: &side.special,
-                        mask: side.mask,
-                    };
-                    (source_pieces, run) = denoise(noise, &source_pieces, vocabulary, draw);
-                }
-                (Step::Swap(what, temperature), Some((side, draw))) => {
-                    side.change(&mut source_pieces, *temperature, *what, draw);
-                    self.target.change(&mut target_pieces, *temperature, *what, draw);
-                }
+                (step, Some((side, draw))) => pieces.disturb(step, [side, &self.target], draw),
+                (_, None) => {}
             }
         }
+        Some(self.example(pieces))
+    }
+
+    /// What the network reads and predicts of pieces.
+    fn example(
+        &self,
+        Cut { source: source_pieces, target: mut target_pieces, fragment }: Cut,
+    ) -> Example {
         let read = |side: &Side| {
             let prefix = side.prefix.iter().copied();
             prefix.chain(source_pieces).chain([side.eos]).collect()
         };
         let source: Vec<u32> = self.source.as_ref().map(read).unwrap_or_default();
         let prefix = self.target.prefix.len();
-        let predictions = prefix + target_pieces.len() + 1;
-        let scored = run.map_or(prefix..predictions, |run| {
-            let end = (prefix + run.end).min(predictions);
-            (prefix + run.start).min(end)..end
-        });
+        let scored = match fragment {
+            Some(fragment) => {
+                given(&mut target_pieces, &fragment, self.target.mask);
+                prefix + fragment.start..prefix + fragment.end
+            }
+            None => prefix..prefix + target_pieces.len() + 1,
+        };
         // Thousands of examples wait for their batch's turn: no room is left over.
-        let mut target = Vec::with_capacity(predictions + 1);
+        let mut target = Vec::with_capacity(prefix + target_pieces.len() + 2);
         target.push(self.target.bos);
         target.extend(&self.target.prefix);
         target.extend(target_pieces);
         target.push(self.target.eos);
-        Some(Example { source, target, scored })
+        Example { source, target, scored }
+    }
+}
+
+/// A pair cut into pieces.
+#[derive(Debug)]
+struct Cut {
+    source: Vec<u32>,
+    target: Vec<u32>,
+    /// Which target pieces are predicted; none: all, and the end.
+    fragment: Option<Range<usize>>,
+}
+
+impl Cut {
+    /// Does what a step of noise does.
+    fn disturb(&mut self, step: &Step, [source, target]: [&Side; 2], draw: &mut Stream) {
+        match step {
+            Step::TooLong { .. } => {}
+            Step::Denoise(settings) => {
+                let (noisy, fragment) = denoise(settings, &self.source, source.vocabulary(), draw);
+                let original = std::mem::replace(&mut self.source, noisy);
+                if fragment.is_some() {
+                    // The fragment is one of the source's pieces; a segmentation of the target that was drawn may have others.
+                    (self.target, self.fragment) = (original, fragment);
+                }
+            }
+            Step::Switchout(temperature) => {
+                switchout(&mut self.source, *temperature, source.vocabulary(), draw);
+                switchout(&mut self.target, *temperature, target.vocabulary(), draw);
+            }
+            Step::TokenDrop(temperature) => {
+                token_drop(&mut self.source, *temperature, draw);
+                token_drop(&mut self.target, *temperature, draw);
+            }
+            Step::TokenMask(temperature) => {
+                token_mask(&mut self.source, *temperature, source.mask, draw);
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use mmc_plan::sample::{Sample, in_columns, vocabulary};
 use mmc_plan::{
-    BadLines, Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
-    Shared, SkippedPairs, VocabularyKind,
+    BadLines, Competence, CorpusFiles, Denoise, Difficulty, Growth, LaneTask, MaskUnit, Objective,
+    ParallelFiles, Plan, Replace, Sampling, Shared, SkippedPairs, Transform, VocabularyKind,
 };
 
 use super::{Batch, StreamError, StreamState, TaskStream, Tokenizers, ValidationStream};
@@ -77,8 +77,7 @@ fn open(plan: &Plan, lane: u32) -> TaskStream {
 
 /// The line numbers of a batch, read off its first pieces, target beside source.
 fn lines(plan: &Plan, batch: &Batch) -> Vec<u64> {
-    let prefix =
-        plan.tasks[TASK].transforms.iter().any(|t| matches!(t, mmc_plan::Transform::Prefix { .. }));
+    let prefix = plan.tasks[TASK].transforms.iter().any(|t| matches!(t, Transform::Prefix { .. }));
     let number = |row: &[u32], at: usize| u64::from(row[at]) - 3;
     let (source_at, target_at) =
         (usize::from(prefix && batch.source[0][0] >= 1003), 1 + batch.scored[0].start);
@@ -460,24 +459,24 @@ fn another_tokenizer_than_the_plan_s_is_refused() {
     assert!(matches!(fault, StreamError::OtherTokenizer { .. }), "{fault}");
 }
 
+const WORDS_MASKED: Denoise = Denoise {
+    objective: Objective::Bart,
+    ratio: 0.5,
+    unit: MaskUnit::Word,
+    replace: Replace::Each,
+    random: 0.0,
+    insert: 0.0,
+    rotate: 0.0,
+    permute: 0.0,
+};
+
 #[test]
 fn noise_is_anew_in_every_epoch_the_same_after_a_resumption_and_absent_in_validation() {
     let folder = tempfile::tempdir().unwrap();
     let mut plan = corpus(folder.path(), 60, 20);
     let mask = 5_000;
     plan.vocabularies.get_mut("joint").unwrap().mask = Some(mask);
-    let noise = mmc_plan::Denoise {
-        objective: mmc_plan::Objective::Bart,
-        ratio: 0.5,
-        unit: mmc_plan::MaskUnit::Word,
-        replace: mmc_plan::Replace::Each,
-        random: 0.0,
-        insert: 0.0,
-        rotate: 0.0,
-        permute: 0.0,
-    };
-    let task = plan.tasks.get_mut(TASK).unwrap();
-    task.transforms.push(mmc_plan::Transform::Denoise(noise));
+    plan.tasks.get_mut(TASK).unwrap().transforms.push(Transform::Denoise(WORDS_MASKED));
     // The target tells which line it is; the source is what noise made of it.
     let epoch = |stream: &mut TaskStream| {
         let mut sources = BTreeMap::new();
@@ -506,6 +505,51 @@ fn noise_is_anew_in_every_epoch_the_same_after_a_resumption_and_absent_in_valida
     let mut valid = ValidationStream::open(&plan, TASK, &tokenizers).unwrap();
     while let Some(batch) = valid.next_batch().unwrap() {
         assert!(!batch.source.concat().contains(&mask));
+    }
+}
+
+/// With segmentations that are drawn for each side: what is predicted is what is hidden, and the decoder is given nothing else.
+#[test]
+fn mass_predicts_the_pieces_that_it_hides_and_gives_the_decoder_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for nbest in [None, Some(8)] {
+        let mut plan = sampling(folder.path(), nbest);
+        let mask = 60_000;
+        plan.vocabularies.get_mut("joint").unwrap().mask = Some(mask);
+        let task = plan.tasks.get_mut(TASK).unwrap();
+        task.transforms.push(Transform::Denoise(Denoise {
+            objective: Objective::Mass,
+            unit: MaskUnit::Subword,
+            ratio: 0.5,
+            ..WORDS_MASKED
+        }));
+        let tokenizers = Tokenizers::load(&plan, &[TASK]).unwrap();
+        let tokenizer = tokenizers.get("joint").unwrap();
+        let text = fs::read_to_string(folder.path().join("text.de")).unwrap();
+        let lines: BTreeSet<String> =
+            text.lines().map(|line| tokenizer.decode(&tokenizer.encode(line))).collect();
+        let (bos, eos) = (plan.vocabularies["joint"].bos, plan.vocabularies["joint"].eos);
+        let mut stream = open(&plan, 0);
+        let mut seen = 0;
+        while stream.state().epoch < 1 {
+            let batch = stream.next_batch(1).unwrap();
+            for ((source, target), scored) in
+                batch.source.iter().zip(&batch.target).zip(batch.scored)
+            {
+                let (source, target) = (source.strip_suffix(&[eos]), target.strip_suffix(&[eos]));
+                let (mut read, target) = (source.unwrap().to_vec(), target.unwrap());
+                let given = target.strip_prefix(&[bos]).unwrap();
+                let hidden: Vec<usize> = (0..read.len()).filter(|&at| read[at] == mask).collect();
+                assert_eq!(hidden, scored.clone().collect::<Vec<usize>>());
+                assert_eq!(given.len(), scored.end);
+                assert!(given[..scored.start].iter().all(|&piece| piece == mask));
+                read[scored.clone()].copy_from_slice(&given[scored]);
+                let line = tokenizer.decode(&read);
+                assert!(lines.contains(&line), "{line}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 100);
     }
 }
 
