@@ -11,6 +11,7 @@ mod import;
 mod laws;
 mod mammoth;
 mod oracle;
+mod prefixes;
 mod registry;
 mod round_trip;
 mod sarif;

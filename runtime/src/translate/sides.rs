@@ -284,10 +284,11 @@ mod tests {
         let mut plan = sample.plan();
         for task in plan.tasks.values_mut() {
             let source = vec![format!("<from_{}>", task.source), format!("<to_{}>", task.target)];
-            task.transforms.push(Transform::Prefix { source, target: vec!["<t>".to_owned()] });
+            let target = vec![format!("<to_{}>", task.target), "<t>".to_owned()];
+            task.transforms.push(Transform::Prefix { source, target });
         }
-        let expected = [vec!["<from_cs>".to_owned(), "<to_de>".to_owned()], vec!["<t>".to_owned()]];
-        assert_eq!(prefixes(&plan, "cs", "de"), expected);
+        let expected = [["<from_cs>", "<to_de>"], ["<to_de>", "<t>"]];
+        assert_eq!(prefixes(&plan, "cs", "de"), expected.map(|side| side.map(str::to_owned)));
         assert_eq!(prefixes(&plan, "cs", "en")[0], ["<from_cs>", "<to_en>"]);
     }
 }

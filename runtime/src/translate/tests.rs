@@ -171,6 +171,27 @@ fn lines_come_out_in_order_whatever_the_batch() {
     }
 }
 
+/// Tokens before the target are given to the decoder: what is written depends on them, and they are no part of it.
+#[test]
+fn tokens_before_the_target_begin_the_search_and_are_not_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = prepared(folder.path());
+    let told = |token: &str, flags: &str| {
+        let mut plan = plan.clone();
+        for task in plan.tasks.values_mut() {
+            let target = vec![token.to_owned()];
+            task.transforms.push(Transform::Prefix { source: Vec::new(), target });
+        }
+        fs::write(folder.path().join("plan.yaml"), plan.to_yaml()).expect("a file");
+        translate(folder.path(), &format!("--source a --target b {flags}")).expect("translations")
+    };
+    for flags in ["--beam 1", "--beam 3"] {
+        let [a, c] = ["<to_a>", "<to_c>"].map(|token| told(token, flags));
+        assert_ne!(a, c);
+        assert!(a.iter().chain(&c).all(|line| !line.contains("<to_")), "{a:?} {c:?}");
+    }
+}
+
 #[test]
 fn scores_stand_before_the_text() {
     let folder = tempfile::tempdir().expect("a folder");

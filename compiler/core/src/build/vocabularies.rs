@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mmc_plan::transform::MASK_TOKEN;
-use mmc_plan::{Shared, TaskKind, Transform, VocabularyKind, VocabularySpec, stretch};
+use mmc_plan::{Shared, StackSide, TaskKind, Transform, VocabularyKind, VocabularySpec, stretch};
 use mmc_syntax::source::Span;
 
 use super::error::BuildError;
 use super::tasks::STRETCH;
 use crate::diagnostics::Diagnostics;
 use crate::directions::distinct;
-use crate::ir::experiment::{Experiment, Pair, TaskBlock, Tokenizer, TransformWish};
+use crate::ir::experiment::{Experiment, Pair, PrefixToken, TaskBlock, Tokenizer, TransformWish};
 use crate::ir::task::TaskRow;
 use crate::template::Templates;
 use crate::world::{TokenizerFacts, World, WorldError};
@@ -26,10 +26,21 @@ pub(super) struct Vocabularies<'a> {
     languages: BTreeMap<usize, HashMap<String, String>>,
     /// Tokenizer -> whether every language has a file of its own.
     own: BTreeMap<usize, bool>,
-    /// Tokenizer -> whether any block tells the (source, target) language by a token.
-    told: BTreeMap<usize, (bool, bool)>,
+    /// Tokenizer -> what its blocks tell by tokens.
+    told: BTreeMap<usize, Told>,
     /// Tokenizers whose pieces are masked by some block.
     masked: BTreeSet<usize>,
+}
+
+/// What tokens tell.
+#[derive(Default)]
+struct Told {
+    /// Source languages.
+    source: bool,
+    /// Target languages.
+    target: bool,
+    /// Whatever else, token by token.
+    tokens: BTreeSet<String>,
 }
 
 /// A vocabulary before its added tokens are known.
@@ -57,9 +68,8 @@ impl<'a> Vocabularies<'a> {
         }
         let at = block.tokenizer.value;
         for wish in &block.transforms {
-            if let TransformWish::Prefix { source, target } = wish.value {
-                let told = self.told.entry(at).or_default();
-                *told = (told.0 || source, told.1 || target);
+            if let TransformWish::Prefix { tokens, .. } = &wish.value {
+                self.told.entry(at).or_default().add(tokens, &block.name);
             }
         }
         if block.transforms.iter().any(|wish| wish.value.masks()) {
@@ -149,13 +159,29 @@ impl<'a> Vocabularies<'a> {
 
     /// The tokens that the tasks of a tokenizer need besides its pieces.
     fn added(&self, tokenizer: usize) -> BTreeSet<String> {
-        let (from, to) = self.told.get(&tokenizer).copied().unwrap_or_default();
         let languages = || self.languages.get(&tokenizer).into_iter().flat_map(HashMap::keys);
         let mut added = BTreeSet::new();
-        added.extend(languages().filter(|_| from).map(|language| from_token(language)));
-        added.extend(languages().filter(|_| to).map(|language| to_token(language)));
+        if let Some(told) = self.told.get(&tokenizer) {
+            added.extend(languages().filter(|_| told.source).map(|code| from_token(code)));
+            added.extend(languages().filter(|_| told.target).map(|code| to_token(code)));
+            added.extend(told.tokens.iter().cloned());
+        }
         added.extend(self.masked.contains(&tokenizer).then(|| MASK_TOKEN.to_owned()));
         added
+    }
+}
+
+impl Told {
+    /// Takes what a block of this name tells.
+    fn add(&mut self, tokens: &[PrefixToken], block: &str) {
+        for token in tokens {
+            match token {
+                PrefixToken::Source => self.source = true,
+                PrefixToken::Target => self.target = true,
+                PrefixToken::Task => drop(self.tokens.insert(task_token(block))),
+                PrefixToken::Text(text) => drop(self.tokens.insert(text.clone())),
+            }
+        }
     }
 }
 
@@ -216,6 +242,10 @@ fn to_token(language: &str) -> String {
     format!("<to_{language}>")
 }
 
+fn task_token(block: &str) -> String {
+    format!("<task_{block}>")
+}
+
 /// The transforms of a block's directions; directions that they say the same of share them.
 pub(super) struct Transformed<'a> {
     experiment: &'a Experiment,
@@ -229,8 +259,9 @@ impl<'a> Transformed<'a> {
     pub(super) fn new(experiment: &'a Experiment, block: &'a TaskBlock) -> Self {
         let mut depends = (false, false);
         for wish in &block.transforms {
-            if let TransformWish::Prefix { source, target } = wish.value {
-                depends = (depends.0 || source, depends.1 || target);
+            if let TransformWish::Prefix { tokens, .. } = &wish.value {
+                depends.0 |= tokens.contains(&PrefixToken::Source);
+                depends.1 |= tokens.contains(&PrefixToken::Target);
             } else if matches!(wish.value, TransformWish::FilterScript { .. }) {
                 depends = (true, true);
             }
@@ -262,15 +293,21 @@ fn transforms(experiment: &Experiment, block: &TaskBlock, pair: &Pair) -> Vec<Tr
         .iter()
         .map(|wish| match &wish.value {
             TransformWish::Tokenize => Transform::Tokenize,
-            TransformWish::Prefix { source, target } => {
-                let from = source.then(|| from_token(&pair.source));
-                let to = target.then(|| to_token(&pair.target));
-                let tokens = from.into_iter().chain(to).collect();
-                match block.kind.value {
-                    TaskKind::Causal => Transform::Prefix { source: vec![], target: tokens },
-                    TaskKind::Translate | TaskKind::Denoise => {
-                        Transform::Prefix { source: tokens, target: vec![] }
-                    }
+            TransformWish::Prefix { tokens, side } => {
+                let told = |token: &PrefixToken| match token {
+                    PrefixToken::Source => from_token(&pair.source),
+                    PrefixToken::Target => to_token(&pair.target),
+                    PrefixToken::Task => task_token(&block.name),
+                    PrefixToken::Text(text) => text.clone(),
+                };
+                let tokens = tokens.iter().map(told).collect();
+                let first = match block.kind.value {
+                    TaskKind::Causal => StackSide::Decoder,
+                    TaskKind::Translate | TaskKind::Denoise => StackSide::Encoder,
+                };
+                match side.unwrap_or(first) {
+                    StackSide::Encoder => Transform::Prefix { source: tokens, target: vec![] },
+                    StackSide::Decoder => Transform::Prefix { source: vec![], target: tokens },
                 }
             }
             TransformWish::FilterScript { least } => Transform::FilterScript {

@@ -316,12 +316,13 @@ pub struct Pair {
 pub enum TransformWish {
     /// Pieces.
     Tokenize,
-    /// `prefix(target)`: `<to_LANG>` before the source; `prefix(source, target)`: `<from_LANG> <to_LANG>`.
+    /// Added tokens before one side: `prefix(source, target, in = decoder)`.
     Prefix {
-        /// Tell the source language.
-        source: bool,
-        /// Tell the target language.
-        target: bool,
+        /// Which, in order; at least one.
+        tokens: Vec<PrefixToken>,
+        /// Before what the encoder reads, or before what the decoder is given; where neither is said before what is read first:
+        /// the source, unless there is none.
+        side: Option<StackSide>,
     },
     /// Bound of the part of letters in the languages' scripts.
     FilterScript {
@@ -330,6 +331,19 @@ pub enum TransformWish {
     },
     /// One that is the same for all languages, as plans have it.
     Plain(Transform),
+}
+
+/// A token that tells something of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrefixToken {
+    /// The source language: `<from_LANG>`.
+    Source,
+    /// The target language: `<to_LANG>`.
+    Target,
+    /// The block of the task: `<task_NAME>`.
+    Task,
+    /// Itself.
+    Text(String),
 }
 
 impl TransformWish {

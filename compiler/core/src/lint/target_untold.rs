@@ -12,13 +12,26 @@ use crate::ir::task::TaskRow;
 pub(super) const LINT: Lint =
     warning("mmc::lint::target_untold", "nothing tells the model which language to write", run);
 
-/// Source language, encoder, decoder.
-type Way<'a> = (&'a str, &'a [ModuleId], &'a [ModuleId]);
+/// Source language, prefix tokens, encoder, decoder.
+type Way<'a> = (&'a str, Vec<&'a str>, &'a [ModuleId], &'a [ModuleId]);
 
-/// Whether a task's text tells its target, or its source.
+/// The tokens before both sides.
+fn tokens(task: &TaskRow) -> impl Iterator<Item = &str> {
+    task.transforms
+        .iter()
+        .filter_map(|transform| {
+            let Transform::Prefix { source, target } = transform else { return None };
+            Some(source.iter().chain(target))
+        })
+        .flatten()
+        .map(String::as_str)
+}
+
+/// Whether a token names the target.
 fn is_told(task: &TaskRow) -> bool {
-    task.transforms.iter().any(|transform| {
-        matches!(transform, Transform::Prefix { source, target } if !source.is_empty() || !target.is_empty())
+    tokens(task).any(|token| {
+        let name = token.strip_prefix("<to_").and_then(|rest| rest.strip_suffix('>'));
+        name == Some(task.target.as_str())
     })
 }
 
@@ -31,11 +44,12 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
         let target = decoders.entry(&path.decoder).or_insert(Some(&task.target));
         *target = target.filter(|known| *known == task.target);
     }
-    // Tasks of one source language and one way through the modules that are told no target must have one target.
+    // Tasks of one source language with the same tokens and one way through the modules must have one target.
     let mut ways: BTreeMap<Way<'_>, Vec<&TaskRow>> = BTreeMap::new();
     for (task, path) in untold() {
         if decoders.get(path.decoder.as_slice()) == Some(&None) {
-            let way = (task.source.as_str(), path.encoder.as_slice(), path.decoder.as_slice());
+            let (encoder, decoder) = (path.encoder.as_slice(), path.decoder.as_slice());
+            let way = (task.source.as_str(), tokens(task).collect(), encoder, decoder);
             ways.entry(way).or_default().push(task);
         }
     }

@@ -1,13 +1,13 @@
 //! Causal language models: tasks of one text (`objective = causal`), and the model without an encoder that they need.
 
-use mmc_plan::{Sharing, TaskKind};
+use mmc_plan::{Sharing, StackSide, TaskKind};
 use mmc_syntax::source::Span;
 
 use super::error::ResolveError;
 use super::pairs::Algebra;
 use super::read::{Choice, Reader};
 use super::section::Section;
-use crate::ir::experiment::{At, Pair, TaskBlock, TransformWish};
+use crate::ir::experiment::{At, Pair, PrefixToken, TaskBlock, TransformWish};
 
 const OBJECTIVES: &[Choice<()>] = &[("causal", ())];
 
@@ -74,7 +74,9 @@ pub(super) fn check_text(
     }
     for At { value, span } in transforms {
         let (fault, help) = match value {
-            TransformWish::Prefix { source: true, .. } => {
+            TransformWish::Prefix { tokens, side }
+                if *side == Some(StackSide::Encoder) || tokens.contains(&PrefixToken::Source) =>
+            {
                 ("causal tasks have no source to tell", "`prefix(target)` tells the language")
             }
             noise if noise.is_noise() => {

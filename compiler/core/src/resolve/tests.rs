@@ -13,7 +13,7 @@ use mmc_syntax::source::SourceMap;
 use super::resolve;
 use crate::cluster::TextProfile;
 use crate::diagnostics::Diagnostics;
-use crate::ir::experiment::{Experiment, TransformWish, WeightRule};
+use crate::ir::experiment::{Experiment, PrefixToken, TransformWish, WeightRule};
 
 /// The one rule of weights.
 fn weight(experiment: &Experiment) -> WeightRule {
@@ -207,7 +207,8 @@ fn transforms_keep_their_order_and_the_tokenizer_its_place() {
     let wishes: Vec<TransformWish> =
         block.transforms.iter().map(|wish| wish.value.clone()).collect();
     let filter = TransformWish::Plain(mmc_plan::Transform::FilterTooLong { source: 4, target: 5 });
-    let prefix = TransformWish::Prefix { source: true, target: true };
+    let tokens = vec![PrefixToken::Source, PrefixToken::Target];
+    let prefix = TransformWish::Prefix { tokens, side: None };
     assert_eq!(wishes, [TransformWish::Tokenize, filter, prefix]);
     assert_eq!((block.tokenizer.value, block.corpus.value), (0, 0));
     assert_eq!(block.weight, 2.0);

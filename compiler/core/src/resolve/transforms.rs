@@ -1,7 +1,7 @@
 //! The list of transforms of a `tasks` block: one tokenizer, and what stands before and behind it.
 
-use mmc_plan::transform::{LEAST_SPAN, LONGEST_SPAN};
-use mmc_plan::{Denoise, MaskUnit, Objective, Replace, Transform as Plain};
+use mmc_plan::transform::{LEAST_SPAN, LONGEST_SPAN, MASK_TOKEN};
+use mmc_plan::{Denoise, MaskUnit, Objective, Replace, StackSide, Transform as Plain};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -11,7 +11,7 @@ use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head, may_have, opti
 use super::tasks::find;
 use super::units::Dimension;
 use super::values::describe;
-use crate::ir::experiment::{At, TransformWish};
+use crate::ir::experiment::{At, PrefixToken, TransformWish};
 use crate::suggest;
 
 /// The words of all transforms.
@@ -28,6 +28,9 @@ const WORDS: &[&str] = &[
     "token_drop",
     "token_mask",
 ];
+
+const SIDES: &[Choice<StackSide>] =
+    &[("encoder", StackSide::Encoder), ("decoder", StackSide::Decoder)];
 
 const OBJECTIVES: &[Choice<Objective>] = &[("bart", Objective::Bart), ("mass", Objective::Mass)];
 
@@ -208,35 +211,61 @@ fn real<'a>(
     optional(args, name).map_or(Some(default), |value| reader.real(value, name, PLAIN, bounds))
 }
 
-/// `prefix(target)`, `prefix(source, target)`.
-fn prefix(item: &Expr, span: Span, reader: &mut Reader<'_, '_>) -> Option<TransformWish> {
-    let (mut source, mut target) = (false, false);
+/// Names that every vocabulary may have for pieces of its own.
+const TAKEN: [&str; 5] = ["<unk>", "<bos>", "<eos>", "<pad>", MASK_TOKEN];
+
+/// `prefix(target)`, `prefix(source, "<formal>", in = decoder)`.
+fn prefix<'a>(item: &'a Expr, span: Span, reader: &mut Reader<'_, 'a>) -> Option<TransformWish> {
+    const EXAMPLE: &str =
+        "write `prefix(target)`, `prefix(source, target)` or `prefix(target, in = decoder)`";
+    let (mut tokens, mut side) = (Vec::new(), None);
     for arg in arguments(item) {
-        match &arg.value.kind {
-            ExprKind::Name(word) if arg.name.is_none() && word == "source" => source = true,
-            ExprKind::Name(word) if arg.name.is_none() && word == "target" => target = true,
+        let name = arg.name.as_ref().map(|name| name.text.as_str());
+        match (name, &arg.value.kind) {
+            (Some("in"), _) => side = Some(reader.choice(&arg.value, "in", SIDES, &[])?),
+            (None, ExprKind::Name(word)) if word == "source" => tokens.push(PrefixToken::Source),
+            (None, ExprKind::Name(word)) if word == "target" => tokens.push(PrefixToken::Target),
+            (None, ExprKind::Name(word)) if word == "task" => tokens.push(PrefixToken::Task),
+            (None, ExprKind::Text(text)) if is_token(text) => {
+                tokens.push(PrefixToken::Text(text.clone()));
+            }
             _ => {
+                let help = if let ExprKind::Text(_) = arg.value.kind {
+                    format!(
+                        "a token of your own has no white space, and is none of {}",
+                        TAKEN.join(" ")
+                    )
+                } else {
+                    EXAMPLE.to_owned()
+                };
                 reader.report(ResolveError::WrongType {
                     field: "prefix".to_owned(),
-                    expected: "`source` and `target`".to_owned(),
+                    expected: "`source`, `target`, `task` and tokens in quotes".to_owned(),
                     found: describe(&arg.value),
                     span: arg.value.span,
-                    help: Some("write `prefix(target)` or `prefix(source, target)`".to_owned()),
+                    help: Some(help),
                 });
                 return None;
             }
         }
     }
-    if !(source || target) {
+    if tokens.is_empty() {
         reader.report(ResolveError::MissingField {
             block: "prefix".to_owned(),
             field: "target",
             span,
-            help: "write `prefix(target)` or `prefix(source, target)`".to_owned(),
+            help: EXAMPLE.to_owned(),
         });
         return None;
     }
-    Some(TransformWish::Prefix { source, target })
+    Some(TransformWish::Prefix { tokens, side })
+}
+
+/// Whether a text can stand for one id that is no other's.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && !TAKEN.contains(&text)
 }
 
 fn filter_too_long<'a>(

@@ -110,11 +110,18 @@ fn task(row: &Row<'_>, id: Id, ids: &mut Ids, draft: &mut Draft<'_>) {
     let names = transforms::names(row.block, draft);
     let names = draft.texts(names);
     draft.put(id, "transforms", names);
-    for transform in &spec.transforms {
-        if let Transform::Prefix { source, target } = transform {
-            draft.put(id, "src_prefix", text(&source.join(" ")));
-            draft.put(id, "tgt_prefix", text(&target.join(" ")));
-        }
+    let prefixes = spec.transforms.iter().filter_map(|transform| {
+        let Transform::Prefix { source, target } = transform else { return None };
+        Some([source, target])
+    });
+    let prefixes: Vec<[&Vec<String>; 2]> = prefixes.collect();
+    if !prefixes.is_empty() {
+        let side = |at: usize| {
+            let tokens = prefixes.iter().filter_map(|sides| sides.get(at)).copied().flatten();
+            tokens.map(String::as_str).collect::<Vec<&str>>().join(" ")
+        };
+        draft.put(id, "src_prefix", text(&side(0)));
+        draft.put(id, "tgt_prefix", text(&side(1)));
     }
     for (key, side, way) in [
         ("enc_sharing_group", StackSide::Encoder, &spec.encoder),

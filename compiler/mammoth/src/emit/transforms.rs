@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mmc_core::ir::experiment::{TaskBlock, TransformWish};
 use mmc_plan::transform::{MaskUnit, Objective, Replace};
-use mmc_plan::{Denoise, Transform, VocabularyKind};
+use mmc_plan::{Denoise, StackSide, Transform, VocabularyKind};
 use mmc_syntax::Span;
 
 use super::draft::{Draft, text, whole};
@@ -84,6 +84,10 @@ fn faults(wish: &TransformWish, span: Span, draft: &mut Draft<'_>) {
     if matches!(wish, TransformWish::FilterScript { .. }) {
         draft.no_equal("`filter_script`", span, "filter the files once before training");
     }
+    if matches!(wish, TransformWish::Prefix { side: Some(StackSide::Decoder), .. }) {
+        let fault = "scores the tokens before a target, and translates without giving them";
+        draft.defect(fault, span, "`mmc run` gives them to the decoder and scores what follows");
+    }
     if let TransformWish::Plain(Transform::FilterRepetitions { most: ..3, .. }) = wish {
         let help = "write `most = 3`: MAMMOTH's filter begins there";
         draft.no_equal("a filter of strings that stand twice in a row", span, help);
@@ -102,6 +106,8 @@ pub(super) fn names(block: &TaskBlock, draft: &Draft<'_>) -> Vec<&'static str> {
         match name(&wish.value) {
             "sentencepiece" if kind != Some(VocabularyKind::Sentencepiece) => {}
             name if is_of_text(&wish.value) => text.push(name),
+            // One of MAMMOTH's puts all tokens of both sides there.
+            "prefix" if pieces.contains(&"prefix") => {}
             name => pieces.push(name),
         }
     }

@@ -62,9 +62,10 @@ fn wanted(config: Id, has_own: bool, reader: &mut Reader<'_>) -> Vec<Wanted> {
     let prefixed = |names: &Vec<String>| names.iter().any(|name| name == "prefix");
     let from_source = names.iter().any(prefixed) && reader.is_on(config, "use_src_lang_token");
     let prefix = if from_source { "prefix(source, target)" } else { "prefix(target)" };
+    let prefix = vec![prefix.to_owned()];
     let of = |(key, names): (&&str, Vec<String>)| Wanted {
         names,
-        prefix,
+        prefix: prefix.clone(),
         span: reader.key_place(config, key),
     };
     keys.iter().zip(names).map(of).collect()

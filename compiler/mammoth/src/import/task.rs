@@ -8,6 +8,7 @@ use super::keys;
 use super::reader::Reader;
 use super::transforms::Wanted;
 use super::warning::ImportWarning;
+use super::writer::quoted;
 use crate::yaml::Id;
 
 /// A task.
@@ -149,31 +150,38 @@ fn transforms(
     } else {
         reader.words(reader.tree.root(), "transforms")
     };
-    let mut wanted = Wanted { names, prefix: "prefix(target)", span: place };
+    let mut wanted = Wanted { names, prefix: Vec::new(), span: place };
     if !wanted.names.iter().any(|name| name == "prefix") {
         return wanted;
     }
-    let (from, to) = (format!("<from_{source}>"), format!("<to_{target}>"));
-    let value = reader.given(id, "src_prefix");
-    let prefix = value.map(|id| reader.word(id)).unwrap_or_default();
-    wanted.prefix = match prefix.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [only] if *only == to => "prefix(target)",
-        [first, second] if *first == from && *second == to => "prefix(source, target)",
-        _ => {
-            let at = value.map_or(span, |id| reader.tree.span(id));
-            let help = format!("`src_prefix` is `{to}`, or `{from} {to}`");
-            reader.no_equal(format!("the prefix `{prefix}`"), at, &help);
-            wanted.prefix
+    for (key, side) in [("src_prefix", ""), ("tgt_prefix", ", in = decoder")] {
+        let Some(value) = reader.given(id, key) else {
+            if key == "src_prefix" {
+                reader.missing(key, span, "for the transform `prefix`: `src_prefix: <to_de>`");
+            }
+            continue;
+        };
+        let tokens = tokens(&reader.word(value), source, target);
+        if tokens.is_empty() {
+            continue;
         }
-    };
-    if let Some(value) = reader.given(id, "tgt_prefix") {
-        let prefix = reader.word(value);
-        if !prefix.trim().is_empty() {
-            let at = reader.tree.span(value);
-            reader.no_equal(format!("the prefix `{prefix}` of a target"), at, "leave it empty");
+        wanted.prefix.push(format!("prefix({}{side})", tokens.join(", ")));
+        if key == "tgt_prefix" && !reader.mended.iter().any(|(known, _)| known == key) {
+            reader.mended(id, key, "MAMMOTH scores these tokens, and translates without them");
         }
     }
     wanted
+}
+
+/// The words of a prefix by what they tell.
+fn tokens(prefix: &str, source: &str, target: &str) -> Vec<String> {
+    let (from, to) = (format!("<from_{source}>"), format!("<to_{target}>"));
+    let told = |word: &str| match word {
+        word if word == from => "source".to_owned(),
+        word if word == to => "target".to_owned(),
+        other => quoted(other),
+    };
+    prefix.split_whitespace().map(told).collect()
 }
 
 /// Copies that share a text, and which of them this is.

@@ -17,8 +17,8 @@ use crate::yaml::Id;
 pub(super) struct Wanted {
     /// MAMMOTH's names.
     pub(super) names: Vec<String>,
-    /// What `prefix` becomes.
-    pub(super) prefix: &'static str,
+    /// What `prefix` becomes; nothing where it puts no token anywhere.
+    pub(super) prefix: Vec<String>,
     pub(super) span: Span,
 }
 
@@ -201,7 +201,11 @@ pub(super) fn list(wanted: &Wanted, reader: &mut Reader<'_>) -> String {
         transforms.push("pieces".to_owned());
     }
     for name in &wanted.names {
-        transforms.extend(transform(name, wanted, reader));
+        if name == "prefix" {
+            transforms.extend(wanted.prefix.iter().cloned());
+        } else {
+            transforms.extend(transform(name, wanted, reader));
+        }
     }
     format!("[{}]", transforms.join(", "))
 }
@@ -210,7 +214,6 @@ fn transform(name: &str, wanted: &Wanted, reader: &mut Reader<'_>) -> Option<Str
     let mut number = |key: &str, default: f64| reader.top_number(key).unwrap_or(default);
     Some(match name {
         "sentencepiece" => "pieces".to_owned(),
-        "prefix" => wanted.prefix.to_owned(),
         "filtertoolong" => format!(
             "filter_too_long(src = {}, tgt = {})",
             number("src_seq_length", 200.0),
