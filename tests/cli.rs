@@ -1,7 +1,8 @@
 //! The command as a program: exit statuses, what goes to which stream, pipes, processes.
 
-#[expect(clippy::unwrap_used, clippy::panic, reason = "a stage that can't be set fails the test")]
+#[expect(clippy::unwrap_used, reason = "a stage that can't be set fails the test")]
 mod columns;
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a stage that can't be set fails the test")]
 mod launch;
 
 use std::fmt::Write as _;

@@ -1,7 +1,5 @@
 //! Prefix tokens: from a `tasks` block to a plan and its vocabularies, and to MAMMOTH's configurations and back.
 
-#![expect(clippy::unwrap_used, reason = "tests: the sentence is the failure's")]
-
 use mmc_mammoth::import::import;
 use mmc_mammoth::yaml::Tree;
 use mmc_plan::Transform;
@@ -17,8 +15,13 @@ const TASKS: &str = "tasks translation {
 }
 ";
 
-fn world(frame: &str) -> TestWorld {
-    TestWorld::with_main(&root().join("tests/ui"), &format!("import \"{frame}\"\n{TASKS}"))
+/// An experiment of the fixtures with these tasks in place of its own.
+fn world(experiment: &str) -> TestWorld {
+    let folder = root().join("tests/ui");
+    let text = std::fs::read_to_string(folder.join(experiment)).unwrap_or_default();
+    let others = text.lines().filter(|line| !line.starts_with("tasks "));
+    let others: Vec<&str> = others.collect();
+    TestWorld::with_main(&folder, &format!("{}\n{TASKS}", others.join("\n")))
 }
 
 #[test]

@@ -211,13 +211,18 @@ impl Checkpoints {
         Ok(folder)
     }
 
-    /// Writes the mean of the parameters of checkpoints with all ranks: the folder `average`.
+    /// Writes the mean of the parameters of checkpoints with all ranks: the folder `average`. A damaged one is a fault, not a part of
+    /// the mean.
     pub fn average(
         &self,
         steps: &[u64],
         plan: &Plan,
         world: &World,
     ) -> Result<PathBuf, WorkerError> {
+        let whole = |step: &u64| newest::check_of(&self.of_step(*step)).map(drop);
+        if world.leads() {
+            steps.iter().try_for_each(whole)?;
+        }
         let folder = self.folder.join("average");
         let manifest = Manifest::of(steps.first().copied().unwrap_or(0), plan);
         let subs: Vec<&str> = parameters(plan).collect();

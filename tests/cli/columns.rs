@@ -63,8 +63,9 @@ fn paste(folder: &Path, part: &str) {
         .map(|language| fs::read_to_string(folder.join(format!("corpus/{part}.{language}"))));
     let [first, second] = sides.map(Result::unwrap);
     let lines = first.lines().zip(second.lines());
-    let text: String = lines.map(|(first, second)| format!("{first}\t{second}\t1\n")).collect();
-    fs::write(folder.join(format!("corpus/{part}.aa1-aa2.tsv")), text).unwrap();
+    let rows: Vec<String> =
+        lines.map(|(first, second)| format!("{first}\t{second}\t1\n")).collect();
+    fs::write(folder.join(format!("corpus/{part}.aa1-aa2.tsv")), rows.concat()).unwrap();
 }
 
 #[test]
@@ -86,10 +87,10 @@ fn tokenizers_and_indices_of_columns_are_those_of_their_files() {
     paste(folder, "valid");
     let mut indices = Vec::new();
     for (name, corpus) in [("aligned", aligned), ("pasted", pasted)] {
-        let file = format!("{name}.mmc");
-        fs::write(folder.join(&file), experiment(name, corpus)).unwrap();
-        fine(&["tokenizer", "train", &file]);
-        indices.push(CorpusIndex::from_yaml(&fine(&["index", &file]).0).unwrap());
+        let program = format!("{name}.mmc");
+        fs::write(folder.join(&program), experiment(name, corpus)).unwrap();
+        fine(&["tokenizer", "train", &program]);
+        indices.push(CorpusIndex::from_yaml(&fine(&["index", &program]).0).unwrap());
     }
     for language in ["aa1", "aa2"] {
         let [one, other] = ["aligned", "pasted"]

@@ -321,10 +321,10 @@ fn paste(place: &Workplace, sample: &mut Sample) {
             let (first, second, columns) =
                 if source < target { (one, other, [1, 2]) } else { (other, one, [2, 1]) };
             let lines = first.lines().zip(second.lines());
-            let text: String = lines.map(|(a, b)| format!("{a}\t{b}\t0.5\n")).collect();
+            let rows: Vec<String> = lines.map(|(a, b)| format!("{a}\t{b}\t0.5\n")).collect();
             let (first, second) = (source.min(target), source.max(target));
             let path = place.path(&format!("{part}.{first}-{second}.tsv"));
-            fs::write(&path, text).unwrap();
+            fs::write(&path, rows.concat()).unwrap();
             files.source = vec![path.display().to_string()].into();
             *files = sample::in_columns(files, columns);
         }

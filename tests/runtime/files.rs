@@ -10,7 +10,7 @@ use mmc_plan::{Event, Precision, Sharing, StackPattern};
 use super::workplace::{Workplace, events};
 
 /// 306 tasks on four lanes of one rank, of which 60 steps draw more than half, with room for 192 files: all streams together
-/// have twice as many open.
+/// would have more than 300 open.
 #[test]
 fn more_tasks_than_files_may_be_open() {
     let place = Workplace::new();
@@ -35,7 +35,7 @@ fn more_tasks_than_files_may_be_open() {
         .arg(&plan)
         .env_remove("SLURM_PROCID")
         .envs([("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")])
-        .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port)])
+        .envs([("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port.as_str())])
         .output()
         .unwrap();
     assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));

@@ -339,7 +339,8 @@ fn bad_lines_are_counted_by_task_on_all_ranks_or_end_training() {
     let long = "cs1 ".repeat(120);
     let (_, rest) = text.split_once('\n').unwrap();
     let (_, rest) = rest.split_once('\n').unwrap();
-    fs::write(path, [b"\xff\n", long.as_bytes(), b"\n", rest.as_bytes()].concat()).unwrap();
+    fs::write(path, [b"\xff\n".as_slice(), long.as_bytes(), b"\n", rest.as_bytes()].concat())
+        .unwrap();
     let told = train(&place.write_plan("plan.yaml", &sample), 2, &[]);
     let validated = told.iter().find_map(|event| {
         let Event::Validated { step: 4, losses, skipped, .. } = event else { return None };

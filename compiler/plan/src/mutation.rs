@@ -56,12 +56,7 @@ pub(crate) fn subject() -> Plan {
     sample.training.scores =
         Some(ScoresSpec { measures: vec![Measure::Bleu], beam: 4, sentences: Some(9) });
     train_broadly(&mut sample);
-    for corpus in &mut sample.corpora {
-        corpus.test = sample::corpus("x", "y", 10).valid;
-        corpus.train = sample::in_columns(&corpus.train, [4, 2]);
-        corpus.valid = corpus.valid.as_ref().map(|files| sample::in_columns(files, [4, 2]));
-        corpus.bad_lines = BadLines::Fatal;
-    }
+    read_broadly(&mut sample);
     let mut plan = sample.plan();
     plan.curriculum = sample::two_windows(&plan);
     plan.curriculum.competence = Some(Competence {
@@ -76,6 +71,16 @@ pub(crate) fn subject() -> Plan {
     plan.placement = PlacementSpec { lanes: Some(found(7)), ranks: Some(found(8)) };
     plan.cluster.slurm.insert("account".to_owned(), "project".to_owned());
     plan
+}
+
+/// What the plain corpora lack.
+fn read_broadly(sample: &mut Sample) {
+    for corpus in &mut sample.corpora {
+        corpus.test = sample::corpus("x", "y", 10).valid;
+        corpus.train = sample::in_columns(&corpus.train, [4, 2]);
+        corpus.valid = corpus.valid.as_ref().map(|files| sample::in_columns(files, [4, 2]));
+        corpus.bad_lines = BadLines::Fatal;
+    }
 }
 
 /// What the plain training lacks.

@@ -1,6 +1,6 @@
 //! Figures of speed: counting against `zcat | wc -l`, encoding, and facts of a tokenizer file.
 //!
-//! `cargo bench -p mmc-text -- TEXT.gz TOKENIZER...` (`.model` or `.json`). Prints; judges nothing.
+//! `cargo bench -p mmc-text --bench speed -- TEXT.gz TOKENIZER...` (`.model` or `.json`). Prints; judges nothing.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints")]
 
@@ -28,7 +28,7 @@ fn milliseconds(mut work: impl FnMut()) -> f64 {
 fn main() -> Result<(), TextError> {
     let paths: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let Some((text, tokenizers)) = paths.split_first() else {
-        println!("cargo bench -p mmc-text -- TEXT.gz TOKENIZER...");
+        println!("cargo bench -p mmc-text --bench speed -- TEXT.gz TOKENIZER...");
         return Ok(());
     };
     let ours = milliseconds(|| drop(count::count(text)));

@@ -24,7 +24,7 @@ const TASKS: usize = 4;
 /// A plan of tasks that all read one file.
 fn plan(file: &Path, lines: u64, tokenizer: &str) -> Result<Plan, Box<dyn Error>> {
     let side = || vec![file.to_string_lossy().into_owned()].into();
-    let train = ParallelFiles { source: side(), target: side(), lines };
+    let train = ParallelFiles { source: side(), target: side(), lines, columns: None };
     let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
     sample.corpora = vec![CorpusFiles { train, ..CorpusFiles::default() }; 2];
     let kind = VocabularyKind::Huggingface;

@@ -51,6 +51,11 @@ impl Checkpoints {
     }
 }
 
+/// A checkpoint's manifest, when its files are whole.
+pub(super) fn check_of(folder: &Path) -> Result<Manifest, WorkerError> {
+    check(folder).map_err(|fault| WorkerError::Checkpoint(format!("{}: {fault}", folder.display())))
+}
+
 /// Reads a checkpoint's manifest and compares every file's sum.
 fn check(folder: &Path) -> Result<Manifest, String> {
     let manifest = read_manifest(folder)?;

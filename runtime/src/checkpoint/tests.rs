@@ -89,6 +89,18 @@ fn a_run_does_not_begin_anew_because_all_are_damaged() {
 }
 
 #[test]
+fn a_damaged_checkpoint_is_in_no_mean() {
+    let mut run = Run::new();
+    run.save(10, 2);
+    run.save(20, 2);
+    let mean = |run: &Run| run.checkpoints().average(&[20, 10], &run.plan, &run.world);
+    assert!(mean(&run).unwrap().ends_with("average"));
+    run.damage(10);
+    let fault = mean(&run).unwrap_err().to_string();
+    assert!(fault.contains("step_000010: plan.yaml is damaged"), "{fault}");
+}
+
+#[test]
 fn what_was_half_written_is_removed_and_checkpoints_are_not() {
     let mut run = Run::new();
     let checkpoints = run.checkpoints();

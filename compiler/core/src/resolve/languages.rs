@@ -15,7 +15,7 @@ use crate::suggest;
 use crate::template::SCHEMES;
 
 /// Words of the pair algebra, which no language, group or value may be called.
-pub(crate) const RESERVED: &[&str] = &["all", "each", "self"];
+pub const RESERVED: &[&str] = &["all", "each", "self"];
 
 /// Attributes that every language may have; others stand in its block `attributes`.
 pub(crate) const ATTRIBUTES: &[&str] = &["family", "name", "script"];

@@ -47,6 +47,7 @@ mod weights;
 mod wishes;
 
 pub use change::ClusterChange;
+pub use languages::RESERVED;
 use mmc_syntax::source::SourceMap;
 
 use crate::diagnostics::{Diagnostics, Halt};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use miette::LabeledSpan;
 use mmc_core::diagnostics::Finding;
+use mmc_core::resolve::RESERVED;
 use mmc_syntax::{SourceId, Span};
 
 use super::error::ImportError;
@@ -230,7 +231,13 @@ impl<'a> Reader<'a> {
         for (code, _) in self.map(key, id) {
             let word = self.code(code);
             let span = self.tree.span(code);
-            if is_name(&word) {
+            if RESERVED.contains(&word.as_str()) {
+                self.wrong(
+                    key,
+                    "codes but `all`, `each` and `self`, which stand for others here",
+                    code,
+                );
+            } else if is_name(&word) {
                 codes.insert(word, span);
             } else {
                 self.wrong(key, "codes that begin with a letter and hold letters, digits, `_` and single hyphens", code);

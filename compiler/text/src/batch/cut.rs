@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn who_stands_beside_whom_is_drawn() {
         let lengths: Vec<usize> = (0..60).map(|at| 6 + at % 6).collect();
-        let pairs = |one| (one + 6..60).step_by(6).map(move |other: u32| ((one, other), 0));
+        let pairs = |one: u32| (one + 6..60).step_by(6).map(move |other: u32| ((one, other), 0));
         let mut together: BTreeMap<(u32, u32), u32> = (0..60).flat_map(pairs).collect();
         for trial in 0..TRIALS {
             for batch in drawn(&lengths, trial) {

@@ -140,7 +140,7 @@ mod tests {
         let mut all = streams(BTreeMap::new(), usize::MAX);
         let drawn: Vec<_> = order.iter().map(|task| all.draw(1, 0, task).unwrap()).collect();
         let held = open_files(folder.path());
-        assert!(held.is_none_or(|held| held > TASKS as usize), "{held:?}: nothing to let rest");
+        assert!(held.is_none_or(|held| held as u64 > TASKS), "{held:?}: nothing to let rest");
         drop(all);
         for most in [0, 1, 16] {
             let mut few = streams(BTreeMap::new(), most);

@@ -389,7 +389,7 @@ fn columns_give_the_batches_of_the_files_that_they_were_pasted_from() {
         let text = pairs.iter().map(line).collect::<Vec<_>>().join(b"\n".as_slice());
         let bytes = match name.rsplit_once('.') {
             Some((_, "gz")) => {
-                let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
                 std::io::Write::write_all(&mut gz, &text).unwrap();
                 gz.finish().unwrap()
             }

@@ -27,8 +27,8 @@ mod tests {
             token_drop(&mut pieces, 2.0, &mut stream(trial));
             assert!(pieces.is_sorted());
             lengths[pieces.len()] += 1;
-            for at in 0..3 {
-                gone[at] += u32::from(!pieces.contains(&(10 + u32::try_from(at).unwrap())));
+            for (gone, piece) in gone.iter_mut().zip(10..) {
+                *gone += u32::from(!pieces.contains(&piece));
             }
         }
         assert_even(&gone);

@@ -127,8 +127,8 @@ mod tests {
             for trial in 0..200 {
                 let (found, fragment) = run(&noise, 20, trial);
                 let fragment = fragment.unwrap();
-                let masks = found.iter().filter(|&&piece| piece == MASK).count();
-                assert_eq!(masks, if noise.insert > 0.0 { 10 } else { 6 });
+                let hidden = found.iter().filter(|&&piece| piece == MASK).count();
+                assert_eq!(hidden, if noise.insert > 0.0 { 10 } else { 6 });
                 let mut seen: Vec<u32> = found.into_iter().filter(|&id| id != MASK).collect();
                 moved += u32::from(!seen.is_sorted());
                 seen.sort_unstable();
