@@ -75,7 +75,7 @@ fn part(pairs: &[Pair], number: u64, last: u64) -> &[Pair] {
     pairs.get(at(number)..end).unwrap_or_default()
 }
 
-/// The first so many pairs of a task's validation text that are UTF-8 on both sides.
+/// The first so many pairs of a task's validation text of which both sides can be read.
 fn pairs(task: &TaskSpec, most: Option<u64>) -> Result<Vec<Pair>, StreamError> {
     let mut found = Vec::new();
     let Some(files) = &task.corpus.valid else { return Ok(found) };

@@ -39,7 +39,7 @@ pub(crate) fn sample(place: &Workplace, mapping: &[&[u32]], output: &str) -> Sam
         fs::write(&path, lines(language, count, |line| 3 + line % 9)).unwrap();
         let side = vec![path.display().to_string()];
         let lines = u64::try_from(count).unwrap();
-        ParallelFiles { source: side.clone().into(), target: side.into(), lines }
+        ParallelFiles { source: side.clone().into(), target: side.into(), columns: None, lines }
     };
     let corpus = |language: &&str| CorpusFiles {
         train: files("mono", language, 300),

@@ -90,6 +90,7 @@ impl Workplace {
         let files = |part: &str, source: &str, target: &str, lines| ParallelFiles {
             source: vec![display(&self.text(part, source, target, source))].into(),
             target: vec![display(&self.text(part, source, target, target))].into(),
+            columns: None,
             lines,
         };
         made.corpora = made

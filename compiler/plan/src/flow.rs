@@ -18,6 +18,15 @@ pub(crate) fn numbers<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S
     FlowSeq(numbers).serialize(serializer)
 }
 
+/// `[1, 2]`.
+#[expect(clippy::ref_option, reason = "as serde calls it")]
+pub(crate) fn columns<S: Serializer>(
+    columns: &Option<[u32; 2]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    columns.as_ref().map(FlowSeq).serialize(serializer)
+}
+
 /// `[1, 5001]`, however long.
 pub(crate) fn steps<S: Serializer>(steps: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
     FlowSeq(steps).serialize(serializer)

@@ -58,6 +58,8 @@ pub(crate) fn subject() -> Plan {
     train_broadly(&mut sample);
     for corpus in &mut sample.corpora {
         corpus.test = sample::corpus("x", "y", 10).valid;
+        corpus.train = sample::in_columns(&corpus.train, [4, 2]);
+        corpus.valid = corpus.valid.as_ref().map(|files| sample::in_columns(files, [4, 2]));
         corpus.bad_lines = BadLines::Fatal;
     }
     let mut plan = sample.plan();

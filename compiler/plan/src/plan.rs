@@ -275,7 +275,8 @@ impl BadLines {
     }
 }
 
-/// Line-aligned files: file `i` of one side belongs to file `i` of the other. Plain, `.gz` or `.zst`.
+/// Line-aligned files: file `i` of one side belongs to file `i` of the other; or files that hold both sides, in columns. Plain, `.gz`
+/// or `.zst`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParallelFiles {
@@ -285,6 +286,10 @@ pub struct ParallelFiles {
     /// Target side.
     #[serde(serialize_with = "flow::names")]
     pub target: Shared<Vec<String>>,
+    /// Of files that hold both sides, and are then those of both: the columns of source and target, from 1, with a tab between
+    /// columns. None: every line is one of its side, tabs and all.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "flow::columns")]
+    pub columns: Option<[u32; 2]>,
     /// Lines of one side, all files together.
     pub lines: u64,
 }

@@ -86,6 +86,7 @@ pub fn corpus(source: &str, target: &str, lines: u64) -> CorpusFiles {
     let files = |part: &str, lines| ParallelFiles {
         source: vec![format!("corpus/{part}.{source}-{target}.{source}")].into(),
         target: vec![format!("corpus/{part}.{source}-{target}.{target}")].into(),
+        columns: None,
         lines,
     };
     CorpusFiles {
@@ -93,6 +94,11 @@ pub fn corpus(source: &str, target: &str, lines: u64) -> CorpusFiles {
         valid: Some(files("valid", 100)),
         ..CorpusFiles::default()
     }
+}
+
+/// The source files of a text, which hold both sides in these columns.
+pub fn in_columns(files: &ParallelFiles, columns: [u32; 2]) -> ParallelFiles {
+    ParallelFiles { target: files.source.clone(), columns: Some(columns), ..files.clone() }
 }
 
 /// An invented `SentencePiece` vocabulary with `<pad>` behind its pieces.

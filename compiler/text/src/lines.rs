@@ -24,6 +24,8 @@ pub enum Line<'a> {
     NotUtf8,
     /// More bytes than the reader's limit; they were skipped.
     TooLong,
+    /// Nothing: the file's line lacks the column ([`crate::columns`]). Readers of whole lines give none.
+    Absent,
 }
 
 impl<'a> Line<'a> {
@@ -31,7 +33,7 @@ impl<'a> Line<'a> {
     pub fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::NotUtf8 | Self::TooLong => None,
+            Self::NotUtf8 | Self::TooLong | Self::Absent => None,
         }
     }
 }
@@ -132,7 +134,7 @@ impl LineReader {
     pub fn next_text(&mut self) -> Result<Option<&str>, TextError> {
         let (path, limit, number) = (self.path.clone(), self.limit, self.line + 1);
         match self.next_line()? {
-            None => Ok(None),
+            None | Some(Line::Absent) => Ok(None),
             Some(Line::Text(text)) => Ok(Some(text)),
             Some(Line::NotUtf8) => Err(TextError::NotUtf8 { path, line: number }),
             Some(Line::TooLong) => Err(TextError::LineTooLong { path, line: number, limit }),

@@ -1,9 +1,11 @@
-//! Line-aligned files as one stream of pairs: file `i` of the source side beside file `i` of the target side.
+//! Files as one stream of pairs: file `i` of the source side beside file `i` of the target side, or files that hold both sides in
+//! columns, each read once.
 
 use std::path::{Path, PathBuf};
 
 use mmc_plan::ParallelFiles;
 
+use crate::columns::column;
 use crate::error::TextError;
 use crate::lines::{self, Line, LineReader};
 
@@ -23,8 +25,19 @@ pub struct Pair<'a> {
 pub struct ParallelReader {
     /// Files that are not yet open, last first.
     waiting: Vec<(PathBuf, PathBuf)>,
-    open: Option<(LineReader, LineReader)>,
+    /// The columns of source and target, of files that hold both.
+    columns: Option<[u32; 2]>,
+    open: Option<Open>,
     next: u64,
+}
+
+/// What the next pair is read from.
+#[derive(Debug)]
+enum Open {
+    /// A file of each side.
+    Aligned(LineReader, LineReader),
+    /// One file with both sides in these columns.
+    Columns(LineReader, [u32; 2]),
 }
 
 impl ParallelReader {
@@ -36,7 +49,7 @@ impl ParallelReader {
         }
         let pairs = files.source.iter().zip(&files.target);
         let waiting = pairs.rev().map(|(s, t)| (PathBuf::from(s), PathBuf::from(t))).collect();
-        Ok(Self { waiting, open: None, next: 0 })
+        Ok(Self { waiting, columns: files.columns, open: None, next: 0 })
     }
 
     /// Number of the next pair, from 0.
@@ -46,8 +59,7 @@ impl ParallelReader {
 
     /// File and line (from 1) of the pair that was read last, on a side (0: source, 1: target).
     pub(crate) fn place(&self, side: usize) -> (String, u64) {
-        let open =
-            self.open.as_ref().map(|(source, target)| if side == 0 { source } else { target });
+        let open = self.open.as_ref().map(|open| open.side(side));
         open.map_or_else(Default::default, |lines| {
             (lines.path().display().to_string(), lines.line())
         })
@@ -55,45 +67,27 @@ impl ParallelReader {
 
     /// The next pair; none at the end. Errors: files that can't be read on, or that differ in length.
     pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>, TextError> {
-        loop {
-            if self.open.is_none() && !self.open_next()? {
-                return Ok(None);
+        // Whether there is another line is asked first, because the line itself is lent out.
+        while let Some(open) = self.opened()? {
+            if !open.at_end()? {
+                break;
             }
-            let Some((source, target)) = &mut self.open else { return Ok(None) };
-            // Whether there is another line is asked first, because the line itself is lent out.
-            match (source.at_end()?, target.at_end()?) {
-                (true, true) => self.open = None,
-                (false, false) => break,
-                _ => return Err(unequal(source, target)),
-            }
+            self.open = None;
         }
+        let Some(open) = &mut self.open else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        let Some((source, target)) = &mut self.open else { return Ok(None) };
-        Ok(source.next_line()?.zip(target.next_line()?).map(|(source, target)| Pair {
-            index,
-            source,
-            target,
-        }))
+        Ok(open.next()?.map(|[source, target]| Pair { index, source, target }))
     }
 
     /// Reads past up to `count` pairs and says past how many.
     pub fn skip(&mut self, count: u64) -> Result<u64, TextError> {
         let mut skipped = 0;
-        while skipped < count {
-            if self.open.is_none() && !self.open_next()? {
-                break;
-            }
-            let Some((source, target)) = &mut self.open else { break };
-            let left = source.skip(count - skipped)?;
-            if target.skip(left)? < left {
-                return Err(unequal(source, target));
-            }
-            skipped += left;
+        while skipped < count
+            && let Some(open) = self.opened()?
+        {
+            skipped += open.skip(count - skipped)?;
             if skipped < count {
-                if !target.at_end()? {
-                    return Err(unequal(source, target));
-                }
                 self.open = None;
             }
         }
@@ -101,11 +95,65 @@ impl ParallelReader {
         Ok(skipped)
     }
 
-    /// Opens the next two files; false when there are none.
-    fn open_next(&mut self) -> Result<bool, TextError> {
-        let Some((source, target)) = self.waiting.pop() else { return Ok(false) };
-        self.open = Some((lines::open(&source)?, lines::open(&target)?));
-        Ok(true)
+    /// What is open, or else what is opened next; none when there is nothing.
+    fn opened(&mut self) -> Result<Option<&mut Open>, TextError> {
+        if self.open.is_none()
+            && let Some((source, target)) = self.waiting.pop()
+        {
+            let source = lines::open(&source)?;
+            self.open = Some(match self.columns {
+                Some(columns) => Open::Columns(source, columns),
+                None => Open::Aligned(source, lines::open(&target)?),
+            });
+        }
+        Ok(self.open.as_mut())
+    }
+}
+
+impl Open {
+    /// The reader of a side (0: source, 1: target).
+    fn side(&self, side: usize) -> &LineReader {
+        match self {
+            Self::Aligned(_, target) if side == 1 => target,
+            Self::Aligned(lines, _) | Self::Columns(lines, _) => lines,
+        }
+    }
+
+    /// Whether no pair is left.
+    fn at_end(&mut self) -> Result<bool, TextError> {
+        match self {
+            Self::Columns(lines, _) => lines.at_end(),
+            Self::Aligned(source, target) => {
+                let ends = source.at_end()?;
+                if ends == target.at_end()? { Ok(ends) } else { Err(unequal(source, target)) }
+            }
+        }
+    }
+
+    /// The next line of each side; none at the end.
+    fn next(&mut self) -> Result<Option<[Line<'_>; 2]>, TextError> {
+        Ok(match self {
+            Self::Columns(lines, columns) => {
+                lines.next_line()?.map(|line| columns.map(|number| column(line, number)))
+            }
+            Self::Aligned(source, target) => source
+                .next_line()?
+                .zip(target.next_line()?)
+                .map(|(source, target)| [source, target]),
+        })
+    }
+
+    /// Reads past up to `count` pairs and says past how many: fewer at the end alone.
+    fn skip(&mut self, count: u64) -> Result<u64, TextError> {
+        let (source, target) = match self {
+            Self::Columns(lines, _) => return lines.skip(count),
+            Self::Aligned(source, target) => (source, target),
+        };
+        let skipped = source.skip(count)?;
+        if target.skip(skipped)? < skipped || skipped < count && !target.at_end()? {
+            return Err(unequal(source, target));
+        }
+        Ok(skipped)
     }
 }
 
@@ -137,7 +185,7 @@ mod tests {
             });
             paths.collect()
         };
-        ParallelFiles { source: write(0), target: write(1), lines: 0 }
+        ParallelFiles { source: write(0), target: write(1), ..ParallelFiles::default() }
     }
 
     fn all(files: &ParallelFiles, skip: u64) -> Result<Vec<(u64, String)>, TextError> {
@@ -176,5 +224,34 @@ mod tests {
         }
         let files = files(folder.path(), [&["a"], &[]]);
         assert!(matches!(all(&files, 0), Err(TextError::UnequalFiles { .. })));
+    }
+
+    #[test]
+    fn columns_are_pairs_of_one_file_and_can_be_skipped_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = ["\u{feff}a\tA\t0.9\r\nb\tB\n", "", "c\tC\tx\ty\n\nd\n\t\ne\tE"];
+        let text = files(folder.path(), [&texts, &[]]);
+        let expected = ["a|A", "b|B", "c|C", "|", "d|?", "|", "e|E"];
+        for columns in [[1, 2], [2, 1]] {
+            let text = mmc_plan::sample::in_columns(&text, columns);
+            let whole = all(&text, 0).unwrap();
+            let turned = |pair: &(u64, String)| {
+                let (source, target) = pair.1.split_once('|').unwrap();
+                if columns == [1, 2] { pair.1.clone() } else { format!("{target}|{source}") }
+            };
+            assert_eq!(whole.iter().map(turned).collect::<Vec<_>>(), expected);
+            assert!(whole.iter().map(|pair| pair.0).eq(0..7));
+            for skip in 0..8_usize {
+                assert_eq!(all(&text, skip as u64).unwrap(), whole[skip.min(7)..], "{skip}");
+            }
+        }
+        let mut reader =
+            ParallelReader::open(&mmc_plan::sample::in_columns(&text, [2, 3])).unwrap();
+        let pair = reader.next_pair().unwrap().unwrap();
+        assert_eq!((pair.source, pair.target), (Line::Text("A"), Line::Text("0.9")));
+        let pair = reader.next_pair().unwrap().unwrap();
+        assert_eq!((pair.source, pair.target), (Line::Text("B"), Line::Absent));
+        assert_eq!((reader.place(0), reader.position()), (reader.place(1), 2));
+        assert!(reader.place(1).0.ends_with("0.0") && reader.place(1).1 == 2);
     }
 }

@@ -65,6 +65,7 @@ fn corpus(folder: &Path) -> PathBuf {
 }
 
 fn training(method: Method, pieces: u32, files: Vec<PathBuf>) -> Training {
+    let files = files.into_iter().map(Into::into).collect();
     Training { method, pieces, special: vec!["<x>".into()], coverage: 1_000_000, files }
 }
 

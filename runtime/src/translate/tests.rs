@@ -34,7 +34,7 @@ fn prepared(folder: &Path) -> Plan {
         pieces: 60,
         special: Vec::new(),
         coverage: 1_000_000,
-        files: vec![text],
+        files: vec![text.into()],
     };
     let pieces = train(&training, &vocabulary).expect("a tokenizer").pieces;
     let kind = VocabularyKind::Huggingface;

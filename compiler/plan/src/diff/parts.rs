@@ -391,19 +391,24 @@ fn compare_corpus(found: &mut Found, name: &str, before: &CorpusFiles, after: &C
         (other, VALID, valid.as_ref(), after.valid.as_ref()),
         (other, TEST, test.as_ref(), after.test.as_ref()),
     ];
-    for (owner, [source, target, lines], first, second) in parts {
+    for (owner, [source, target, columns, lines], first, second) in parts {
         let files = |part: Option<&ParallelFiles>, side: fn(&ParallelFiles) -> &Vec<String>| {
             Value::from(part.map(side))
         };
         found.field(owner, source, files(first, |p| &p.source), files(second, |p| &p.source));
         found.field(owner, target, files(first, |p| &p.target), files(second, |p| &p.target));
+        let places = |part: Option<&ParallelFiles>| {
+            let [source, target] = part?.columns?;
+            Some(format!("{source} and {target}"))
+        };
+        found.field(owner, columns, places(first), places(second));
         found.field(owner, lines, first.map(|part| part.lines), second.map(|part| part.lines));
     }
 }
 
-const TRAIN: [&str; 3] = ["train.source", "train.target", "train.lines"];
-const VALID: [&str; 3] = ["valid.source", "valid.target", "valid.lines"];
-const TEST: [&str; 3] = ["test.source", "test.target", "test.lines"];
+const TRAIN: [&str; 4] = ["train.source", "train.target", "train.columns", "train.lines"];
+const VALID: [&str; 4] = ["valid.source", "valid.target", "valid.columns", "valid.lines"];
+const TEST: [&str; 4] = ["test.source", "test.target", "test.columns", "test.lines"];
 
 /// Which lanes draw a task that both plans have, how often, and which lines they read.
 fn compare_task_lanes(found: &mut Found, (before, after): (&Plan, &Plan)) {

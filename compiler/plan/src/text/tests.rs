@@ -140,6 +140,7 @@ fn train_broadly(sample: &mut Sample) {
     let own = Optimizer::Sgd { lr: 0.5, momentum: 0.9, weight_decay: 0.0 };
     sample.optimizers.insert("encoder.1.full".to_owned(), own);
     for corpus in &mut sample.corpora {
+        corpus.train = sample::in_columns(&corpus.train, [3, 1]);
         corpus.bad_lines = BadLines::Fatal;
     }
 }
@@ -219,6 +220,7 @@ fn everything_verifies_and_reads_back() {
         "    - switchout:\n        temperature: 1.0\n",
         "        unit:\n          span_poisson: 3.5\n",
         "    bridge: bridge.full\n",
+        "corpus/train.de-en.de]\n        columns: [3, 1]\n        lines: ",
         "      encoder.0.lang.de:\n      - adapter.a.lang.en\n      - adapter.b.full\n",
         "  adapter.c.task.de-en:\n    kind: adapter\n    adapter: c\n    parameters: 296\n",
     ] {

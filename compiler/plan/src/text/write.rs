@@ -261,10 +261,13 @@ fn words(spec: &TaskSpec) -> impl Iterator<Item = &str> {
 }
 
 fn parallel(part: &str, files: &ParallelFiles, text: &mut String) {
-    let ParallelFiles { source, target, lines } = files;
+    let ParallelFiles { source, target, columns, lines } = files;
     text.extend(["      ", part, ":\n"]);
     names("        ", "source", source, text);
     names("        ", "target", target, text);
+    if let Some([source, target]) = columns {
+        let _ = writeln!(text, "        columns: [{source}, {target}]");
+    }
     let _ = writeln!(text, "        lines: {lines}");
 }
 

@@ -48,7 +48,7 @@ pub enum Rule {
     Reference,
     /// Vocabularies have distinct ids in range, and fit the modules and transforms that use them.
     Vocabulary,
-    /// Both sides of a corpus have as many files, and text.
+    /// Both sides of a corpus have as many files, and text; columns are two of the same files.
     Corpus,
     /// A task leads through the modules that the model's patterns make of its direction.
     Path,

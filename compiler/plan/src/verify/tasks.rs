@@ -127,7 +127,7 @@ fn corpus(name: &str, task: &TaskSpec, findings: &mut Findings) {
         ("test", task.corpus.test.as_ref()),
     ];
     for (part, files) in parts {
-        let Some(ParallelFiles { source, target, lines }) = files else { continue };
+        let Some(ParallelFiles { source, target, columns, lines }) = files else { continue };
         let place = || format!("task `{name}`, {part}");
         findings.expect(source.len() == target.len(), Rule::Corpus, || {
             (place(), format!("{} source files, {} target files", source.len(), target.len()))
@@ -137,6 +137,16 @@ fn corpus(name: &str, task: &TaskSpec, findings: &mut Findings) {
         });
         let named = source.iter().chain(target).all(|file| !file.is_empty());
         findings.expect(named, Rule::Corpus, || (place(), "a file has no name"));
+        let Some([first, second]) = columns else { continue };
+        findings.expect(*first > 0 && *second > 0 && first != second, Rule::Corpus, || {
+            (place(), format!("columns {first} and {second} are not two, counted from 1"))
+        });
+        findings.expect(source == target, Rule::Corpus, || {
+            (place(), "it has columns, but its sides are not the same files")
+        });
+        findings.expect(task.kind == TaskKind::Translate, Rule::Corpus, || {
+            (place(), "it does not translate, but its sides are two columns")
+        });
     }
 }
 

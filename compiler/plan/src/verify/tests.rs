@@ -259,6 +259,24 @@ fn vocabularies_are_checked() {
     });
 }
 
+/// Two columns of the same files, and nothing else.
+fn columns_are_checked() {
+    let in_columns = |plan: &mut Plan, columns| {
+        for task in plan.tasks.values_mut() {
+            task.corpus.train = sample::in_columns(&task.corpus.train, columns);
+        }
+    };
+    assert_eq!(broken(|plan| in_columns(plan, [4, 2])), BTreeSet::new());
+    for columns in [[0, 1], [1, 0], [2, 2]] {
+        breaks(Rule::Corpus, |plan| in_columns(plan, columns));
+    }
+    breaks(Rule::Corpus, |plan| {
+        plan.tasks.values_mut().for_each(|task| task.corpus.train.columns = Some([1, 2]));
+    });
+    let rules = broken_of(causal(), |plan| in_columns(plan, [1, 2]));
+    assert!(rules.contains(&Rule::Corpus), "{rules:?}");
+}
+
 #[test]
 fn corpora_paths_and_modules_are_checked() {
     breaks(Rule::Corpus, |plan| {
@@ -267,6 +285,7 @@ fn corpora_paths_and_modules_are_checked() {
     breaks(Rule::Corpus, |plan| {
         plan.tasks.values_mut().for_each(|task| task.corpus.train.lines = 0);
     });
+    columns_are_checked();
     breaks(Rule::Path, |plan| {
         plan.tasks.values_mut().for_each(|task| task.encoder.truncate(2));
     });

@@ -13,6 +13,8 @@ pub(super) enum Bad {
     TooLong(usize),
     /// This side has no text, the other has some.
     Missing(usize),
+    /// The line lacks this side's column.
+    NoColumn(usize),
 }
 
 /// The texts of a pair. Two sides without text are no bad line: they are as good as nothing.
@@ -21,6 +23,7 @@ pub(super) fn texts(pair: Pair<'_>) -> Result<(&str, &str), Bad> {
         Line::Text(text) => Ok(text),
         Line::NotUtf8 => Err(Bad::NotUtf8(side)),
         Line::TooLong => Err(Bad::TooLong(side)),
+        Line::Absent => Err(Bad::NoColumn(side)),
     };
     let (source, target) = (text(0, pair.source)?, text(1, pair.target)?);
     match (source.trim().is_empty(), target.trim().is_empty()) {
@@ -49,7 +52,7 @@ impl Bad {
         match self {
             Self::NotUtf8(_) => skipped.not_utf8 += 1,
             Self::TooLong(_) => skipped.too_long += 1,
-            Self::Missing(_) => skipped.empty += 1,
+            Self::Missing(_) | Self::NoColumn(_) => skipped.empty += 1,
         }
     }
 
@@ -58,6 +61,7 @@ impl Bad {
             Self::NotUtf8(side) => (side, "not UTF-8"),
             Self::TooLong(side) => (side, "longer than 1 MiB"),
             Self::Missing(side) => (side, "no text, but the other side has some"),
+            Self::NoColumn(side) => (side, "fewer columns than `columns` says"),
         };
         let (file, line) = reader.place(side);
         StreamError::BadLine { task: task.to_owned(), file, line, what }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use mmc_plan::sample::{Sample, vocabulary};
+use mmc_plan::sample::{Sample, in_columns, vocabulary};
 use mmc_plan::{
     BadLines, Competence, CorpusFiles, Difficulty, Growth, LaneTask, ParallelFiles, Plan, Sampling,
-    SkippedPairs, VocabularyKind,
+    Shared, SkippedPairs, VocabularyKind,
 };
 
-use super::{Batch, StreamError, TaskStream, Tokenizers, ValidationStream};
+use super::{Batch, StreamError, StreamState, TaskStream, Tokenizers, ValidationStream};
 
 /// A tokenizer of whole words `w0`..`w999`, ids 3 to 1002, behind `<unk> <s> </s>`.
 fn tokenizer() -> String {
@@ -47,6 +47,7 @@ fn corpus(folder: &Path, lines: u64, shuffle: u32) -> Plan {
     let sides = || ParallelFiles {
         source: vec![file("text.de", &whole)].into(),
         target: vec![file("text.en", &whole)].into(),
+        columns: None,
         lines,
     };
     let mut sample = Sample::new(&["de", "en"], 2, &[&[0, 1]]);
@@ -291,6 +292,104 @@ fn bad_lines_are_left_out_or_end_training_as_the_corpus_says() {
             match found {
                 Ok(_) => assert_eq!(fault, ""),
                 Err(said) => assert!(!fault.is_empty() && said.contains(fault), "{said}"),
+            }
+        }
+    }
+}
+
+/// A text that lacks a side's column is counted, or named.
+#[test]
+fn a_line_without_its_column_is_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = corpus(folder.path(), 20, 1000);
+    let path = folder.path().join("text.tsv");
+    fs::write(&path, "w8\tw8\nw9\tw9\tw9\nw1 w1\n\nw2\tw2\n").unwrap();
+    let mut stream = |bad_lines| {
+        let corpus = &mut plan.tasks.get_mut(TASK).unwrap().corpus;
+        corpus.train.source = vec![path.to_string_lossy().into_owned()].into();
+        corpus.train = in_columns(&corpus.train, [1, 2]);
+        corpus.bad_lines = bad_lines;
+        open(&plan, 0)
+    };
+    let mut skipping = stream(BadLines::Skip);
+    assert_eq!(skipping.next_batch(1).unwrap().source.len(), 3);
+    assert_eq!(skipping.state().skipped, SkippedPairs { empty: 2, ..SkippedPairs::default() });
+    let fault = stream(BadLines::Fatal).next_batch(1).unwrap_err().to_string();
+    assert!(fault.contains("text.tsv, line 3: fewer columns"), "{fault}");
+}
+
+/// All batches of a task up to the end of a few epochs, with the states before each, and its validation text.
+fn read(plan: &Plan, task: &str) -> (Vec<Batch>, Vec<StreamState>, Vec<Batch>) {
+    let tokenizers = Tokenizers::load(plan, &[task]).unwrap();
+    let mut stream = TaskStream::open(plan, task, 0, &tokenizers).unwrap();
+    let (mut batches, mut states) = (Vec::new(), Vec::new());
+    while stream.state().epoch < 2 {
+        states.push(stream.state());
+        batches.push(stream.next_batch(1).unwrap());
+    }
+    let (mut valid, mut held) =
+        (ValidationStream::open(plan, task, &tokenizers).unwrap(), Vec::new());
+    while let Some(batch) = valid.next_batch().unwrap() {
+        held.push(batch);
+    }
+    (batches, states, held)
+}
+
+/// In both directions of one file, from any batch on, compressed or not, bad lines and a further column with it.
+#[test]
+fn columns_give_the_batches_of_the_files_that_they_were_pasted_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = corpus(folder.path(), 90, 25);
+    let files = plan.tasks[TASK].corpus.train.clone();
+    let long = "w1 ".repeat(400_000);
+    let text = fs::read_to_string(&files.source[0]).unwrap();
+    let turned = |line: &str| line.split(' ').rev().collect::<Vec<_>>().join(" ").into_bytes();
+    let mut pairs: Vec<[Vec<u8>; 2]> =
+        text.lines().map(|line| [line.into(), turned(line)]).collect();
+    let bad: [[&[u8]; 2]; 5] =
+        [[b"w\xff", b"w1"], [b"", b"w2"], [b"w3", b" "], [b"", b""], [long.as_bytes(), b"w4"]];
+    pairs.extend(bad.map(|pair| pair.map(<[u8]>::to_vec)));
+    let write = |name: &str, line: &dyn Fn(&[Vec<u8>; 2]) -> Vec<u8>| -> Shared<Vec<String>> {
+        let text = pairs.iter().map(line).collect::<Vec<_>>().join(b"\n".as_slice());
+        let bytes = match name.rsplit_once('.') {
+            Some((_, "gz")) => {
+                let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut gz, &text).unwrap();
+                gz.finish().unwrap()
+            }
+            Some((_, "zst")) => zstd::encode_all(text.as_slice(), 1).unwrap(),
+            _ => text,
+        };
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        vec![path.to_string_lossy().into_owned()].into()
+    };
+    let sides = [0, 1].map(|side| write(["a", "b"][side], &|pair| pair[side].clone()));
+    let pasted = ["ab.tsv", "ab.tsv.gz", "ab.tsv.zst"]
+        .map(|name| write(name, &|[a, b]| [a.as_slice(), b, b"0.5"].join(b"\t".as_slice())));
+    for (task, columns) in [("t.de-en", [1, 2]), ("t.en-de", [2, 1])] {
+        let of = |train: ParallelFiles| {
+            let mut plan = plan.clone();
+            let corpus = &mut plan.tasks.get_mut(task).unwrap().corpus;
+            (corpus.valid, corpus.train) = (Some(train.clone()), train);
+            plan.lanes[0]
+                .tasks
+                .insert(task.to_owned(), LaneTask { parts: 1, lines: [0, 1_000_000] });
+            plan
+        };
+        let [source, target] = columns.map(|column| sides[column as usize - 1].clone());
+        let expected = read(&of(ParallelFiles { source, target, columns: None, lines: 95 }), task);
+        let (batches, states, _) = &expected;
+        assert_eq!(states.last().unwrap().skipped.not_utf8, 2);
+        for source in &pasted {
+            let files = ParallelFiles { source: source.clone(), ..files.clone() };
+            let plan = of(in_columns(&files, columns));
+            assert_eq!(read(&plan, task), expected, "{source:?}");
+            let tokenizers = Tokenizers::load(&plan, &[task]).unwrap();
+            for (state, batch) in states.iter().zip(batches) {
+                let mut again = TaskStream::open(&plan, task, 0, &tokenizers).unwrap();
+                again.resume(state).unwrap();
+                assert_eq!(again.next_batch(1).unwrap(), *batch, "{source:?} from {state:?}");
             }
         }
     }

@@ -284,7 +284,7 @@ mod tests {
             pieces: 20,
             special: Vec::new(),
             coverage: 1_000_000,
-            files: vec![text],
+            files: vec![text.into()],
         };
         train(&training, &file).unwrap();
         let json = std::fs::read_to_string(&file).unwrap();

@@ -4,7 +4,7 @@
 //! what the library leaves to the order of a hash map (scores of characters that no piece needs, ties) is put in order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
@@ -15,6 +15,7 @@ use tokenizers::{
     PreTokenizedString, PreTokenizer, PreTokenizerWrapper, Trainer,
 };
 
+use crate::columns::TextFile;
 use crate::error::TextError;
 use crate::lines::{self, Line};
 use crate::write;
@@ -39,8 +40,8 @@ pub struct Training {
     pub special: Vec<String>,
     /// Share of all characters that must be in the vocabulary, in millionths; the rarest others become unknown.
     pub coverage: u32,
-    /// Text files, plain or compressed.
-    pub files: Vec<PathBuf>,
+    /// The texts.
+    pub files: Vec<TextFile>,
 }
 
 /// What came out.
@@ -50,7 +51,7 @@ pub struct Trained {
     pub pieces: u32,
     /// Lines read.
     pub lines: u64,
-    /// Lines left out: not UTF-8, or too long.
+    /// Lines left out: not UTF-8, too long, or without the column.
     pub skipped: u64,
     /// Different words.
     pub words: u64,
@@ -77,8 +78,8 @@ pub fn train(training: &Training, out: &Path) -> Result<Trained, TextError> {
     let normaliser: NormalizerWrapper =
         serde_json::from_str(NORMALISER).map_err(|fault| refused(fault.to_string()))?;
     let mut corpus = Corpus::default();
-    for path in &training.files {
-        corpus.read(path, &normaliser)?;
+    for file in &training.files {
+        corpus.read(file, &normaliser)?;
     }
     let covered = corpus.cover(training)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
@@ -99,12 +100,12 @@ struct Corpus {
 }
 
 impl Corpus {
-    fn read(&mut self, path: &Path, normaliser: &NormalizerWrapper) -> Result<(), TextError> {
+    fn read(&mut self, file: &TextFile, normaliser: &NormalizerWrapper) -> Result<(), TextError> {
         let metaspace = metaspace();
-        let mut reader = lines::open(path)?;
+        let mut reader = lines::open(&file.path)?;
         while let Some(line) = reader.next_line()? {
             self.lines += 1;
-            let Line::Text(text) = line else {
+            let Line::Text(text) = file.of(line) else {
                 self.skipped += 1;
                 continue;
             };
