@@ -1,6 +1,7 @@
 //! The command as a program: exit statuses, what goes to which stream, pipes, processes.
 
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a stage that can't be set fails the test")]
+mod columns;
 mod launch;
 
 use std::fmt::Write as _;

@@ -245,3 +245,47 @@ fn resumed_anywhere_with_drawn_segmentations_of_shuffled_gz_equals_the_uninterru
         assert_same_checkpoint(&whole, &place.path(&output), STEPS);
     }
 }
+
+/// Texts become files with both sides, in the order of the alphabet: one for both directions of a pair.
+fn paste(place: &Workplace, sample: &mut Sample) {
+    for ([source, target], corpus) in sample.pairs.iter().zip(&mut sample.corpora) {
+        for (part, files) in [("train", Some(&mut corpus.train)), ("valid", corpus.valid.as_mut())]
+        {
+            let files = files.unwrap();
+            let [one, other] = [&files.source[0], &files.target[0]].map(fs::read_to_string);
+            let (one, other) = (one.unwrap(), other.unwrap());
+            let (first, second, columns) =
+                if source < target { (one, other, [1, 2]) } else { (other, one, [2, 1]) };
+            let lines = first.lines().zip(second.lines());
+            let text: String = lines.map(|(a, b)| format!("{a}\t{b}\t0.5\n")).collect();
+            let (first, second) = (source.min(target), source.max(target));
+            let path = place.path(&format!("{part}.{first}-{second}.tsv"));
+            fs::write(&path, text).unwrap();
+            files.source = vec![path.display().to_string()].into();
+            *files = sample::in_columns(files, columns);
+        }
+    }
+}
+
+#[test]
+fn columns_train_what_the_files_do_that_they_were_pasted_from() {
+    let place = Workplace::new();
+    let run = |output: &str, is_pasted: bool| {
+        let mut sample = modular(&place, &[&[0, 1], &[2, 3]], output);
+        if is_pasted {
+            paste(&place, &mut sample);
+        }
+        let plan = sample.plan();
+        assert_eq!(mmc_plan::verify(&plan), Ok(()));
+        let told = train(&place.write(&format!("{output}.yaml"), &plan), 2, &[]);
+        let losses = |event: &Event| {
+            let Event::Validated { losses, .. } = event else { return None };
+            Some(losses.clone())
+        };
+        (steps(&told, 0), told.iter().filter_map(losses).collect::<Vec<_>>())
+    };
+    let (aligned, pasted) = (run("aligned", false), run("pasted", true));
+    assert_eq!(aligned, pasted);
+    assert!(!aligned.1.is_empty());
+    assert_same_checkpoint(&place.path("aligned"), &place.path("pasted"), 20);
+}

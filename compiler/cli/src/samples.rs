@@ -1,9 +1,11 @@
 //! Tokenizers and texts -> how many pieces of each text are unknown: known from the cache, or looked at on all cores.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use mmc_core::world::{SAMPLED_LINES, Sample, SampleFacts, WorldError};
 use mmc_text::TextError;
+use mmc_text::columns::TextFile;
 use mmc_text::tokenizer::Tokenizer;
 use rayon::prelude::*;
 
@@ -48,7 +50,7 @@ pub(crate) fn answer(
             (&facts, wanted.get(at), stamps.get(at))
         {
             let texts = cache.samples.entry(key(sample)).or_default();
-            texts.insert(sample.text.clone(), (*stamps, *facts));
+            texts.insert(sample.text_name(), (*stamps, *facts));
         }
         if let Some(answer) = answers.get_mut(at) {
             *answer = Some(facts);
@@ -63,7 +65,7 @@ fn key(sample: &Sample) -> String {
 }
 
 fn known(sample: &Sample, stamps: &[Stamp; 2], cache: &Cache) -> Option<SampleFacts> {
-    let (before, facts) = cache.samples.get(&key(sample))?.get(&sample.text)?;
+    let (before, facts) = cache.samples.get(&key(sample))?.get(&sample.text_name())?;
     (before == stamps).then_some(*facts)
 }
 
@@ -83,14 +85,15 @@ fn look(wanted: &[Sample], places: Vec<usize>) -> Vec<(usize, Result<SampleFacts
     samples.into_par_iter().map(looked).collect()
 }
 
-/// Lines that are not UTF-8, or too long, are passed over.
+/// Lines that are not UTF-8, too long, or without the column are passed over.
 fn sampled(tokenizer: &Tokenizer, sample: &Sample) -> Result<SampleFacts, TextError> {
-    let mut reader = mmc_text::lines::open(&sample.text)?;
+    let file = TextFile { path: PathBuf::from(&sample.text), column: sample.column };
+    let mut reader = mmc_text::lines::open(&file.path)?;
     let unk = tokenizer.facts().unk;
     let mut facts = SampleFacts::default();
     for _ in 0..SAMPLED_LINES {
         let Some(line) = reader.next_line()? else { break };
-        let pieces = tokenizer.encode(line.text().unwrap_or_default());
+        let pieces = tokenizer.encode(file.of(line).text().unwrap_or_default());
         facts.pieces += pieces.len() as u64;
         facts.unknown += pieces.iter().filter(|piece| Some(**piece) == unk).count() as u64;
     }
@@ -112,21 +115,25 @@ mod tests {
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         fs::write(path("latin"), "the cat sat on the mat\nthe dog sat\n".repeat(50)).unwrap();
         fs::write(path("greek"), "η γάτα κάθισε\n".repeat(50)).unwrap();
+        fs::write(path("both"), "the cat sat\tη γάτα κάθισε\n".repeat(50)).unwrap();
         let training = Training {
             method: Method::Bpe,
             pieces: 40,
             special: Vec::new(),
             coverage: 1_000_000,
-            files: vec![path("latin").into()],
+            files: vec![PathBuf::from(path("latin")).into()],
         };
         train(&training, path("model").as_ref()).unwrap();
         let sample = |text: &str| Sample {
             tokenizer: path("model"),
             kind: VocabularyKind::Huggingface,
             text: path(text),
+            column: None,
         };
         let mut cache = Cache::default();
-        let wanted = [sample("latin"), sample("greek"), sample("absent")];
+        let columns = [1, 2].map(|column| Sample { column: Some(column), ..sample("both") });
+        let [first, second] = columns;
+        let wanted = [sample("latin"), sample("greek"), sample("absent"), first, second];
         let (answers, has_new) = answer(&wanted, &mut cache);
         assert!(has_new);
         let rate = |at: usize| {
@@ -136,6 +143,7 @@ mod tests {
         assert_eq!(rate(0).1, 0);
         assert!(rate(1).1 >= 25, "{:?}", answers[1]);
         assert_eq!(answers[2], Err(WorldError::Missing));
+        assert_eq!((rate(3).1, &answers[4]), (0, &answers[1]));
         let (again, has_new) = answer(&wanted, &mut cache);
         assert!(!has_new && again == answers);
     }

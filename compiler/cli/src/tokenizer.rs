@@ -12,6 +12,7 @@ use mmc_core::ir::experiment::{Experiment, TokenizerMethod, TokenizerTraining};
 use mmc_core::world::{CorpusFacts, Remark, TokenizerFacts, World, WorldError};
 use mmc_plan::{Plan, VocabularyKind};
 use mmc_syntax::SourceMap;
+use mmc_text::columns::TextFile;
 use mmc_text::tokenizer::train::{self, Method, Training};
 
 use crate::disk::Disk;
@@ -50,7 +51,7 @@ struct Wanted {
     file: String,
     method: Method,
     pieces: u32,
-    texts: BTreeSet<String>,
+    texts: BTreeSet<TextFile>,
 }
 
 /// Runs a command.
@@ -106,19 +107,23 @@ fn make(wanted: &Wanted, force: bool) -> Result<(), Stop> {
         pieces: wanted.pieces,
         special: Vec::new(),
         coverage: COVERAGE,
-        files: wanted.texts.iter().map(PathBuf::from).collect(),
+        files: wanted.texts.iter().cloned().collect(),
     };
     let trained = train::train(&training, out)?;
     let skipped = match trained.skipped {
         0 => String::new(),
-        lines => format!(", {} lines left out (not UTF-8 or too long)", grouped(lines)),
+        lines => format!(
+            ", {} lines left out (not UTF-8, too long or without the column)",
+            grouped(lines)
+        ),
     };
+    let files: BTreeSet<&Path> = wanted.texts.iter().map(|text| text.path.as_path()).collect();
     report::note(&format!(
         "{}: {} pieces from {} lines of {}{skipped}",
         wanted.file,
         grouped(u64::from(trained.pieces)),
         grouped(trained.lines),
-        counted(training.files.len() as u64, "file", "files")
+        counted(files.len() as u64, "file", "files")
     ));
     Ok(())
 }
@@ -128,9 +133,12 @@ fn wanted(experiment: &Experiment, plan: &Plan) -> Vec<Wanted> {
     let mut found: BTreeMap<&str, Wanted> = BTreeMap::new();
     for task in plan.tasks.values() {
         let train = &task.corpus.train;
-        let sides =
-            [(&task.source_vocabulary, &train.source), (&task.target_vocabulary, &train.target)];
-        for (name, texts) in sides {
+        let [source, target] = train.columns.map_or([None; 2], |columns| columns.map(Some));
+        let sides = [
+            (&task.source_vocabulary, &train.source, source),
+            (&task.target_vocabulary, &train.target, target),
+        ];
+        for (name, files, column) in sides {
             let Some(vocabulary) = plan.vocabularies.get(name) else { continue };
             let Some(training) = training_of(experiment, name) else { continue };
             let entry = found.entry(&vocabulary.file).or_insert_with(|| Wanted {
@@ -139,7 +147,8 @@ fn wanted(experiment: &Experiment, plan: &Plan) -> Vec<Wanted> {
                 pieces: training.pieces,
                 texts: BTreeSet::new(),
             });
-            entry.texts.extend(texts.iter().cloned());
+            let texts = files.iter().map(|path| TextFile { path: path.into(), column });
+            entry.texts.extend(texts);
         }
     }
     found.into_values().collect()

@@ -23,7 +23,7 @@ pub struct CorpusIndex {
     /// Letters and words of corpus files that languages are compared by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, TextProfile>,
-    /// Tokenizer file -> corpus file -> what the one made of the other's first lines.
+    /// Tokenizer file -> text ([`Sample::text_name`]) -> what the one made of the other's first lines.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub samples: BTreeMap<String, BTreeMap<String, SampleFacts>>,
     /// `sha256` of corpus files in hexadecimal, where they were taken (`--verify`).
@@ -162,8 +162,9 @@ impl World for Indexed<'_> {
     }
 
     fn samples(&self, wanted: &[Sample]) -> Vec<Result<SampleFacts, WorldError>> {
-        let known =
-            |sample: &Sample| self.index.samples.get(&sample.tokenizer)?.get(&sample.text).copied();
+        let known = |sample: &Sample| {
+            self.index.samples.get(&sample.tokenizer)?.get(&sample.text_name()).copied()
+        };
         wanted.iter().map(|sample| known(sample).ok_or(WorldError::Missing)).collect()
     }
 }
@@ -228,7 +229,7 @@ impl World for Recorder<'_> {
         for (sample, facts) in wanted.iter().zip(&found) {
             if let Ok(facts) = facts {
                 let texts = seen.samples.entry(sample.tokenizer.clone()).or_default();
-                texts.insert(sample.text.clone(), *facts);
+                texts.insert(sample.text_name(), *facts);
             }
         }
         found

@@ -25,6 +25,9 @@ pub const DIRECTION_VARIABLES: &[&str] = &[
     "tgt_lang",
 ];
 
+/// Those of them whose values depend on the order of the alphabet.
+pub const SORTED_VARIABLES: &[&str] = &["lang_a", "lang_b", "side_a", "side_b", "sorted_pair"];
+
 /// Variables of templates that are filled for one language.
 pub const LANGUAGE_VARIABLES: &[&str] = &["lang"];
 

@@ -104,6 +104,18 @@ pub struct Sample {
     pub kind: mmc_plan::VocabularyKind,
     /// The corpus file, whose first [`SAMPLED_LINES`] lines are looked at.
     pub text: String,
+    /// The column of these lines, from 1; none: all of them.
+    pub column: Option<u32>,
+}
+
+impl Sample {
+    /// The name of its text: the file's, and behind a tab the column's number.
+    pub fn text_name(&self) -> String {
+        match self.column {
+            Some(column) => format!("{}\t{column}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 /// What a tokenizer made of a text.

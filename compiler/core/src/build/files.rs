@@ -17,7 +17,7 @@ use crate::world::{CorpusFacts, World, WorldError};
 
 /// What was found for a direction.
 pub(super) enum Found {
-    /// Files with as many lines on both sides.
+    /// Files with as many lines on both sides, or with both sides.
     Files(ParallelFiles),
     /// This path is not there.
     Missing(String),
@@ -53,7 +53,7 @@ impl<'a> Sought<'a> {
             templates.flat_map(|templates| &templates.value).map(String::as_str).collect()
         } else {
             let sets = corpus.train.iter().chain(&corpus.valid).chain(&corpus.test);
-            sets.flat_map(|set| [set.value.source.as_str(), &set.value.target]).collect()
+            sets.flat_map(|set| set.value.all()).collect()
         };
         let (patterns, paths): (Vec<&str>, Vec<&str>) =
             wanted.into_iter().partition(|template| is_sharded(self.templates, template));
@@ -172,7 +172,8 @@ impl<'a> Reader<'_, 'a> {
                 Err(found) => return found,
             }
         }
-        Found::Files(ParallelFiles { source, target, lines })
+        let columns = templates.value.columns.map(|columns| columns.of(&pair.source, &pair.target));
+        Found::Files(ParallelFiles { source, target, columns, lines })
     }
 
     /// The training text of a direction.
@@ -236,7 +237,7 @@ impl<'a> Reader<'_, 'a> {
             return Found::Missing(missing.unwrap_or_else(pattern));
         }
         let files = Shared::from(files);
-        Found::Files(ParallelFiles { source: files.clone(), target: files, lines })
+        Found::Files(ParallelFiles { source: files.clone(), target: files, columns: None, lines })
     }
 
     /// Lines of one file; what is wrong with it is reported.

@@ -202,6 +202,33 @@ pub struct TemplatePair {
     pub source: String,
     /// Target side.
     pub target: String,
+    /// Whose column is which, of files that hold both sides: then both templates are one.
+    pub columns: Option<Columns>,
+}
+
+impl TemplatePair {
+    /// Both templates, or the one.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let target = self.columns.is_none().then_some(self.target.as_str());
+        std::iter::once(self.source.as_str()).chain(target)
+    }
+}
+
+/// Columns of files that hold both sides, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// First that of the source, or, when they are sorted, of the language that comes first in the alphabet.
+    pub numbers: [u32; 2],
+    /// Whether they stand in the order of the alphabet, whatever the direction.
+    pub is_sorted: bool,
+}
+
+impl Columns {
+    /// The columns of source and target of a direction.
+    pub fn of(self, source: &str, target: &str) -> [u32; 2] {
+        let [first, second] = self.numbers;
+        if self.is_sorted && target < source { [second, first] } else { [first, second] }
+    }
 }
 
 /// A tokenizer.

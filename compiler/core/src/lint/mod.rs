@@ -3,6 +3,7 @@
 //! Each has a level of its own that the file may change: `lint { deny = [...] warn = [...] allow = [...] }`.
 
 mod batch_below_longest;
+mod column_of_two_languages;
 mod copying_task;
 mod corpus_repeated;
 mod corpus_worn_out;
@@ -112,6 +113,7 @@ const fn note(code: &'static str, docs: &'static str, run: fn(&Subject<'_>) -> V
 /// All lints, in order of code.
 pub static LINTS: &[Lint] = &[
     batch_below_longest::LINT,
+    column_of_two_languages::LINT,
     copying_task::LINT,
     corpus_repeated::LINT,
     corpus_worn_out::LINT,

@@ -20,14 +20,17 @@ pub(super) const LINT: Lint =
 /// A vocabulary's name and a language.
 type Side<'a> = (&'a str, &'a str);
 
+/// A file, and the column of it where it has columns.
+type Text<'a> = (&'a str, Option<u32>);
+
 fn run(subject: &Subject<'_>) -> Vec<Found> {
     let sides = sides(subject);
     let samples: Vec<Sample> = sides
         .iter()
-        .filter_map(|((vocabulary, _), text)| {
+        .filter_map(|((vocabulary, _), (text, column))| {
             let spec = subject.table.vocabularies.get(*vocabulary)?;
             let (tokenizer, kind) = (spec.file.clone(), spec.kind);
-            Some(Sample { tokenizer, kind, text: (*text).to_owned() })
+            Some(Sample { tokenizer, kind, text: (*text).to_owned(), column: *column })
         })
         .collect();
     let mut unknown: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
@@ -48,20 +51,21 @@ fn run(subject: &Subject<'_>) -> Vec<Found> {
 }
 
 /// The first training file of every language that a vocabulary is used for, in order.
-fn sides<'a>(subject: &Subject<'a>) -> Vec<(Side<'a>, &'a str)> {
-    let mut first: HashMap<Side<'a>, &'a str> = HashMap::new();
+fn sides<'a>(subject: &Subject<'a>) -> Vec<(Side<'a>, Text<'a>)> {
+    let mut first: HashMap<Side<'a>, Text<'a>> = HashMap::new();
     for task in &subject.table.tasks {
         let train = &task.corpus.train;
-        for (vocabulary, language, files) in [
-            (&task.source_vocabulary, &task.source, &train.source),
-            (&task.target_vocabulary, &task.target, &train.target),
+        let [source, target] = train.columns.map_or([None; 2], |columns| columns.map(Some));
+        for (vocabulary, language, files, column) in [
+            (&task.source_vocabulary, &task.source, &train.source, source),
+            (&task.target_vocabulary, &task.target, &train.target, target),
         ] {
             if let Some(file) = files.first() {
-                first.entry((vocabulary, language)).or_insert(file);
+                first.entry((vocabulary, language)).or_insert((file, column));
             }
         }
     }
-    let mut sides: Vec<(Side<'a>, &'a str)> = first.into_iter().collect();
+    let mut sides: Vec<(Side<'a>, Text<'a>)> = first.into_iter().collect();
     sides.sort_unstable();
     sides
 }

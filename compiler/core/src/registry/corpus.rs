@@ -7,7 +7,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         code: "mmc::corpus::bad_line",
         title: "a bad line in a corpus that may have none",
-        meaning: "The corpus has `bad_lines = fatal`, and a line that was met while counting is not UTF-8. Training would end at such a line, at one of more than 1 MiB, and at one without text beside one that has some.",
+        meaning: "The corpus has `bad_lines = fatal`, and a line that was met while counting is not UTF-8. Training would end at such a line, at one of more than 1 MiB, at one without text beside one that has some, and at one without a side's column in a file that holds both.",
         wrong: "stra\\xdfe in train.de",
         right: "straße in train.de",
         example: Example::Told,

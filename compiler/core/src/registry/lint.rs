@@ -13,6 +13,14 @@ pub(super) const ROWS: &[Row] = &[
         example: Example::Over,
     },
     Row {
+        code: "mmc::lint::column_of_two_languages",
+        title: "a column of two languages",
+        meaning: "Files that hold both sides have one column for each, and some tasks take the same column of the same file for another language than others do: mostly both directions of a pair, with `lang_pair` for files that are stored in the order of the alphabet.",
+        wrong: "corpus other { train = \"{sorted_pair}.tsv\"  columns = lang_pair }\ntasks more { pairs = cs <-> de  corpus = other  transforms = [pieces, prefix(target)] }",
+        right: "corpus other { train = \"{sorted_pair}.tsv\"  columns = sorted_pair }\ntasks more { pairs = cs <-> de  corpus = other  transforms = [pieces, prefix(target)] }",
+        example: Example::Over,
+    },
+    Row {
         code: "mmc::lint::copying_task",
         title: "a task that copies",
         meaning: "A task from a language to itself has the same text on both sides. Without noise on the source the model only learns to copy it.",

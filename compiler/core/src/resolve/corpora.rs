@@ -6,6 +6,7 @@ use mmc_plan::{BadLines, Sampling, VocabularyKind};
 use mmc_syntax::ast::{BinaryOp, Expr, ExprKind};
 use mmc_syntax::source::Span;
 
+use super::columns::{self, Said};
 use super::error::ResolveError;
 use super::program::{Declared, Program};
 use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head};
@@ -18,7 +19,7 @@ use crate::suggest;
 use crate::template::{DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates};
 
 const CORPUS: Known = Known {
-    values: &["bad_lines", "mono", "mono_valid", "test", "train", "valid"],
+    values: &["bad_lines", "columns", "mono", "mono_valid", "test", "train", "valid"],
     blocks: &[],
     not_built: &[],
 };
@@ -50,9 +51,10 @@ pub(crate) fn corpora<'a>(
     let mut corpora = Vec::new();
     for declared in program.declared("corpus") {
         declared.section.check(&CORPUS, reader.diagnostics);
+        let columns = Said::of(&declared.section, declared.span, reader);
         let part = |field: &'static str, reader: &mut Reader<'_, 'a>| {
             let value = declared.section.value(field)?;
-            parallel(value, field, codes, templates, reader)
+            parallel(value, field, columns, codes, templates, reader)
         };
         let (train, valid, test) =
             (part("train", reader), part("valid", reader), part("test", reader));
@@ -80,19 +82,31 @@ pub(crate) fn corpora<'a>(
 fn parallel<'a>(
     value: &'a Expr,
     field: &str,
+    columns: Said<'_, 'a>,
     codes: &BTreeSet<String>,
     templates: &Templates,
     reader: &mut Reader<'_, 'a>,
 ) -> Option<At<TemplatePair>> {
     let value = reader.follow(value)?;
+    let span = value.span;
+    if let ExprKind::Text(text) = &value.kind
+        && columns.are_in(text)
+    {
+        if !checked(text, span, field, Filled::ByDirection, codes, templates, reader) {
+            return None;
+        }
+        let columns = columns.columns_of((text, span), templates, reader)?;
+        let (source, target) = (text.clone(), text.clone());
+        return Some(At { value: TemplatePair { source, target, columns: Some(columns) }, span });
+    }
     let ExprKind::Binary { op: BinaryOp::To, left, right } = &value.kind else {
         reader.report(ResolveError::WrongType {
             field: field.to_owned(),
             expected: "two templates joined by `->`".to_owned(),
             found: super::values::describe(value),
-            span: value.span,
+            span,
             help: Some(format!(
-                "for example `{field} = \"{field}.{{src_lang}}\" -> \"{field}.{{tgt_lang}}\"`"
+                "for example `{field} = \"{field}.{{src_lang}}\" -> \"{field}.{{tgt_lang}}\"`; a file with both sides in columns is named alone, `\"{field}.{{lang_pair}}.tsv\"`"
             )),
         });
         return None;
@@ -115,8 +129,19 @@ fn parallel<'a>(
         });
         return None;
     }
-    let pair = TemplatePair { source: source.to_owned(), target: target.to_owned() };
-    Some(At { value: pair, span: value.span })
+    if source == target && columns::is_table(source) {
+        reader.report(ResolveError::Template {
+            field: field.to_owned(),
+            fault: "each side is whole lines of the same file, tabs and all".to_owned(),
+            span,
+            help: format!(
+                "a file with both sides in columns is named once: `{field} = {source:?}`"
+            ),
+        });
+        return None;
+    }
+    let (source, target) = (source.to_owned(), target.to_owned());
+    Some(At { value: TemplatePair { source, target, columns: None }, span })
 }
 
 fn monolingual<'a>(

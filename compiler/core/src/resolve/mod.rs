@@ -14,6 +14,7 @@ mod attachments;
 mod causal;
 mod change;
 mod cluster;
+mod columns;
 mod corpora;
 mod curriculum;
 mod derived;

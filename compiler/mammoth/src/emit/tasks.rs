@@ -158,6 +158,11 @@ fn paths(row: &Row<'_>, id: Id, draft: &mut Draft<'_>) {
 
 /// The two files of a set.
 fn set(files: &ParallelFiles, id: Id, keys: [&str; 2], span: Span, draft: &mut Draft<'_>) {
+    if files.columns.is_some() {
+        let help = "make a file of each side: `cut -f1` and `cut -f2`";
+        draft.no_equal("a text in columns", span, help);
+        return;
+    }
     for (key, side) in keys.into_iter().zip([&files.source, &files.target]) {
         let [path] = side.as_slice() else {
             let help = "join the files: `cat part.*.gz > all.gz`";
