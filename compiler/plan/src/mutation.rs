@@ -6,7 +6,7 @@ use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraP
 use crate::competence::{Competence, Difficulty, Growth};
 use crate::curriculum::Synchronised;
 use crate::model::{Normalisation, Sharing, StackOverride, StackPattern};
-use crate::plan::{BadLines, FoundSpec, PlacementSpec, Plan};
+use crate::plan::{BadLines, CorpusFiles, FoundSpec, PlacementSpec, Plan};
 use crate::sample::{self, Sample};
 use crate::scores::{Measure, ScoresSpec};
 use crate::training::{Criterion, LrScale, OnNan, Optimizer, StopEarly};
@@ -56,12 +56,7 @@ pub(crate) fn subject() -> Plan {
     sample.training.scores =
         Some(ScoresSpec { measures: vec![Measure::Bleu], beam: 4, sentences: Some(9) });
     train_broadly(&mut sample);
-    for corpus in &mut sample.corpora {
-        corpus.test = sample::corpus("x", "y", 10).valid;
-        corpus.train = sample::in_columns(&corpus.train, [4, 2]);
-        corpus.valid = corpus.valid.as_ref().map(|files| sample::in_columns(files, [4, 2]));
-        corpus.bad_lines = BadLines::Fatal;
-    }
+    sample.corpora.iter_mut().for_each(read_columns);
     let mut plan = sample.plan();
     plan.curriculum = sample::two_windows(&plan);
     plan.curriculum.competence = Some(Competence {
@@ -76,6 +71,14 @@ pub(crate) fn subject() -> Plan {
     plan.placement = PlacementSpec { lanes: Some(found(7)), ranks: Some(found(8)) };
     plan.cluster.slurm.insert("account".to_owned(), "project".to_owned());
     plan
+}
+
+/// What the plain corpus lacks.
+fn read_columns(corpus: &mut CorpusFiles) {
+    corpus.test = sample::corpus("x", "y", 10).valid;
+    corpus.train = sample::in_columns(&corpus.train, [4, 2]);
+    corpus.valid = corpus.valid.as_ref().map(|files| sample::in_columns(files, [4, 2]));
+    corpus.bad_lines = BadLines::Fatal;
 }
 
 /// What the plain training lacks.
