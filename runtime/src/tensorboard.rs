@@ -166,10 +166,13 @@ fn of_validation(event: &Event) -> Option<(u64, Points)> {
     let Event::Validated {
         step,
         losses,
+        perplexities,
         accuracies,
         loss,
+        perplexity,
         accuracy,
         macro_loss,
+        macro_perplexity,
         macro_accuracy,
         scores,
         macro_scores,
@@ -180,10 +183,17 @@ fn of_validation(event: &Event) -> Option<(u64, Points)> {
     };
     let mut points = Points::default();
     points.add_tasks("validation_loss", losses);
+    points.add_tasks("validation_perplexity", perplexities);
     points.add_tasks("validation_accuracy", accuracies);
-    points.add("validation", loss.map(|loss| ("loss", loss)));
-    points.add("validation", macro_loss.map(|loss| ("macro_loss", loss)));
-    points.add("validation", [("accuracy", *accuracy), ("macro_accuracy", *macro_accuracy)]);
+    let of_all = [
+        ("loss", *loss),
+        ("perplexity", *perplexity),
+        ("accuracy", Some(*accuracy)),
+        ("macro_loss", *macro_loss),
+        ("macro_perplexity", *macro_perplexity),
+        ("macro_accuracy", Some(*macro_accuracy)),
+    ];
+    points.add("validation", of_all.into_iter().filter_map(|(name, x)| Some((name, x?))));
     points.add_scores(scores, macro_scores);
     Some((*step, points))
 }

@@ -56,14 +56,22 @@ impl Validation {
             skipped,
         } = self;
         let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
-        let losses = losses.into_iter().filter_map(|(task, loss)| Some((task, finite(loss)?)));
+        let all_finite = |of_tasks: &BTreeMap<String, f64>| {
+            let found = of_tasks.iter().filter_map(|(task, x)| Some((task.clone(), finite(*x)?)));
+            found.collect()
+        };
+        let perplexities =
+            losses.iter().map(|(task, loss)| (task.clone(), libm::exp(*loss))).collect();
         Event::Validated {
             step,
-            losses: losses.collect(),
+            losses: all_finite(&losses),
+            perplexities: all_finite(&perplexities),
             accuracies,
             loss: finite(loss),
+            perplexity: finite(libm::exp(loss)),
             accuracy,
             macro_loss: finite(macro_loss),
+            macro_perplexity: finite(mean(&perplexities)),
             macro_accuracy,
             scores,
             macro_scores,
@@ -329,6 +337,29 @@ mod tests {
         assert!(losses.keys().eq(["b"]) && accuracies.keys().eq(["a", "b"]));
         let line = serde_json::to_string(&told).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), told, "{line}");
+    }
+
+    #[test]
+    fn perplexities_are_powers_of_losses() {
+        let of = |losses: [f64; 2]| {
+            let found =
+                BTreeMap::from([("a", [losses[0], 0.0, 1.0]), ("b", [losses[1], 0.0, 1.0])]);
+            let Event::Validated { perplexities, perplexity, macro_perplexity, .. } =
+                summary(&found).told(3)
+            else {
+                panic!("a validation")
+            };
+            (perplexities.into_values().collect::<Vec<_>>(), perplexity, macro_perplexity)
+        };
+        let (each, all, mean) = of([2_f64.ln(), 8_f64.ln()]);
+        let near = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} is not {y}");
+        near(each[0], 2.0);
+        near(each[1], 8.0);
+        near(all.unwrap(), 4.0);
+        near(mean.unwrap(), 5.0);
+        // One that is too large to be a number.
+        let (each, all, mean) = of([0.0, 800.0]);
+        assert_eq!((each, all.is_some(), mean), (vec![1.0], true, None));
     }
 
     #[test]

@@ -101,8 +101,18 @@ fn told(events: &[Event], points: &mut Points) {
             add("training/learning_rate".to_owned(), *step, *lr);
             add("training/gradient_norm".to_owned(), *step, norm.expect("a norm"));
         }
-        if let Event::Validated { step, losses, accuracies, loss, macro_accuracy, .. } = event {
+        if let Event::Validated {
+            step,
+            losses,
+            perplexities,
+            accuracies,
+            loss,
+            macro_accuracy,
+            ..
+        } = event
+        {
             for (task, loss) in losses {
+                add(format!("validation_perplexity/{task}"), *step, perplexities[task]);
                 add(format!("validation_loss/{task}"), *step, *loss);
                 add(format!("validation_accuracy/{task}"), *step, accuracies[task]);
             }

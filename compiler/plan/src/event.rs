@@ -170,14 +170,23 @@ pub enum Event {
         step: u64,
         /// Mean cross-entropy per target token in nats, without label smoothing, per task; without those that are no finite number.
         losses: BTreeMap<String, f64>,
+        /// Perplexity: e to the power of the loss, per task; without those that are no finite number.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        perplexities: BTreeMap<String, f64>,
         /// Part of the target tokens that are predicted first, given those before them, per task.
         accuracies: BTreeMap<String, f64>,
         /// Cross-entropy over the tokens of all tasks together; none when it is no finite number.
         loss: Option<f64>,
+        /// Perplexity over the tokens of all tasks together; none when it is no finite number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        perplexity: Option<f64>,
         /// Accuracy over the tokens of all tasks together.
         accuracy: f64,
         /// Mean of the tasks' losses; none when one of them is no finite number.
         macro_loss: Option<f64>,
+        /// Mean of the tasks' perplexities; none when one of them is no finite number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        macro_perplexity: Option<f64>,
         /// Mean of the tasks' accuracies.
         macro_accuracy: f64,
         /// With `scores`: each measure of each task that translates, 0 to 100.
