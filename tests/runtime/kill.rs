@@ -19,8 +19,6 @@ const INTERVAL: u64 = 5;
 const TRIALS: u64 = 3;
 /// The other rank ends within this time.
 const ENDED: Duration = Duration::from_secs(30);
-/// A rank is killed within these milliseconds from its start: a whole run lasts about as long.
-const WITHIN: u64 = 2_500;
 
 /// The last step of a record, whose last line may be cut.
 fn last_step(output: &Path) -> u64 {
@@ -51,11 +49,11 @@ fn length(output: &Path) -> u64 {
     fs::metadata(output.join("events.jsonl")).map_or(0, |record| record.len())
 }
 
-/// Kills one rank at a moment of the trial's own; the last step that was told then.
-fn killed(plan: &Path, output: &Path, stream: &mut Stream) -> u64 {
+/// Kills one rank at a moment of the trial's own, within the time that a whole run lasts; the last step that was told then.
+fn killed(plan: &Path, output: &Path, lasts: Duration, stream: &mut Stream) -> u64 {
     let recorded = length(output);
     let mut ranks = start(plan, 2, &["--resume"]);
-    sleep(Duration::from_millis(stream.below(WITHIN)));
+    sleep(Duration::from_millis(stream.below(u64::try_from(lasts.as_millis()).unwrap())));
     let victim = usize::try_from(stream.below(2)).unwrap();
     ranks.0[victim].kill().unwrap();
     end(ranks, output, recorded);
@@ -72,15 +70,17 @@ fn killed_anywhere_loses_no_more_than_the_interval_and_ends_the_same() {
         sample.training.checkpoint.every = Some(INTERVAL);
         place.write_plan(&format!("{output}.yaml"), &sample)
     };
+    let began = Instant::now();
     train(&plan("whole"), 2, &[]);
+    let lasts = began.elapsed();
     let mut cut_short = 0;
     for trial in 0..trials {
         let mut stream = Stream::new(23, Purpose::Synth, &[trial]);
         let name = format!("cut{trial}");
         let (plan, output) = (plan(&name), place.path(&name));
-        let mut reached = killed(&plan, &output, &mut stream);
+        let mut reached = killed(&plan, &output, lasts, &mut stream);
         if stream.below(2) == 0 {
-            reached = killed(&plan, &output, &mut stream);
+            reached = killed(&plan, &output, lasts, &mut stream);
         }
         cut_short += u64::from(reached > 0 && reached < STEPS);
         let events = train(&plan, 2, &["--resume"]);
