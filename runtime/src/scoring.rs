@@ -83,15 +83,13 @@ fn pairs(task: &TaskSpec, most: Option<u64>) -> Result<Vec<Pair>, StreamError> {
     let Some(files) = &task.corpus.valid else { return Ok(found) };
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let mut reader = ParallelReader::open(files)?;
-    let mut number = 0;
     while found.len() < most
         && let Some(pair) = reader.next_pair()?
     {
         if let (Some(source), Some(target)) = (pair.source.text(), pair.target.text()) {
             let (source, reference) = (source.to_owned(), target.to_owned());
-            found.push(Pair { number, source, reference });
+            found.push(Pair { number: pair.index, source, reference });
         }
-        number += 1;
     }
     Ok(found)
 }

@@ -2,15 +2,14 @@
 //! training would notice.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 
 use mmc_plan::{
     CheckpointSpec, Criterion, Event, Measure, Plan, Precision, ScoresSpec, StopEarly, Transform,
 };
 use mmc_text::metrics::{self, BleuOptions, ChrfOptions};
 
+use super::serve::translated;
 use super::train::assert_same_checkpoint;
 use super::workplace::{LANGUAGES, Workplace, train};
 
@@ -57,36 +56,6 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The lines that `mmc-worker translate` makes of a file.
-fn translated(
-    plan: &Path,
-    checkpoint: &Path,
-    [source, target]: [&str; 2],
-    text: &Path,
-) -> Vec<String> {
-    let end = Command::new(env!("CARGO_BIN_EXE_mmc-worker"))
-        .args([
-            "translate",
-            "--threads",
-            "1",
-            "--beam",
-            "2",
-            "--source",
-            source,
-            "--target",
-            target,
-        ])
-        .arg("--plan")
-        .arg(plan)
-        .arg("--checkpoint")
-        .arg(checkpoint)
-        .stdin(File::open(text).unwrap())
-        .output()
-        .unwrap();
-    assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
-    lines(&String::from_utf8(end.stdout).unwrap())
-}
-
 #[test]
 fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
     let place = Workplace::new();
@@ -118,9 +87,10 @@ fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
         let checkpoint = place.path(&format!("run0/checkpoints/step_{step:06}"));
         for (name, task) in &plan.tasks {
             let files = task.corpus.valid.as_ref().unwrap();
-            let (source, target) = (Path::new(&files.source[0]), Path::new(&files.target[0]));
-            let mut ours = translated(&path, &checkpoint, [&task.source, &task.target], source);
-            let mut theirs = lines(&fs::read_to_string(target).unwrap());
+            let text = |file: &str| lines(&fs::read_to_string(file).unwrap());
+            let (source, mut theirs) = (text(&files.source[0]), text(&files.target[0]));
+            let more = ["--beam", "2", "--source", &task.source, "--target", &task.target];
+            let mut ours = translated(&path, &checkpoint, &source, &more);
             ours.truncate(150);
             theirs.truncate(150);
             let theirs = [theirs];
