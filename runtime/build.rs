@@ -20,6 +20,7 @@ fn main() {
             "shim/dropout.cpp",
             "shim/update.cpp",
             "shim/gpu.cpp",
+            "shim/profile.cpp",
         ])
         .include("shim")
         .include(torch.join("include"))

@@ -114,6 +114,10 @@ char* mmc_gpu_use(int number) {
   });
 }
 
+char* mmc_gpu_enter(int number) {
+  return guarded([&] { c10::impl::VirtualGuardImpl(GPU).setDevice(device_of(number)); });
+}
+
 char* mmc_gpu_peak(int number, int64_t* bytes) {
   return guarded([&] {
     // The first of several statistics is of all memory together.

@@ -79,10 +79,17 @@ char* mmc_group_sum(void* group, void* tensor);
 char* mmc_group_broadcast(void* group, void* tensor, int owner);
 char* mmc_group_barrier(void* group);
 
+// Begins to record what this thread asks of libtorch, and what a `gpu` computes; the end writes the trace to a file, in Chrome's
+// format. Both when nothing is left to be computed.
+char* mmc_profile_begin(bool gpu);
+char* mmc_profile_end(const char* path);
+
 // How many GPUs libtorch sees; a message when it can serve none. Before anything else is asked of libtorch.
 char* mmc_gpu_count(int* count);
-// Makes a GPU the one that this thread works on.
+// Makes a GPU the one that this thread works on, and sets how this process computes there.
 char* mmc_gpu_use(int number);
+// Makes a GPU that this process uses the one that another thread works on.
+char* mmc_gpu_enter(int number);
 // Most memory, in bytes, that libtorch has held on a GPU.
 char* mmc_gpu_peak(int number, int64_t* bytes);
 

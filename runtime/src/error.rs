@@ -156,6 +156,26 @@ pub enum WorkerError {
         /// What libtorch said.
         words: String,
     },
+    /// Memory that is too small for batches that were read.
+    #[error(
+        "memory is too small for the text of a step ({words}); use smaller batches or more memory; the last checkpoint is whole"
+    )]
+    MemoryOfText {
+        /// What libtorch said.
+        words: String,
+    },
+    /// A step is to be recorded that this run does not come to.
+    #[error(
+        "step {asked} is to be recorded, and {done} of {steps} steps are done: ask for one of those that are left"
+    )]
+    Profile {
+        /// The step that is asked for.
+        asked: u64,
+        /// Steps that were done before.
+        done: u64,
+        /// Steps in all.
+        steps: u64,
+    },
     /// Memory that ran out when a batch could not be begun anew.
     #[error(
         "step {step}, lane {lane}, task `{task}`: memory ran out in the backward pass of {sentences} sentences, when some of its gradients were on their way already ({words}); use smaller batches or more memory; the last checkpoint is whole"

@@ -2,11 +2,12 @@
 //!
 //! Which lane runs which task in which step is known beforehand, so one thread serves all streams in the order in which steps
 //! will ask for them. With each lane's batches it hands over where the stream stood behind them: that is what is saved, however
-//! far the thread has read.
+//! far the thread has read. It copies them to a GPU too, while that computes.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
+use std::time::{Duration, Instant};
 
 use mmc_plan::{Plan, RankSpec, SkippedPairs};
 pub use mmc_text::batch::LaneStreams;
@@ -16,7 +17,9 @@ use mmc_text::batch::{
 use tch::Device;
 
 use crate::error::WorkerError;
+use crate::gpu;
 use crate::model::Batch;
+use crate::shortage;
 
 /// Steps that are read ahead.
 const AHEAD: usize = 4;
@@ -27,7 +30,7 @@ const OPEN: usize = 64;
 /// What a lane reads in a step.
 #[derive(Debug)]
 struct Portion {
-    texts: Vec<Text>,
+    batches: Vec<Batch>,
     /// Where the stream stands behind them.
     state: StreamState,
 }
@@ -40,7 +43,9 @@ pub struct Feed<'a> {
     tokenizers: Tokenizers,
     /// Where batches are computed.
     device: Device,
-    portions: Option<Receiver<Result<Portion, StreamError>>>,
+    portions: Option<Receiver<Result<Portion, WorkerError>>>,
+    /// Time of waiting for portions since it was last asked for.
+    waited: Duration,
     /// Where every stream stands behind what was drawn.
     states: BTreeMap<u32, LaneStreams>,
 }
@@ -55,7 +60,8 @@ impl<'a> Feed<'a> {
     ) -> Result<Self, WorkerError> {
         let tokenizers = Tokenizers::load(plan, tasks)?;
         let states = rank.lanes.iter().map(|lane| (*lane, LaneStreams::new())).collect();
-        Ok(Self { plan, rank, tokenizers, device, portions: None, states })
+        let waited = Duration::ZERO;
+        Ok(Self { plan, rank, tokenizers, device, portions: None, waited, states })
     }
 
     /// Goes on where a former run stood; before anything is read.
@@ -73,17 +79,24 @@ impl<'a> Feed<'a> {
         let (plan, lanes) = (self.plan, self.rank.lanes.as_slice());
         let (tokenizers, saved) = (self.tokenizers.clone(), self.states.clone());
         let streams = Streams::new(plan, tokenizers, saved, OPEN);
-        let mut reader = Reader { plan, lanes, streams };
+        let mut reader = Reader { plan, lanes, streams, device: self.device };
         scope.spawn(move || reader.run(step, &sender));
     }
 
     /// A lane's next batches of a task, for one step: the next that the reader hands over.
     pub fn draw(&mut self, lane: u32, task: &str) -> Result<Vec<Batch>, WorkerError> {
         let ended = || StreamError::Ended(task.to_owned());
+        let began = Instant::now();
         let received = self.portions.as_ref().and_then(|portions| portions.recv().ok());
-        let Portion { texts, state } = received.ok_or_else(ended)??;
+        self.waited += began.elapsed();
+        let Portion { batches, state } = received.ok_or_else(ended)??;
         self.states.entry(lane).or_default().insert(task.to_owned(), state);
-        Ok(texts.iter().map(|text| tensors(text, self.device)).collect())
+        Ok(batches)
+    }
+
+    /// Time for which the rank has waited for text to train on, since it was last asked.
+    pub fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     /// Where every stream stands that was ever drawn from, before a resumption too, by lane.
@@ -120,11 +133,16 @@ struct Reader<'a> {
     plan: &'a Plan,
     lanes: &'a [u32],
     streams: Streams<'a>,
+    device: Device,
 }
 
 impl Reader<'_> {
     /// Reads for the steps behind `step` in the order of steps and lanes, until nobody listens or a stream fails.
-    fn run(&mut self, step: u64, sender: &SyncSender<Result<Portion, StreamError>>) {
+    fn run(&mut self, step: u64, sender: &SyncSender<Result<Portion, WorkerError>>) {
+        if let Err(fault) = gpu::enter(self.device) {
+            let _ = sender.send(Err(fault));
+            return;
+        }
         for step in step + 1..=self.plan.training.steps {
             for lane in self.lanes {
                 let portion = self.portion(step, *lane);
@@ -136,10 +154,13 @@ impl Reader<'_> {
         }
     }
 
-    fn portion(&mut self, step: u64, lane: u32) -> Result<Portion, StreamError> {
+    fn portion(&mut self, step: u64, lane: u32) -> Result<Portion, WorkerError> {
         let not_there = || StreamError::NotOnLane { task: String::new(), lane };
         let task = self.plan.task_at(step, lane).ok_or_else(not_there)?;
         let (texts, state) = self.streams.draw(step, lane, task)?;
-        Ok(Portion { texts, state })
+        let batches = || texts.iter().map(|text| tensors(text, self.device)).collect();
+        let batches = shortage::caught(batches);
+        let batches = batches.map_err(|words| WorkerError::MemoryOfText { words })?;
+        Ok(Portion { batches, state })
     }
 }

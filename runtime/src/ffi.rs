@@ -76,6 +76,9 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
     fn mmc_gpu_use(number: c_int) -> *mut c_char;
+    fn mmc_gpu_enter(number: c_int) -> *mut c_char;
+    fn mmc_profile_begin(gpu: bool) -> *mut c_char;
+    fn mmc_profile_end(path: *const c_char) -> *mut c_char;
     fn mmc_gpu_peak(number: c_int, bytes: *mut i64) -> *mut c_char;
 }
 
@@ -381,7 +384,26 @@ pub fn gpus() -> Result<usize, ShimError> {
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Makes a GPU the one that this thread works on.
+/// Begins to record what this thread asks of libtorch, and what a `gpu` computes.
+pub fn begin_profile(gpu: bool) -> Result<(), ShimError> {
+    // SAFETY: libtorch says what it can't do.
+    checked(unsafe { mmc_profile_begin(gpu) })
+}
+
+/// Ends that and writes the trace to a file, in Chrome's format.
+pub fn end_profile(path: &str) -> Result<(), ShimError> {
+    let path = text(path)?;
+    // SAFETY: a C string that lives through the call; libtorch says when nothing was begun.
+    checked(unsafe { mmc_profile_end(path.as_ptr()) })
+}
+
+/// Makes a GPU that this process uses the one that another thread works on.
+pub fn enter_gpu(number: usize) -> Result<(), ShimError> {
+    // SAFETY: sets a number of libtorch's, which says when there is no such GPU.
+    checked(unsafe { mmc_gpu_enter(small(number)?) })
+}
+
+/// Makes a GPU the one that this thread works on, and sets how this process computes there.
 pub fn use_gpu(number: usize) -> Result<(), ShimError> {
     // SAFETY: sets a number of libtorch's, which says when there is no such GPU.
     checked(unsafe { mmc_gpu_use(small(number)?) })

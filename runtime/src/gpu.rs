@@ -21,6 +21,14 @@ pub fn of_rank(local: u32) -> Result<Device, WorkerError> {
     Ok(Device::Cuda(number))
 }
 
+/// Makes a rank's device, if it is a GPU, that of another thread.
+pub fn enter(device: Device) -> Result<(), WorkerError> {
+    match device {
+        Device::Cuda(number) => Ok(ffi::enter_gpu(number)?),
+        Device::Cpu | Device::Mps | Device::Vulkan => Ok(()),
+    }
+}
+
 /// Most memory that libtorch has held on a device that is a GPU.
 pub fn peak(device: Device) -> Result<Option<u64>, WorkerError> {
     match device {

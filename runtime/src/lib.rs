@@ -17,6 +17,7 @@ pub(crate) mod layer;
 pub mod memory;
 pub mod model;
 pub mod optim;
+mod profile;
 pub mod scaler;
 pub(crate) mod scoring;
 pub mod serve;

@@ -52,6 +52,9 @@ struct Train {
     /// Seconds that a rank waits in a collective for one that does not come.
     #[arg(long, default_value_t = dist::COLLECTIVE.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// Step of which each rank writes a trace to `profile` in the output folder.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    profile: Option<u64>,
     #[command(flatten)]
     place: Place,
 }
@@ -114,6 +117,7 @@ fn run_train(arguments: &Train) -> ExitCode {
         output: arguments.output.clone(),
         threads: arguments.threads,
         timeout: Duration::from_secs(arguments.timeout),
+        profile: arguments.profile,
     };
     let plan = Plan::from_path(&arguments.plan)
         .map_err(|fault| Failure::from(WorkerError::from(Box::new(fault))));

@@ -136,6 +136,7 @@ fn of_step(event: &Event) -> Option<(u64, Points)> {
         scale,
         seconds,
         sync_seconds,
+        data_seconds,
         memory,
         fullest,
     } = event
@@ -155,6 +156,7 @@ fn of_step(event: &Event) -> Option<(u64, Points)> {
         ("target_tokens_per_second", rate(*target_tokens)),
         ("seconds_per_step", *seconds),
         ("synchronising_seconds_per_step", *sync_seconds),
+        ("waiting_for_text_seconds_per_step", *data_seconds),
         ("most_memory_of_rank_0_in_bytes", number(*memory)),
         ("most_memory_of_any_rank_in_bytes", number(fullest)),
     ];
@@ -214,7 +216,7 @@ mod tests {
         let losses = [("t.de-en".to_owned(), 2.5)].into();
         let (source_tokens, target_tokens, memory) = (10, 20, 1 << 20);
         let (lr, least_lr, norm, scale) = (1e-3, None, Some(1.0), None);
-        let (seconds, sync_seconds, fullest) = (0.5, 0.0, None);
+        let (seconds, sync_seconds, data_seconds, fullest) = (0.5, 0.0, 0.0, None);
         Event::Step {
             step,
             losses,
@@ -226,6 +228,7 @@ mod tests {
             scale,
             seconds,
             sync_seconds,
+            data_seconds,
             memory,
             fullest,
         }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
@@ -20,6 +20,7 @@ use crate::ffi;
 use crate::gpu;
 use crate::memory;
 use crate::model::Network;
+use crate::profile::Profile;
 use crate::shortage;
 use crate::skips::Skips;
 use crate::step::{Skipped, StepRecord, Stepper};
@@ -38,6 +39,8 @@ pub struct TrainArguments {
     pub threads: Option<u32>,
     /// How long a collective may take.
     pub timeout: Duration,
+    /// A step (from 1) of which a trace is written.
+    pub profile: Option<u64>,
 }
 
 /// How training ended.
@@ -83,6 +86,8 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         let trained = shortage::caught(|| {
             events.record(&output)?;
             let mut trainer = Trainer::new(plan, &world, &output, stop)?;
+            trainer.profile =
+                arguments.profile.map(|step| trainer.profile(step, &output)).transpose()?;
             trainer.run(arguments.resume, &mut events, scope)
         });
         trained.unwrap_or_else(|words| Err(WorkerError::MemoryOfModel { words }))
@@ -122,6 +127,8 @@ struct Trainer<'a> {
     /// With `stop_early`.
     watch: Option<Watch>,
     stop: Arc<AtomicBool>,
+    /// A step that is yet to be recorded.
+    profile: Option<Profile>,
     /// Bytes that the rank's device held before the model.
     held: u64,
 }
@@ -130,7 +137,7 @@ impl<'a> Trainer<'a> {
     fn new(
         plan: &'a Plan,
         world: &'a World,
-        output: &std::path::Path,
+        output: &Path,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, WorkerError> {
         let number = world.seat().rank;
@@ -152,7 +159,24 @@ impl<'a> Trainer<'a> {
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
         let watch = plan.training.stop_early.map(|_| Watch::default());
-        Ok(Self { plan, world, rank, share, store, stepper, feed, checkpoints, watch, stop, held })
+        Ok(Self {
+            plan,
+            world,
+            rank,
+            share,
+            store,
+            stepper,
+            feed,
+            checkpoints,
+            watch,
+            stop,
+            profile: None,
+            held,
+        })
+    }
+
+    fn profile(&self, step: u64, output: &Path) -> Result<Profile, WorkerError> {
+        Profile::new(step, output, self.world.seat().rank, self.world.device())
     }
 
     fn run<'scope>(
@@ -172,10 +196,18 @@ impl<'a> Trainer<'a> {
         self.feed.read(step, scope);
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
+        if let Some(asked) = self.profile.as_ref().map(|profile| profile.step)
+            && !(step < asked && asked <= steps)
+        {
+            return Err(WorkerError::Profile { asked, done: step, steps });
+        }
         events.tell(&Event::Started { world, step, steps, parameters, memory: self.held })?;
         while step < steps && self.over().is_none() {
             step += 1;
-            let interrupted = self.step(step, events)?;
+            let interrupted = match self.profile.take_if(|profile| profile.step == step) {
+                Some(profile) => profile.of(|| self.step(step, events))?,
+                None => self.step(step, events)?,
+            };
             let mut saves = interrupted || plan.saves_after(step);
             // What early stopping goes by is not left out, even when there is little time: a resumed run must end where an
             // uninterrupted one does.
@@ -215,7 +247,7 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
         let began = Instant::now();
         // What validation and checkpoints waited for is not the step's.
-        let _ = self.world.take_waited();
+        let _ = (self.world.take_waited(), self.feed.take_waited());
         let asked = self.stop.load(Ordering::Relaxed);
         let Self { stepper, store, feed, .. } = self;
         let record = stepper.run(step, store, &mut |lane, task| feed.draw(lane, task), asked)?;
@@ -235,6 +267,7 @@ impl<'a> Trainer<'a> {
         } = record;
         let seconds = began.elapsed().as_secs_f64();
         let sync_seconds = self.world.take_waited().as_secs_f64();
+        let data_seconds = self.feed.take_waited().as_secs_f64();
         let fullest = fullest(&memory);
         let memory = memory.first().copied().unwrap_or_default();
         events.tell(&Event::Step {
@@ -248,6 +281,7 @@ impl<'a> Trainer<'a> {
             scale,
             seconds,
             sync_seconds,
+            data_seconds,
             memory,
             fullest,
         })?;

@@ -28,7 +28,7 @@ pub(crate) enum Earlier {
 }
 
 /// Files and folders that runs write, but for the plan: it is replaced in one go, so that waiting ranks never miss it.
-const WRITTEN: [&str; 4] = ["events.jsonl", "checkpoints", "logs", "tensorboard"];
+const WRITTEN: [&str; 5] = ["events.jsonl", "checkpoints", "logs", "profile", "tensorboard"];
 
 impl Output {
     /// The folder, which need not exist.

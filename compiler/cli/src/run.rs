@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// How long a rank waits for one that does not come to exchange [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
+    /// Write a trace of what each rank computes in a step, for viewers such as Perfetto, to `profile` in the output folder
+    #[arg(long, value_name = "STEP", value_parser = clap::value_parser!(u64).range(1..))]
+    profile: Option<u64>,
 }
 
 /// Trains.
@@ -82,7 +85,11 @@ fn asked(output: &Output, arguments: &Arguments, threads: Option<u32>) -> Vec<Os
     if arguments.resume {
         words.push("--resume".into());
     }
-    let numbers = [("--threads", threads.map(u64::from)), ("--timeout", arguments.timeout)];
+    let numbers = [
+        ("--threads", threads.map(u64::from)),
+        ("--timeout", arguments.timeout),
+        ("--profile", arguments.profile),
+    ];
     for (option, number) in numbers {
         if let Some(number) = number {
             words.extend([option.into(), number.to_string().into()]);

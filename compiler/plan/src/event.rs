@@ -138,6 +138,9 @@ pub enum Event {
         seconds: f64,
         /// Of them, seconds in which rank 0 computed nothing because it waited for others, or for what it exchanged with them.
         sync_seconds: f64,
+        /// Of them, seconds in which rank 0 waited for its text; 0 in records of earlier versions.
+        #[serde(default)]
+        data_seconds: f64,
         /// Most memory that rank 0 has held so far, in bytes.
         memory: u64,
         /// The rank that has held most, where it is not rank 0.

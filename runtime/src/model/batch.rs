@@ -169,9 +169,14 @@ impl Batch {
     }
 }
 
-/// Whole numbers on a device.
+/// Whole numbers on a device. To others than the CPU they are copied while those compute, for which they lie in memory that the
+/// system leaves in its place.
 fn numbers(list: &[i64], device: Device) -> Tensor {
-    Tensor::from_slice(list).to_device(device)
+    let here = Tensor::from_slice(list);
+    if device == Device::Cpu {
+        return here;
+    }
+    here.pin_memory(device).to_device_(device, Kind::Int64, true, false)
 }
 
 fn as_usize(count: i64) -> usize {

@@ -43,9 +43,9 @@ impl Objective {
 }
 
 /// Logits made at a time: on the CPU a few MiB, so that they stay in its cache between the passes over them; on others so many
-/// that starting an operation costs little beside it.
+/// that passes over the output's gradient, one for each time, cost little beside theirs.
 fn logits_at_a_time(device: Device) -> i64 {
-    if device == Device::Cpu { 1 << 20 } else { 1 << 25 }
+    if device == Device::Cpu { 1 << 20 } else { 1 << 27 }
 }
 
 /// The sum over tokens of `(1 - s) * -log p(gold) + s / v * sum over the vocabulary of -log p`, as
@@ -123,7 +123,7 @@ impl Parts {
             if let Some(by_output) = by_output.as_mut() {
                 let taken = at_gold.full_like(smoothing - 1.0);
                 let _ = p.scatter_add_(1, &gold, &taken);
-                let p = as_kind_of(&states, &(p * factor));
+                let p = as_kind_of(&states, &p.g_mul_scalar_(factor));
                 by_states.push(p.mm(&matrix).to_kind(kind) - &mean * (smoothing * factor));
                 if states.kind() == kind {
                     let _ = by_output.addmm_(&p.tr(), &states);
