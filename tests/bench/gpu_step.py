@@ -178,12 +178,13 @@ def main():
     parse.add_argument('--dropout', type=float, default=0.1)
     given = parse.parse_args()
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    name = torch.cuda.get_device_name() if device.type == 'cuda' else 'CPU'
     with open(given.data + '/words.json') as text:
         words = json.load(text)['model']['vocab']
     sides = ([[words[word] for word in line.split()] for line in open('%s/%s' % (given.data, side))] for side in 'xy')
     pairs = list(zip(*sides, strict=True))
     for most in given.batch:
-        result = dict(batch=most, precision=given.precision, compiled=given.compile)
+        result = dict(batch=most, precision=given.precision, compiled=given.compile, device=name)
         try:
             result |= measured(list(pairs), most, words, device, given)
         except RuntimeError as fault:  # Memory that is too small for this size may be enough for the next one.

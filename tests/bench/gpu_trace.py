@@ -26,6 +26,8 @@ CLASSES = [(name, re.compile(rule, re.IGNORECASE)) for name, rule in (
 OTHER = 'other'
 ON_DEVICE = {'kernel', 'gpu_memcpy', 'gpu_memset'}
 LONGEST, WIDTH = 25, 110
+# What names of kernels can do without where they are shown.
+NOISE = re.compile(r'\bvoid |\bat::native::|\(anonymous namespace\)::')
 
 
 def kind(name):
@@ -67,9 +69,9 @@ def report(trace):
     yield '%-24s %9s %9s %7s' % ('class', 'ms', 'of busy', 'count')
     for name, spent, count in summed(device, kind):
         yield '%-24s %9.3f %7.1f %% %7d' % (name, spent / 1e3, 100 * spent / max(used, 1e-9), count)
-    yield '%9s %7s  %s' % ('ms', 'count', 'longest kernels in total')
+    yield '%9s %7s  %s' % ('ms', 'count', 'longest in total')
     for name, spent, count in summed(device, lambda name: name)[:LONGEST]:
-        yield '%9.3f %7d  %s' % (spent / 1e3, count, name[:WIDTH])
+        yield '%9.3f %7d  %s' % (spent / 1e3, count, NOISE.sub('', name)[:WIDTH])
 
 
 def read(path):
