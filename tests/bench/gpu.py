@@ -133,9 +133,9 @@ class Bench:
     def process(self, command, log, environment):
         """Runs a command in the folder; what it writes goes to a file there."""
         log, seconds = os.path.join(self.folder, log), min(LIMIT, self.until - time.monotonic())
-        if seconds <= 0:
-            raise Failure('the time of its part is over')
         with open(log, 'w') as out:
+            if seconds <= 0:
+                raise Failure('the time of its part is over')
             child = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             status = child.wait(seconds)
