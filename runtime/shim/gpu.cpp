@@ -86,8 +86,13 @@ void checked(int result) {
 struct Group {
   Communicator communicator = nullptr;
   c10::Device device;
-  std::unique_ptr<c10::Event> end;  // Of the last sum.
 };
+
+// Where the sums of all communicators run: one after the other, beside what libtorch computes. A process uses one GPU.
+const c10::Stream& beside(c10::Device device) {
+  static const c10::Stream stream = c10::impl::VirtualGuardImpl(GPU).getStreamFromGlobalPool(device, true);
+  return stream;
+}
 
 }  // namespace
 
@@ -102,13 +107,13 @@ char* mmc_gpu_count(int* count) {
 
 char* mmc_gpu_use(int number) {
   return guarded([&] {
-    // The same numbers again, run after run; what has no such kernel says so. 16-bit products are summed in 32 bits throughout.
+    // The same numbers again, run after run; what has no such kernel says so. Sums over parts of 16-bit products are made in 32 bits.
     setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::Context& context = at::globalContext();
     context.setDeterministicAlgorithms(true, true);
     context.setDeterministicFillUninitializedMemory(false);
-    context.setAllowFP16ReductionCuBLAS(false, false);
-    context.setAllowBF16ReductionCuBLAS(false, false);
+    context.setAllowFP16ReductionCuBLAS(false);
+    context.setAllowBF16ReductionCuBLAS(false);
     context.lazyInitDevice(GPU);
     c10::impl::VirtualGuardImpl(GPU).setDevice(device_of(number));
   });
@@ -116,6 +121,13 @@ char* mmc_gpu_use(int number) {
 
 char* mmc_gpu_enter(int number) {
   return guarded([&] { c10::impl::VirtualGuardImpl(GPU).setDevice(device_of(number)); });
+}
+
+char* mmc_gpu_send(void* tensor, int number, void** out) {
+  return guarded([&] {
+    const at::Tensor here = static_cast<at::Tensor*>(tensor)->pin_memory();
+    *out = new at::Tensor(here.to(device_of(number), here.scalar_type(), true));
+  });
 }
 
 char* mmc_gpu_peak(int number, int64_t* bytes) {
@@ -138,7 +150,7 @@ char* mmc_nccl_new(const uint8_t* id, int rank, int size, int number, void** gro
     c10::DeviceGuard guard(device_of(number));
     UniqueId from;
     std::memcpy(from.bytes, id, sizeof from.bytes);
-    auto made = std::make_unique<Group>(Group{nullptr, device_of(number), nullptr});
+    auto made = std::make_unique<Group>(Group{nullptr, device_of(number)});
     checked(nccl().init_rank(&made->communicator, size, from, rank));
     *group = made.release();
   });
@@ -151,26 +163,34 @@ void mmc_nccl_delete(void* group) {
   delete of;
 }
 
-char* mmc_nccl_sum(void* group, void* tensor) {
+char* mmc_nccl_sum(void* group, void* tensor, void** sum) {
   return guarded([&] {
     auto& of = *static_cast<Group*>(group);
     auto& x = *static_cast<at::Tensor*>(tensor);
     TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kDouble && x.device() == of.device,
                 "a sum of what is not flat, not of 64 bits, or not on ", of.device);
     c10::DeviceGuard guard(of.device);
-    // Null: the default stream, on which libtorch works too as long as nobody asks for another.
-    checked(nccl().all_reduce(x.const_data_ptr(), x.mutable_data_ptr(), x.numel(), FLOAT64, SUM, of.communicator, nullptr));
-    of.end = std::make_unique<c10::Event>(GPU);
-    of.end->record(c10::impl::VirtualGuardImpl(GPU).getDefaultStream(of.device));
+    const c10::impl::VirtualGuardImpl libtorch(GPU);
+    const c10::Stream& stream = beside(of.device);
+    c10::Event ready(GPU);
+    ready.record(libtorch.getStream(of.device));
+    ready.block(stream);
+    checked(nccl().all_reduce(x.const_data_ptr(), x.mutable_data_ptr(), x.numel(), FLOAT64, SUM, of.communicator,
+                              libtorch.getStreamNativeHandle(stream)));
+    auto end = std::make_unique<c10::Event>(GPU);
+    end->record(stream);
+    *sum = end.release();
   });
 }
 
-char* mmc_nccl_done(void* group, bool* done) {
+void mmc_nccl_sum_delete(void* sum) { delete static_cast<c10::Event*>(sum); }
+
+char* mmc_nccl_done(void* group, void* sum, bool* done) {
   return guarded([&] {
     auto& of = *static_cast<Group*>(group);
     int fault = SUCCESS;
     checked(nccl().async_error(of.communicator, &fault));
     checked(fault);
-    *done = !of.end || of.end->query();
+    *done = static_cast<c10::Event*>(sum)->query();
   });
 }

@@ -22,8 +22,9 @@ void mmc_free(char* message);
 // Makes `gradient` (same shape and kind) the gradient of the leaf `parameter`: backward passes add into it.
 char* mmc_set_gradient(void* parameter, void* gradient);
 
-// The backward pass of `root`. `done` hears, on this thread, of a group (from 0, of `groups`) as soon as the gradients of all of
-// its leaves are there; not of one with a leaf that has no part in `root`. For tensors in memory alone.
+// The backward pass of `root`. `done` hears of a group (from 0, of `groups`) as soon as the gradients of all of its leaves are
+// there, or asked of the GPU; not of one with a leaf that has no part in `root`. It hears so on this thread or, of what lies on a
+// GPU, on one of libtorch's while this one waits.
 typedef void (*MmcDone)(void* context, int64_t group);
 char* mmc_backward(void* root, void* const* leaves, const int64_t* group_of, int64_t count, int64_t groups, MmcDone done,
                    void* context);
@@ -90,6 +91,9 @@ char* mmc_gpu_count(int* count);
 char* mmc_gpu_use(int number);
 // Makes a GPU that this process uses the one that another thread works on.
 char* mmc_gpu_enter(int number);
+// Copies a tensor from memory to a GPU while that computes, for which it lies in memory that the system leaves in its place. `out`: a
+// new tensor.
+char* mmc_gpu_send(void* tensor, int number, void** out);
 // Most memory, in bytes, that libtorch has held on a GPU.
 char* mmc_gpu_peak(int number, int64_t* bytes);
 
@@ -97,7 +101,9 @@ char* mmc_gpu_peak(int number, int64_t* bytes);
 char* mmc_nccl_id(uint8_t* id);
 char* mmc_nccl_new(const uint8_t* id, int rank, int size, int number, void** group);
 void mmc_nccl_delete(void* group);
-// Begins to sum a flat 64-bit tensor on the GPU over the group, in place; `done` when that is over.
-char* mmc_nccl_sum(void* group, void* tensor);
-char* mmc_nccl_done(void* group, bool* done);
+// Begins to sum a flat 64-bit tensor on the GPU over the group, in place, behind the sums that this process has begun before and
+// beside what it computes. `sum` is to be deleted; `done` tells whether the tensor may be read.
+char* mmc_nccl_sum(void* group, void* tensor, void** sum);
+char* mmc_nccl_done(void* group, void* sum, bool* done);
+void mmc_nccl_sum_delete(void* sum);
 }

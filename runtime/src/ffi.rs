@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tch::{Device, Kind, Tensor};
 
-pub use ranks::{Group, Nccl, NcclId, Store, meet, nccl_id, sum_rows};
+pub use ranks::{Group, Nccl, NcclId, NcclSum, Store, meet, nccl_id, sum_rows};
 
 /// A message from C++.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +77,11 @@ unsafe extern "C" {
     fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
     fn mmc_gpu_use(number: c_int) -> *mut c_char;
     fn mmc_gpu_enter(number: c_int) -> *mut c_char;
+    fn mmc_gpu_send(
+        tensor: *mut c_void,
+        number: c_int,
+        out: *mut *mut c_void,
+    ) -> *mut c_char;
     fn mmc_profile_begin(gpu: bool) -> *mut c_char;
     fn mmc_profile_end(path: *const c_char) -> *mut c_char;
     fn mmc_gpu_peak(number: c_int, bytes: *mut i64) -> *mut c_char;
@@ -121,15 +126,16 @@ pub fn set_gradient(parameter: &Tensor, gradient: &Tensor) -> Result<(), ShimErr
     checked(unsafe { mmc_set_gradient(pointer(parameter), pointer(gradient)) })
 }
 
-/// The backward pass of `root`, which lies in memory. `done` hears of a group of leaves as soon as the gradients of all of them are
-/// there, in the midst of the pass; not of a group with a leaf that has no part in `root`.
+/// The backward pass of `root`. `done` hears of a group of leaves as soon as the gradients of all of them are there, or asked of the
+/// GPU, in the midst of the pass; not of a group with a leaf that has no part in `root`.
 pub fn backward(
     root: &Tensor,
     leaves: &[(&Tensor, usize)],
     done: &mut dyn FnMut(usize),
 ) -> Result<(), ShimError> {
     extern "C" fn hear(context: *mut c_void, group: i64) {
-        // SAFETY: the address of `done` below, which nobody else uses while the pass runs on this thread.
+        // SAFETY: the address of `done` below, which nobody else uses while the pass runs: on this thread, or on one of libtorch's
+        // for which this one waits behind a lock.
         let done = unsafe { &mut *context.cast::<&mut dyn FnMut(usize)>() };
         if let Ok(group) = usize::try_from(group) {
             done(group);
@@ -407,6 +413,16 @@ pub fn enter_gpu(number: usize) -> Result<(), ShimError> {
 pub fn use_gpu(number: usize) -> Result<(), ShimError> {
     // SAFETY: sets a number of libtorch's, which says when there is no such GPU.
     checked(unsafe { mmc_gpu_use(small(number)?) })
+}
+
+/// A copy of a tensor on a GPU, made while that computes: for it the tensor lies in memory that the system leaves in its place.
+pub fn sent_to_gpu(tensor: &Tensor, number: usize) -> Result<Tensor, ShimError> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: a live tensor; the result is a new one, ours to own.
+    unsafe {
+        checked(mmc_gpu_send(pointer(tensor), small(number)?, &raw mut out))?;
+        Ok(Tensor::from_ptr(out.cast()))
+    }
 }
 
 /// Most memory, in bytes, that libtorch has held on a GPU.

@@ -1,9 +1,9 @@
 //! The GPU of a rank, and its memory.
 
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::error::WorkerError;
-use crate::ffi;
+use crate::ffi::{self, ShimError};
 
 /// Variables by which a launcher lets a rank see some of its machine's GPUs.
 const VISIBLE: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"];
@@ -19,6 +19,14 @@ pub fn of_rank(local: u32) -> Result<Device, WorkerError> {
     }
     ffi::use_gpu(number).map_err(|cause| WorkerError::Device(cause.to_string()))?;
     Ok(Device::Cuda(number))
+}
+
+/// A tensor of this machine's memory on a device. To a GPU it is copied while that computes.
+pub fn sent(tensor: &Tensor, device: Device) -> Result<Tensor, ShimError> {
+    match device {
+        Device::Cuda(number) => ffi::sent_to_gpu(tensor, number),
+        Device::Cpu | Device::Mps | Device::Vulkan => Ok(tensor.shallow_clone()),
+    }
 }
 
 /// Makes a rank's device, if it is a GPU, that of another thread.

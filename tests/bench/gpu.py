@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """All checks of docs/gpu-checks.md that one GPU can answer, in one go of some four minutes.
 
-    gpu.py MMC WORKER FOLDER [TORCH] [--python PATH] [--only checks,paper,profile,reference]
+    gpu.py MMC WORKER FOLDER [TORCH] [--python PATH] [--only checks,two,paper,profile,reference]
 
 MMC and WORKER: the two programs; FOLDER: where to work; TORCH: the folder `lib` of a libtorch for GPUs of the worker's version, when the
 worker was built against one for processors; `--python`: a Python with torch, for the reference (gpu_step.py) beside it. Nothing else is
@@ -26,10 +26,13 @@ import time
 import gpu_trace
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CPU, GPU = 'laptop(ranks = 1)', 'dgx_h200(nodes = 1, gpus_per_node = 1)'
-CHECK = dict(text='check', words=500, lines=4000, dim=128, heads=4, ffn=512, layers=2, batch=1024, steps=50, dropout=0)
+CPU, GPU, TWO_GPUS = 'laptop(ranks = 1)', 'dgx_h200(nodes = 1, gpus_per_node = 1)', 'dgx_h200(nodes = 1, gpus_per_node = 2)'
+ALONE = dict(pairs='x -> y', decoder='FULL', lanes=1)
+CHECK = dict(ALONE, text='check', words=500, lines=4000, dim=128, heads=4, ffn=512, layers=2, batch=1024, steps=50, dropout=0)
 # The model of the MAMMOTH paper, and the batches and precisions that it is trained in.
-PAPER = dict(text='paper', words=64_000, lines=60_000, dim=512, heads=8, ffn=2048, layers=6, steps=40, dropout=0.1)
+PAPER = dict(ALONE, text='paper', words=64_000, lines=60_000, dim=512, heads=8, ffn=2048, layers=6, steps=40, dropout=0.1)
+# Two lanes with an encoder in common, and dropout.
+SHARED = dict(pairs='[x -> y, y -> x]', decoder='LANGUAGE', lanes=2, dropout=0.1, precision='fp32')
 RUNS = [('bf16', 4096), ('bf16', 16_384), ('bf16', 32_768), ('fp32', 16_384)]
 PROFILED = dict(precision='bf16', batch=16_384, steps=32)
 # FLOP/s of an H100 or H200: dense, without TF32.
@@ -39,7 +42,7 @@ TINY = dict(words=500, lines=3000, dim=32, heads=2, ffn=64, layers=1, steps=16)
 TINY_RUNS = [('bf16', 256), ('bf16', 1024), ('fp32', 1024)]
 NO_GPU = 'laptop(ranks = 1, cpu = { memory = 8 GiB, bf16 = 50 GFLOP/s, fp32 = 100 GFLOP/s })'
 # Seconds that a part may take, and one process of it.
-LIMITS = {'checks': 100, 'paper': 150, 'profile': 75, 'reference': 120}
+LIMITS = {'checks': 100, 'two': 75, 'paper': 150, 'profile': 75, 'reference': 120}
 LIMIT = 75
 TAIL = 12
 
@@ -47,15 +50,15 @@ EXPERIMENT = '''import std.clusters.laptop
 import std.clusters.dgx_h200
 experiment gpu {{ seed = 1 }}
 languages x, y
-corpus text {{ train = "{text}/x" -> "{text}/y" }}
+corpus text {{ train = "{text}/{{src_lang}}" -> "{text}/{{tgt_lang}}" }}
 tokenizer words {{ kind = huggingface  file = "{text}/words.json" }}
-tasks toy {{ pairs = x -> y  corpus = text  transforms = [words] }}
+tasks toy {{ pairs = {pairs}  corpus = text  transforms = [words] }}
 model {{
   dim = {dim}  heads = {heads}  ffn = {ffn}  dropout = {dropout}
-  encoder = [{layers} x FULL]  decoder = [{layers} x FULL]
+  encoder = [{layers} x FULL]  decoder = [{layers} x {decoder}]
 }}
 training {{
-  steps = {steps}  batch = {batch} tokens  precision = {precision}
+  steps = {steps}  batch = {batch} tokens  precision = {precision}  lanes = {lanes}
   optimizer = adamw(lr = 5e-4)  schedule = linear(warmup = 10)  clip = 1.0
 }}
 cluster = {cluster}
@@ -104,9 +107,10 @@ class Bench:
         if given.torch:
             before = os.environ.get('LD_LIBRARY_PATH', '')
             self.environment['LD_LIBRARY_PATH'] = os.path.abspath(given.torch) + ':' + before
-        self.check, self.paper, self.runs, self.profiled, self.gpu = CHECK, PAPER, RUNS, PROFILED, GPU
+        self.check, self.paper, self.runs, self.profiled, self.gpu, self.two_gpus = CHECK, PAPER, RUNS, PROFILED, GPU, TWO_GPUS
         if given.tiny:
             self.check, self.paper, self.runs, self.profiled, self.gpu = CHECK | TINY, PAPER | TINY, TINY_RUNS, PROFILED | dict(batch=1024), NO_GPU
+            self.two_gpus = NO_GPU.replace('ranks = 1', 'ranks = 2')
         # Target tokens a second and parameters of the paper's model, by precision and batch.
         self.speeds, self.failures = {}, []
         self.until = time.monotonic()
@@ -158,13 +162,13 @@ class Bench:
             say('(%d lines of text: %.1f s)' % (size['lines'], time.monotonic() - began))
         return folder
 
-    def train(self, name, size, cluster, *options):
-        """Plans and trains; the plan's text and the steps' events."""
+    def train(self, name, size, cluster, *options, beside=()):
+        """Plans and trains, with some variables beside the environment's; the plan's text and the steps' events."""
         self.text(size)
         with open('%s/%s.mmc' % (self.folder, name), 'w') as out:
             out.write(EXPERIMENT.format(cluster=cluster, **size))
         for verb, *arguments in ('plan', name + '.mmc', '-o', name + '.yaml'), ('run', name + '.yaml', '--output', name, '--overwrite', *options):
-            self.process([self.mmc, verb, *arguments], '%s.%s.log' % (name, verb), self.environment)
+            self.process([self.mmc, verb, *arguments], '%s.%s.log' % (name, verb), self.environment | dict(beside))
         shutil.rmtree('%s/%s/checkpoints' % (self.folder, name), ignore_errors=True)
         with open('%s/%s/events.jsonl' % (self.folder, name)) as lines:
             events = [json.loads(line) for line in lines]
@@ -179,8 +183,7 @@ def number(plan, name):
 
 def apart(one, other):
     """The differences of losses in two trainings."""
-    losses = ([next(iter(step['losses'].values())) for step in steps] for steps in (one, other))
-    return [abs(a - b) for a, b in zip(*losses, strict=True)]
+    return [abs(loss - b['losses'][task]) for a, b in zip(one, other, strict=True) for task, loss in a['losses'].items()]
 
 
 def checks(bench):
@@ -195,6 +198,22 @@ def checks(bench):
             if not all(difference <= bound for difference in found):  # Nor with a number that is none.
                 raise Failure(said)
             say('%s: %s' % (what, said))
+
+
+def two(bench):
+    """Two ranks on one GPU, by a stand-in for NCCL, against one rank with the same lanes."""
+    stand_in = os.path.abspath(bench.folder + '/one_gpu_nccl.so')
+    bench.process(['cc', '-shared', '-fPIC', '-O2', '-o', stand_in, os.path.join(HERE, 'one_gpu_nccl.c'), '-ldl'], 'two.cc.log', os.environ)
+    size = bench.check | SHARED
+    _, one = bench.train('one', size, bench.gpu)
+    _, both = bench.train('two', size, bench.two_gpus, beside={'LD_PRELOAD': stand_in, 'CUDA_VISIBLE_DEVICES': '0'})
+    norms = max(abs(a['norm'] - b['norm']) / a['norm'] for a, b in zip(one, both, strict=True))
+    losses = max(apart(one, both))
+    said = 'two ranks on one GPU against one: losses %.2e, norms %.2e apart (at most 1e-4)' % (losses, norms)
+    if not (losses <= 1e-4 and norms <= 1e-4):
+        raise Failure(said)
+    waiting = sum(step['sync_seconds'] for step in both) / sum(step['seconds'] for step in both)
+    say('%s; %.0f %% of the time waiting for each other' % (said, 100 * waiting))
 
 
 def paper(bench):
@@ -261,7 +280,7 @@ def compare(bench, found):
             raise Failure('another model: %d parameters, ours has %d' % (found['parameters'], parameters))
 
 
-PARTS = {'checks': checks, 'paper': paper, 'profile': profile, 'reference': reference}
+PARTS = {'checks': checks, 'two': two, 'paper': paper, 'profile': profile, 'reference': reference}
 
 
 def main():

@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::peers::{LOOK, Peers};
 use super::world::MEETING;
 use crate::checkpoint::hexadecimal;
-use crate::ffi::{self, Nccl, NcclId, ShimError, Store};
+use crate::ffi::{self, Nccl, NcclId, NcclSum, ShimError, Store};
 
 /// Between two looks at a sum.
 const GLANCE: Duration = Duration::from_micros(20);
@@ -46,13 +46,17 @@ impl Gpus {
         Ok(Self { nccl: Nccl::new(&id, (rank, size), number)?, timeout })
     }
 
-    /// Sums a tensor, in place. NCCL may wait for ever for a rank that is gone: so those of this machine are looked at, and
+    /// Begins to sum a tensor, in place, behind what other communicators of this GPU sum and beside what it computes.
+    pub(super) fn begin(&self, tensor: &Tensor) -> Result<NcclSum, ShimError> {
+        self.nccl.begin_sum(tensor)
+    }
+
+    /// Waits until a sum is there. NCCL may wait for ever for a rank that is gone: so those of this machine are looked at, and
     /// whether any has told that it can't go on.
-    pub(super) fn sum(&self, tensor: &Tensor, peers: Option<&Peers>) -> Result<(), ShimError> {
-        self.nccl.begin_sum(tensor)?;
+    pub(super) fn end(&self, sum: &NcclSum, peers: Option<&Peers>) -> Result<(), ShimError> {
         let began = Instant::now();
         let mut looked = began;
-        while !self.nccl.is_done()? {
+        while !self.nccl.is_done(sum)? {
             sleep(GLANCE);
             if looked.elapsed() > LOOK {
                 looked = Instant::now();
@@ -79,7 +83,25 @@ fn read(words: &str) -> Result<NcclId, ShimError> {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
+    use crate::gpu;
+
+    /// Where there is a GPU: a communicator of one rank, whose sums are what is summed.
+    #[test]
+    fn a_gpu_sums_by_nccl() {
+        let Ok(device @ Device::Cuda(number)) = gpu::of_rank(0) else { return };
+        let nccl = Nccl::new(&ffi::nccl_id().unwrap(), (0, 1), number).unwrap();
+        let gpus = Gpus { nccl, timeout: Duration::from_mins(1) };
+        let computed = Tensor::ones([1 << 20], (Kind::Double, device)) * 3.0;
+        let sums = [&computed, &(&computed * 2.0)].map(|tensor| {
+            let sum = gpus.begin(tensor).unwrap();
+            gpus.end(&sum, None).unwrap();
+            tensor.sum(Kind::Double).double_value(&[]) / f64::from(1 << 20)
+        });
+        assert_eq!(sums, [3.0, 6.0]);
+    }
 
     #[test]
     fn identities_survive_the_store() {

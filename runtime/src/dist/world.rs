@@ -16,7 +16,7 @@ use super::gpus::Gpus;
 use super::levels::Levels;
 use super::line::{Line, Sum, Ways};
 use super::peers::{Culprit, LOOK, Peers, Unmet};
-use crate::ffi::{Group, ShimError, Store};
+use crate::ffi::{Group, NcclSum, ShimError, Store};
 
 /// How long ranks wait for each other before they give up.
 pub(super) const MEETING: Duration = Duration::from_mins(5);
@@ -51,8 +51,18 @@ impl Member {
 #[derive(Debug)]
 pub struct Begun {
     communicator: String,
-    /// None: it is done.
-    sum: Option<Sum>,
+    on: On,
+}
+
+/// Where a sum runs.
+#[derive(Debug)]
+enum On {
+    /// On another thread.
+    Line(Sum),
+    /// On a GPU.
+    Gpu(NcclSum),
+    /// Nowhere: it is done.
+    Done,
 }
 
 /// This rank's communicators. One rank alone has none, and its collectives do nothing.
@@ -159,28 +169,28 @@ impl World {
     }
 
     /// Begins to sum a flat tensor over a communicator with modules that this rank is in, in place and behind what was begun there
-    /// before: in memory while the rank computes on, on GPUs at once. The tensor must not be touched until the sum has ended.
+    /// before, while the rank computes on: on GPUs behind what was begun in any communicator, so that all ranks must begin in one order. The tensor must not be touched until the sum has ended.
     pub fn begin_sum(&self, communicator: &str, tensor: &Tensor) -> Result<Begun, WorldError> {
-        let mut sum = None;
+        let mut on = On::Done;
         self.with(communicator, |member| {
             match (&member.gpus, &member.line) {
                 (Some(gpus), _) if tensor.device() != Device::Cpu => {
-                    gpus.sum(tensor, self.peers.as_ref())?;
+                    on = On::Gpu(gpus.begin(tensor)?);
                 }
-                (_, Some(line)) => sum = Some(line.begin(tensor.shallow_clone())),
+                (_, Some(line)) => on = On::Line(line.begin(tensor.shallow_clone())),
                 (_, None) => member.at_once(|group| group.sum(tensor))?,
             }
             Ok(())
         })?;
-        Ok(Begun { communicator: communicator.to_owned(), sum })
+        Ok(Begun { communicator: communicator.to_owned(), on })
     }
 
     /// Waits until a sum is there.
     pub fn end_sum(&self, begun: &Begun) -> Result<(), WorldError> {
-        self.with(&begun.communicator, |member| match (&member.line, &begun.sum) {
-            (Some(line), Some(sum)) => {
-                line.end(sum, self.peers.as_ref().filter(|_| member.shares_memory))
-            }
+        let peers = self.peers.as_ref();
+        self.with(&begun.communicator, |member| match (&begun.on, &member.line, &member.gpus) {
+            (On::Line(sum), Some(line), _) => line.end(sum, peers.filter(|_| member.shares_memory)),
+            (On::Gpu(sum), _, Some(gpus)) => gpus.end(sum, peers),
             _ => Ok(()),
         })
     }

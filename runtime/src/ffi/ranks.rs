@@ -46,8 +46,9 @@ unsafe extern "C" {
         group: *mut *mut c_void,
     ) -> *mut c_char;
     fn mmc_nccl_delete(group: *mut c_void);
-    fn mmc_nccl_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
-    fn mmc_nccl_done(group: *mut c_void, done: *mut bool) -> *mut c_char;
+    fn mmc_nccl_sum(group: *mut c_void, tensor: *mut c_void, sum: *mut *mut c_void) -> *mut c_char;
+    fn mmc_nccl_sum_delete(sum: *mut c_void);
+    fn mmc_nccl_done(group: *mut c_void, sum: *mut c_void, done: *mut bool) -> *mut c_char;
 }
 
 /// Where ranks meet (c10d's `TCPStore`).
@@ -207,18 +208,35 @@ impl Nccl {
         Ok(Self(group))
     }
 
-    /// Begins to sum a flat 64-bit tensor on the GPU over the group, in place.
-    pub fn begin_sum(&self, tensor: &Tensor) -> Result<(), ShimError> {
+    /// Begins to sum a flat 64-bit tensor on the GPU over the group, in place, behind the sums that this process has begun before
+    /// and beside what it computes.
+    pub fn begin_sum(&self, tensor: &Tensor) -> Result<NcclSum, ShimError> {
+        let mut sum = std::ptr::null_mut();
         // SAFETY: group and tensor are alive; the caller keeps the tensor until the sum is done.
-        checked(unsafe { mmc_nccl_sum(self.0, pointer(tensor)) })
+        checked(unsafe { mmc_nccl_sum(self.0, pointer(tensor), &raw mut sum) })?;
+        Ok(NcclSum(sum))
     }
 
-    /// Whether the last sum is done.
-    pub fn is_done(&self) -> Result<bool, ShimError> {
+    /// Whether a sum is done.
+    pub fn is_done(&self, sum: &NcclSum) -> Result<bool, ShimError> {
         let mut done = false;
-        // SAFETY: the group and the place for the result live through the call.
-        checked(unsafe { mmc_nccl_done(self.0, &raw mut done) })?;
+        // SAFETY: the group, the sum and the place for the result live through the call.
+        checked(unsafe { mmc_nccl_done(self.0, sum.0, &raw mut done) })?;
         Ok(done)
+    }
+}
+
+/// A sum over GPUs that has begun.
+#[derive(Debug)]
+pub struct NcclSum(*mut c_void);
+
+// SAFETY: an event of the GPU, which any thread may ask.
+unsafe impl Send for NcclSum {}
+
+impl Drop for NcclSum {
+    fn drop(&mut self) {
+        // SAFETY: made by `mmc_nccl_sum`, deleted once.
+        unsafe { mmc_nccl_sum_delete(self.0) }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::attention::{Grid, Padding};
+use crate::gpu;
 
 /// Sentence pairs as tensors.
 #[derive(Debug)]
@@ -169,14 +170,9 @@ impl Batch {
     }
 }
 
-/// Whole numbers on a device. To others than the CPU they are copied while those compute, for which they lie in memory that the
-/// system leaves in its place.
+/// Whole numbers on a device.
 fn numbers(list: &[i64], device: Device) -> Tensor {
-    let here = Tensor::from_slice(list);
-    if device == Device::Cpu {
-        return here;
-    }
-    here.pin_memory(device).to_device_(device, Kind::Int64, true, false)
+    gpu::sent(&Tensor::from_slice(list), device).expect("a device has memory for ids")
 }
 
 fn as_usize(count: i64) -> usize {

@@ -2,8 +2,9 @@
 //!
 //! A bucket is begun as soon as the lanes of this rank are done with the modules in it, in the midst of the last backward pass
 //! that they have a part in, and the communicator's earlier buckets have begun. On processors a communicator's sums run beside
-//! the rank and wait for no other communicator's: so ranks that begin them in different orders can't wait for each other. GPUs
-//! sum at once, so there the buckets begin when all lanes have run, in the plan's order.
+//! the rank and wait for no other communicator's: so ranks that begin them in different orders can't wait for each other. A GPU
+//! sums one bucket after the other, whatever their communicators: there they begin in the plan's order, which is the same on all
+//! ranks.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use tch::{Device, Tensor};
 
 use crate::dist::{Begun, World};
 use crate::error::WorkerError;
+use crate::gpu;
 use crate::store::{Store, Sum};
 
 /// Where gradients are summed: lanes add to it, and all-reduces run over it.
@@ -106,13 +108,12 @@ impl<'a> Exchange<'a> {
         let Some(bucket) = self.buckets.iter_mut().find(is_here) else { return Ok(()) };
         bucket.missing = bucket.missing.saturating_sub(1);
         let communicator = bucket.call.communicator;
-        if self.world.device() == Device::Cpu {
-            let all = self.buckets.iter_mut();
-            let own = all.filter(|bucket| bucket.call.communicator == communicator);
-            let next = own.skip_while(|bucket| !bucket.begun.is_empty());
-            for bucket in next.take_while(|bucket| bucket.missing == 0) {
-                bucket.begin(self.world, store, divisors)?;
-            }
+        let one_order = self.world.device() != Device::Cpu;
+        let line = self.buckets.iter_mut();
+        let line = line.filter(|bucket| one_order || bucket.call.communicator == communicator);
+        let next = line.skip_while(|bucket| !bucket.begun.is_empty());
+        for bucket in next.take_while(|bucket| bucket.missing == 0) {
+            bucket.begin(self.world, store, divisors)?;
         }
         Ok(())
     }
@@ -155,7 +156,8 @@ impl Bucket<'_> {
             store.module(name)?.close_sum()?;
         }
         let own = self.call.modules.iter().map(|name| divisors.get(name).copied().unwrap_or(0.0));
-        self.tail()?.f_copy_(&Tensor::from_slice(&own.collect::<Vec<f64>>()))?;
+        let own = Tensor::from_slice(&own.collect::<Vec<f64>>());
+        self.tail()?.f_copy_(&gpu::sent(&own, world.device())?)?;
         for tensor in [Some(&self.room.head), self.room.rest.as_ref()].into_iter().flatten() {
             self.begun.push(world.begin_sum(self.call.communicator, tensor)?);
         }

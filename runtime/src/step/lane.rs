@@ -150,9 +150,7 @@ impl<'a> Stepper<'a> {
 
     /// Whether modules may be handed over in the backward pass of a part of this size.
     fn may_hand_over(&self, task: &str, size: Size) -> bool {
-        let world = self.world;
-        let waits = world.device() == Device::Cpu && world.seat().world > 1;
-        waits && self.fitted.borrow().covers(task, size)
+        self.world.seat().world > 1 && self.fitted.borrow().covers(task, size)
     }
 
     /// A part's root of gradients, and its loss.
