@@ -75,7 +75,7 @@ pub enum WorkerError {
     #[error("an event can't be written: {0}")]
     Record(String),
     /// The plan is for GPUs, and this rank has none.
-    #[error("the plan is for GPUs: {0}; {}", instead(.0))]
+    #[error("the plan is for GPUs: {0}; {next}", next = instead(.0))]
     Gpu(#[from] NoGpu),
     /// A loss that is no number, told by the rank that ran the batch.
     #[error(
