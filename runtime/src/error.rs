@@ -2,6 +2,7 @@
 
 use crate::dist::{SeatError, WorldError};
 use crate::ffi::ShimError;
+use crate::gpu::NoGpu;
 use crate::model::ModelError;
 use crate::store::StoreError;
 use crate::translate::TranslateError;
@@ -73,16 +74,9 @@ pub enum WorkerError {
     /// An event that can't be written.
     #[error("an event can't be written: {0}")]
     Record(String),
-    /// The plan is for GPUs, and this machine has none for a rank.
-    #[error(
-        "the plan is for GPUs: {0}; start one rank a GPU, or plan for fewer `gpus_per_node` or for a cluster with `device = cpu`"
-    )]
-    Gpu(String),
-    /// The plan is for a device that this worker does not serve.
-    #[error(
-        "the plan is for GPUs: {0}; put the folder `lib` of a libtorch of the worker's version that is built for GPUs (PyTorch's, say) first into LD_LIBRARY_PATH, or build the worker with LIBTORCH or LIBTORCH_USE_PYTORCH=1 for it; or plan for a cluster with `device = cpu`"
-    )]
-    Device(String),
+    /// The plan is for GPUs, and this rank has none.
+    #[error("the plan is for GPUs: {0}; {next}", next = instead(.0))]
+    Gpu(#[from] NoGpu),
     /// A loss that is no number, told by the rank that ran the batch.
     #[error(
         "step {step}{}, lane {lane}, task `{task}`: batch {batch} of {batches} has a loss of {loss} ({}); lower the learning rate or clip gradients; the last checkpoint is whole",
@@ -221,6 +215,16 @@ pub enum WorkerError {
         /// The tasks of the step.
         tasks: Vec<String>,
     },
+}
+
+/// What a rank without a GPU can do.
+fn instead(cause: &NoGpu) -> &'static str {
+    match cause {
+        NoGpu::Unseen { .. } => {
+            "start one rank a GPU, or plan for fewer `gpus_per_node` or for a cluster with `device = cpu`"
+        }
+        NoGpu::Unserved(_) => "or plan for a cluster with `device = cpu`",
+    }
 }
 
 /// What a fault says of the steps in a row that were left out before it.

@@ -1,23 +1,41 @@
-//! The GPU of a rank, and its memory.
+//! The GPU of a rank or of a translator, and its memory.
 
 use tch::{Device, Tensor};
 
 use crate::error::WorkerError;
 use crate::ffi::{self, ShimError};
 
+/// Why there is no GPU to compute on.
+#[derive(Debug, thiserror::Error)]
+pub enum NoGpu {
+    /// There are too few.
+    #[error("GPU {number} is not there: {seen} are seen")]
+    Unseen {
+        /// The one that is wanted, from 0.
+        number: usize,
+        /// Those that libtorch sees.
+        seen: usize,
+    },
+    /// libtorch serves none.
+    #[error(
+        "{0}; put the folder `lib` of a libtorch of the worker's version that is built for GPUs (PyTorch's, say) first into LD_LIBRARY_PATH, or build the worker with LIBTORCH or LIBTORCH_USE_PYTORCH=1 for it"
+    )]
+    Unserved(String),
+}
+
 /// Variables by which a launcher lets a rank see some of its machine's GPUs.
 const VISIBLE: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"];
 
 /// The GPU of the rank that is number `local` on its machine: the one of that number, or the only one that a launcher lets it see.
-pub fn of_rank(local: u32) -> Result<Device, WorkerError> {
-    let seen = ffi::gpus().map_err(|cause| WorkerError::Device(cause.to_string()))?;
+/// To be asked for before anything else of libtorch, on the thread that computes.
+pub fn of_rank(local: u32) -> Result<Device, NoGpu> {
+    let seen = ffi::gpus().map_err(|cause| NoGpu::Unserved(cause.to_string()))?;
     let is_given = seen == 1 && VISIBLE.iter().any(|name| std::env::var_os(name).is_some());
     let number = if is_given { 0 } else { local as usize };
     if number >= seen {
-        let cause = format!("rank {local} of this machine has none, {seen} are seen");
-        return Err(WorkerError::Gpu(cause));
+        return Err(NoGpu::Unseen { number, seen });
     }
-    ffi::use_gpu(number).map_err(|cause| WorkerError::Device(cause.to_string()))?;
+    ffi::use_gpu(number).map_err(|cause| NoGpu::Unserved(cause.to_string()))?;
     Ok(Device::Cuda(number))
 }
 
@@ -54,7 +72,7 @@ mod tests {
         match of_rank(0) {
             Ok(device) => assert_eq!(device, Device::Cuda(0)),
             Err(fault) => {
-                let said = fault.to_string();
+                let said = WorkerError::from(fault).to_string();
                 assert!(said.starts_with("the plan is for GPUs: "), "{said}");
                 assert!(said.contains("LIBTORCH") || said.contains("0 are seen"), "{said}");
             }

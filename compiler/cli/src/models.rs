@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mmc_plan::Plan;
 
 use crate::error::{At as _, CliError, Stop};
@@ -25,6 +25,9 @@ pub(crate) struct Models {
     /// Take the parameters as they were trained, not their moving averages (of a run with `ema`)
     #[arg(long)]
     raw: bool,
+    /// What computes [default: cpu]
+    #[arg(long, value_enum)]
+    device: Option<Processor>,
     /// Computing threads [default: the worker's choice]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
@@ -37,6 +40,25 @@ pub(crate) struct Models {
     /// The worker program [default: beside mmc, then `MMC_WORKER`, then PATH]
     #[arg(long, value_name = "PATH")]
     worker: Option<PathBuf>,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Processor {
+    /// The machine's processors
+    Cpu,
+    /// The first GPU that the worker sees; its libtorch must be one for GPUs
+    Gpu,
+}
+
+impl Processor {
+    /// The worker's word.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
 }
 
 impl Models {
@@ -67,6 +89,9 @@ impl Models {
         }
         if self.raw {
             command.arg("--raw");
+        }
+        if let Some(device) = self.device {
+            command.arg("--device").arg(device.name());
         }
         for (option, number) in [
             ("--threads", self.threads),

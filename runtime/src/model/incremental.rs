@@ -1,6 +1,6 @@
 //! Decoding position after position: keys and values of what was decoded are kept, those of the source made once.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::adapter::Adapters;
 use super::attention::{CrossAttention, Grid, Mask, Padding, halves, parted};
@@ -25,6 +25,7 @@ pub(crate) struct Decoding {
     /// Positions decoded so far.
     length: i64,
     coverage: Option<Coverage>,
+    device: Device,
 }
 
 /// How much attention every source position has got: the sum over what was produced of the last decoder layer's attention to the
@@ -71,8 +72,7 @@ impl LayerCache {
 impl Decoding {
     /// Goes on with some of the rows, in a new order, and some of the sentences: those that the rows belong to.
     pub(crate) fn select(&mut self, rows: &[i64], sentences: &[i64]) {
-        let kept = self.layers.first().and_then(|layer| layer.target.as_ref());
-        let device = kept.map_or(tch::Device::Cpu, Tensor::device);
+        let device = self.device;
         let index = |list: &[i64]| Tensor::from_slice(list).to_device(device);
         let count = self.layers.first().and_then(|layer| layer.target.as_ref());
         let count = count.map_or(0, |target| target.size3().unwrap_or_default().0);
@@ -148,9 +148,9 @@ impl Direction {
                 .as_ref()
                 .map(|(_, attention)| attention.memory(&memory.states, memory.grid)),
         });
-        let sentences = memory.grid.rows;
-        let (layers, padding) = (layers.collect(), memory.padding);
-        Decoding { layers, padding, sentences, length: 0, coverage: None }
+        let (layers, sentences) = (layers.collect(), memory.grid.rows);
+        let device = memory.states.device();
+        Decoding { layers, padding: memory.padding, sentences, length: 0, coverage: None, device }
     }
 
     /// Reads equally many further ids of every hypothesis, several only at the beginning. Gives the logits of what follows,

@@ -190,6 +190,7 @@ impl From<TranslateError> for Refusal {
             | TranslateError::NoToken { .. }
             | TranslateError::Tokenizer { .. }
             | TranslateError::Model(_)
+            | TranslateError::Gpu(_)
             | TranslateError::Beam { .. }
             | TranslateError::Setting { .. }
             | TranslateError::Members { .. }

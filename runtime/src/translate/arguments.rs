@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use tch::Device;
+
 use super::{Settings, TranslateError};
+use crate::gpu::{self, NoGpu};
 
 /// Translates lines from standard input to standard output, one line each.
 #[derive(Debug, Clone, PartialEq, clap::Parser)]
@@ -68,9 +71,31 @@ pub struct Models {
     /// Takes the parameters as they were trained, where their moving averages were kept (`ema`).
     #[arg(long)]
     pub raw: bool,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t = Processor::Cpu)]
+    pub device: Processor,
     /// Threads of libtorch; by default all processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Processor {
+    /// The machine's processors.
+    Cpu,
+    /// The first GPU that this process sees.
+    Gpu,
+}
+
+impl Processor {
+    /// As libtorch's device; to be asked for before anything else of libtorch.
+    pub(super) fn device(self) -> Result<Device, NoGpu> {
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Gpu => gpu::of_rank(0),
+        }
+    }
 }
 
 /// Most sentences translated together where nothing else is said.

@@ -34,6 +34,7 @@ struct Member {
 impl Engine {
     /// Reads plans and finds checkpoints; no module is read yet.
     pub(crate) fn load(models: &Models, batching: Batching) -> Result<Self, TranslateError> {
+        let device = models.device.device()?;
         if let Some(threads) = models.threads {
             tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         }
@@ -50,7 +51,7 @@ impl Engine {
             })?;
             let newest = load::checkpoint(checkpoint)?;
             let checkpoints = load::and_before(newest, models.average as usize)?;
-            Ok(Member { plan, checkpoints, raw: models.raw, stock: Stock::default() })
+            Ok(Member { plan, checkpoints, raw: models.raw, stock: Stock::on(device) })
         };
         let members = models.plan.iter().zip(&models.checkpoint).map(member);
         let members = members.collect::<Result<_, TranslateError>>()?;

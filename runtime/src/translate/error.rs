@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::gpu::NoGpu;
 use crate::model::ModelError;
 
 /// Everything that ends a translation, in words for people.
@@ -170,6 +171,9 @@ pub enum TranslateError {
     /// An input line without the second column that was announced.
     #[error("line {0} has no tab: `source<TAB>target` is expected")]
     Column(u64),
+    /// A GPU is asked for where there is none.
+    #[error("`--device gpu`: {0}; or translate with `--device cpu`")]
+    Gpu(#[from] NoGpu),
     /// Memory that is too small for the modules of a direction.
     #[error(
         "direction `{direction}`: memory is too small for its modules ({words}); use more memory, or translate with fewer runs together"

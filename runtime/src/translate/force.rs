@@ -1,22 +1,26 @@
 //! Forced scoring: how likely a given translation is.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::model::{Direction, Ids, Mode};
 
-use super::search::{Joint, Search, log_mean};
+use super::search::{Joint, Search, device, log_mean};
 use super::sides::Encoded;
 
 /// The scores of pairs, as the search would give them to these translations. All positions are computed at once, with the given
 /// words before them.
 pub(super) fn scores(search: &Search, directions: &[Direction], pairs: &[&Encoded]) -> Vec<f64> {
     let _unrecorded = tch::no_grad_guard();
-    let source = Ids::new(pairs.iter().map(|pair| pair.source.as_slice()), Device::Cpu);
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    let device = device(directions);
+    let source = Ids::new(pairs.iter().map(|pair| pair.source.as_slice()), device);
     let given: Vec<Vec<u32>> = pairs
         .iter()
         .map(|pair| search.prompt.iter().chain(&pair.target).copied().collect())
         .collect();
-    let target = Ids::new(given.iter().map(Vec::as_slice), Device::Cpu);
+    let target = Ids::new(given.iter().map(Vec::as_slice), device);
     let states: Vec<Tensor> = directions
         .iter()
         .map(|direction| {
@@ -25,24 +29,30 @@ pub(super) fn scores(search: &Search, directions: &[Direction], pairs: &[&Encode
         })
         .collect();
     let coverage = coverage(search, directions, &source, pairs);
-    let rows = (0_i64..).zip(pairs);
-    rows.map(|(row, pair)| {
-        let length = pair.target.len() + 1;
+    let next = pairs.iter().flat_map(|pair| pair.target.iter().chain([&search.end]));
+    let next: Vec<i64> = next.map(|&id| i64::from(id)).collect();
+    let next = Tensor::from_slice(&next).to_device(device).unsqueeze(1);
+    let mut behind = 0;
+    let of_pair = |(row, pair): (i64, &&Encoded)| {
+        let length = as_i64(pair.target.len() + 1);
         let from = row * target.grid.columns + as_i64(search.prompt.len()) - 1;
         let logits: Vec<Tensor> = directions
             .iter()
             .zip(&states)
-            .map(|(direction, states)| direction.logits(&states.narrow(0, from, as_i64(length))))
+            .map(|(direction, states)| direction.logits(&states.narrow(0, from, length)))
             .collect();
-        let next: Vec<i64> =
-            pair.target.iter().chain([&search.end]).map(|&id| i64::from(id)).collect();
-        let next = Tensor::from_slice(&next).unsqueeze(1);
-        let of_next = log_mean(&logits).gather(1, &next, false);
-        let log_p = of_next.sum(Kind::Double).double_value(&[]);
-        let covered = usize::try_from(row).ok().and_then(|row| coverage.get(row));
-        search.score(log_p, length, covered.copied().unwrap_or_default())
-    })
-    .collect()
+        let next = next.narrow(0, behind, length);
+        behind += length;
+        log_mean(&logits).gather(1, &next, false).sum(Kind::Double)
+    };
+    let log_p: Vec<Tensor> = (0..).zip(pairs).map(of_pair).collect();
+    // All in one transfer.
+    let log_p: Vec<f64> = Vec::try_from(Tensor::stack(&log_p, 0)).unwrap_or_default();
+    let score = |(row, (pair, log_p)): (usize, (&&Encoded, f64))| {
+        let covered = coverage.get(row).copied().unwrap_or_default();
+        search.score(log_p, pair.target.len() + 1, covered)
+    };
+    pairs.iter().zip(log_p).enumerate().map(score).collect()
 }
 
 /// The coverage of each pair's source when its end token is produced, position after position; nothing where it does not count.
@@ -56,24 +66,22 @@ fn coverage(
         return Vec::new();
     }
     let mut joint = Joint::begin(directions, source, true);
-    let mut found = vec![0.0; pairs.len()];
     let longest = pairs.iter().map(|pair| pair.target.len()).max().unwrap_or(0);
+    let mut after = Vec::with_capacity(longest + 1);
     for at in 0..=longest {
-        // Behind a translation's end anything may stand: its coverage was taken before.
+        // Behind a translation's end anything may stand: its coverage is that of its end.
         let next = |pair: &&Encoded| match at.checked_sub(1) {
             None => search.prompt.clone(),
             Some(at) => vec![pair.target.get(at).copied().unwrap_or(search.end)],
         };
         let next: Vec<Vec<u32>> = pairs.iter().map(next).collect();
-        let _ = joint.advance(&Ids::new(next.iter().map(Vec::as_slice), Device::Cpu));
-        let now = joint.coverage();
-        for ((found, now), pair) in found.iter_mut().zip(now).zip(pairs) {
-            if pair.target.len() == at {
-                *found = now;
-            }
-        }
+        let _ = joint.advance(&Ids::new(next.iter().map(Vec::as_slice), device(directions)));
+        after.extend(joint.coverage());
     }
-    found
+    // `[positions, pairs]`.
+    let after: Vec<Vec<f64>> = Vec::try_from(Tensor::stack(&after, 0)).unwrap_or_default();
+    let at_end = |(row, pair): (usize, &&Encoded)| after.get(pair.target.len())?.get(row).copied();
+    pairs.iter().enumerate().map(|own| at_end(own).unwrap_or_default()).collect()
 }
 
 fn as_i64(count: usize) -> i64 {

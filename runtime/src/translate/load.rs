@@ -8,7 +8,7 @@ use mmc_plan::path::ModulePath;
 use mmc_plan::{Plan, Precision};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::TranslateError;
 use crate::average::mean;
@@ -95,12 +95,20 @@ pub(super) fn and_before(newest: PathBuf, count: usize) -> Result<Vec<PathBuf>, 
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Modules that have been read, as often as directions share them.
-#[derive(Debug, Default)]
+/// Modules that have been read, as often as directions share them; their parameters lie on a device.
+#[derive(Debug)]
 pub(super) struct Stock {
+    device: Device,
     weights: BTreeMap<String, Weights>,
     pub(super) files: u64,
     pub(super) bytes: u64,
+}
+
+impl Stock {
+    /// Nothing yet.
+    pub(super) fn on(device: Device) -> Self {
+        Self { device, weights: BTreeMap::new(), files: 0, bytes: 0 }
+    }
 }
 
 /// Number and bytes of a checkpoint's files of modules.
@@ -141,7 +149,9 @@ pub(super) fn direction(
                     TranslateError::Parameters { path, fault }
                 })?);
             }
-            stock.weights.insert(module.clone(), Weights::new(mean(all, kind)));
+            let there = |(name, x): (String, Tensor)| (name, x.to_device(stock.device));
+            let parameters = mean(all, kind).into_iter().map(there).collect();
+            stock.weights.insert(module.clone(), Weights::new(parameters));
         }
         if let Some(known) = stock.weights.get(module) {
             let shared = known.named().iter().map(|(name, x)| (name.clone(), x.shallow_clone()));

@@ -20,7 +20,7 @@ use std::fs;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-pub use arguments::{Batching, Given, Models, TranslateArguments};
+pub use arguments::{Batching, Given, Models, Processor, TranslateArguments};
 pub(crate) use engine::Engine;
 pub use error::TranslateError;
 pub(crate) use search::Found;

@@ -13,7 +13,9 @@ use mmc_text::tokenizer::train::{Method, Training, train};
 use sha2::{Digest as _, Sha256};
 use tch::Tensor;
 
-use super::{Batching, Engine, Line, Models, Settings, TranslateArguments, TranslateError, run};
+use super::{
+    Batching, Engine, Line, Models, Processor, Settings, TranslateArguments, TranslateError, run,
+};
 use crate::model::{init, layout};
 
 const LINES: [&str; 6] = [
@@ -100,6 +102,7 @@ fn engine(folder: &Path) -> Engine {
         checkpoint: vec![folder.join("run")],
         average: 1,
         raw: false,
+        device: Processor::Cpu,
         threads: None,
     };
     Engine::load(&models, Batching { batch: 8, batch_tokens: 512 }).expect("an engine")
@@ -167,6 +170,26 @@ fn lines_come_out_in_order_whatever_the_batch() {
         for batch in ["--batch 1", "--batch 2", "--batch-tokens 9"] {
             let apart = translate(folder.path(), &format!("{flags} {batch}"));
             assert_eq!(apart.expect("translations"), together, "{batch}");
+        }
+    }
+}
+
+/// Where there is a GPU it says what the processors do.
+#[test]
+fn a_gpu_that_is_not_there_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepared(folder.path());
+    let [cpu, gpu] = ["cpu", "gpu"].map(|device| {
+        translate(folder.path(), &format!("--source a --target b --device {device}"))
+    });
+    match gpu {
+        Ok(gpu) => assert_eq!(gpu, cpu.expect("translations")),
+        Err(fault) => {
+            let said = fault.to_string();
+            assert!(matches!(fault, TranslateError::Gpu(_)), "{said}");
+            assert!(said.starts_with("`--device gpu`: "), "{said}");
+            assert!(said.contains("LD_LIBRARY_PATH") || said.contains("0 are seen"), "{said}");
+            assert!(said.ends_with("; or translate with `--device cpu`"), "{said}");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! One direction, ready to translate: texts to translations, in batches of like length.
 
-use tch::Device;
-
 use super::force;
 use super::search::{Asked, Found, Search};
 use super::sides::{Encoded, Sides};
@@ -42,11 +40,6 @@ struct Item {
 impl Translator {
     pub(crate) fn new(directions: Vec<Direction>, sides: Sides, batching: Batching) -> Self {
         Self { directions, sides, batching }
-    }
-
-    /// Where the parameters lie.
-    fn device(&self) -> Device {
-        self.directions.first().map_or(Device::Cpu, Direction::device)
     }
 
     pub(crate) fn sides(&self) -> &Sides {
@@ -98,7 +91,7 @@ impl Translator {
                     key: item.key,
                 });
                 let asked: Vec<Asked<'_>> = asked.collect();
-                search.run(&self.directions, &asked, self.device())
+                search.run(&self.directions, &asked)
             });
             let results =
                 results.map_err(|(item, words)| too_small(lines.get(item.at), &item.ids, words))?;

@@ -1,8 +1,6 @@
 //! Models without an encoder: lines are continued from what is given of them, and scored, alone and in batches, by one model and by
 //! several, against searches that recompute everything.
 
-use tch::Device;
-
 use super::super::force::scores;
 use super::super::sides::Encoded;
 use super::tests::{all, causal, greedy, search, whole};
@@ -28,7 +26,7 @@ fn continued(
         forced,
         key,
     });
-    search.run(directions, &asked.collect::<Vec<_>>(), Device::Cpu)
+    search.run(directions, &asked.collect::<Vec<_>>())
 }
 
 #[test]

@@ -41,16 +41,20 @@ impl<'a> Joint<'a> {
         }
     }
 
-    /// The mean of the members' coverage of each row, as [`Decoding::coverage`]; nothing where attention is not summed up.
-    pub(crate) fn coverage(&self) -> Vec<f64> {
+    /// The mean of the members' coverage of each row, as [`Decoding::coverage`], `[rows]`; none where attention is not summed up.
+    pub(crate) fn coverage(&self) -> Option<Tensor> {
         let of_members: Vec<Tensor> =
             self.members.iter().filter_map(|(_, decoding)| decoding.coverage()).collect();
         if of_members.is_empty() {
-            return Vec::new();
+            return None;
         }
-        let mean = Tensor::stack(&of_members, 0).mean_dim([0_i64].as_slice(), false, Kind::Double);
-        Vec::try_from(mean.to_device(Device::Cpu)).unwrap_or_default()
+        Some(Tensor::stack(&of_members, 0).mean_dim([0_i64].as_slice(), false, Kind::Double))
     }
+}
+
+/// Where members compute: the device of their parameters, which is one for all.
+pub(crate) fn device(directions: &[Direction]) -> Device {
+    directions.first().map_or(Device::Cpu, Direction::device)
 }
 
 /// `log((p_1 + .. + p_m) / m)` of the members' distributions, given by logits of one shape, over the last dimension.

@@ -105,7 +105,7 @@ fn asked(sources: &[Vec<u32>], limit: usize) -> Vec<Asked<'_>> {
 }
 
 fn best(directions: &[Direction], search: &Search, sources: &[Vec<u32>]) -> Vec<Found> {
-    let found = search.run(directions, &asked(sources, 5), Device::Cpu);
+    let found = search.run(directions, &asked(sources, 5));
     found.into_iter().map(|found| found.into_iter().next().expect("a translation")).collect()
 }
 
@@ -170,10 +170,10 @@ fn penalties_and_ensembles_depend_on_no_batch_and_score_alike_when_given() {
     let directions = [direction(12, 9), direction(12, 4)];
     let search = Search { coverage_penalty: 0.7, nbest: 3, ..search(4, 0.6) };
     let sources = sources(7, 12);
-    let together = search.run(&directions, &asked(&sources, 9), Device::Cpu);
+    let together = search.run(&directions, &asked(&sources, 9));
     let (mut pairs, mut expected) = (Vec::new(), Vec::new());
     for (source, found) in sources.iter().zip(&together) {
-        let alone = search.run(&directions, &asked(std::slice::from_ref(source), 9), Device::Cpu);
+        let alone = search.run(&directions, &asked(std::slice::from_ref(source), 9));
         for (one, other) in alone[0].iter().zip(found) {
             assert_eq!(one.ids, other.ids);
             assert!((one.score - other.score).abs() < 1e-9);
@@ -200,7 +200,7 @@ fn coverage_follows_its_hypothesis() {
     let mut joint = Joint::begin(&directions, &ids, true);
     let next = |joint: &mut Joint<'_>, rows: &[&[u32]]| {
         let _ = joint.advance(&Ids::new(rows.iter().copied(), Device::Cpu));
-        joint.coverage()
+        Vec::<f64>::try_from(joint.coverage().expect("attention is summed up")).expect("numbers")
     };
     let _ = next(&mut joint, &[&search.prompt]);
     joint.select(&[0, 0], &[0]);

@@ -10,15 +10,18 @@ mod causal_tests;
 mod joint;
 #[cfg(test)]
 mod joint_tests;
+mod outlook;
 mod sampling;
 #[cfg(test)]
 mod tests;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use crate::model::{Direction, Ids};
 
-pub(crate) use joint::{Joint, log_mean};
+use outlook::Outlook;
+
+pub(crate) use joint::{Joint, device, log_mean};
 pub(crate) use sampling::Sampling;
 
 /// How to search.
@@ -95,33 +98,18 @@ struct Candidate {
     log_p: f64,
 }
 
-/// What the decoder says of all rows.
-struct Outlook {
-    /// Best ids of each row, with log-probabilities, best first.
-    best: Vec<Vec<(u32, f64)>>,
-    /// Log-probability of the end token in each row.
-    end: Vec<f64>,
-    /// What some rows must go on with.
-    forced: Vec<Option<(u32, f64)>>,
-    /// Coverage of each row; empty where it does not count.
-    coverage: Vec<f64>,
-}
-
 impl Search {
     /// The best translations of each sentence, best first, by one network or several together. The results don't depend on what
     /// else is in the batch.
-    pub(crate) fn run(
-        &self,
-        directions: &[Direction],
-        asked: &[Asked<'_>],
-        device: Device,
-    ) -> Vec<Vec<Found>> {
+    pub(crate) fn run(&self, directions: &[Direction], asked: &[Asked<'_>]) -> Vec<Vec<Found>> {
         let _unrecorded = tch::no_grad_guard();
         let mut found: Vec<Vec<Found>> = vec![Vec::new(); asked.len()];
         if asked.is_empty() {
             return found;
         }
+        let device = device(directions);
         let source = Ids::new(asked.iter().map(|asked| asked.source), device);
+        let never = Tensor::from_slice(&self.never).to_device(device);
         let mut decoding = Joint::begin(directions, &source, self.coverage_penalty > 0.0);
         let mut sentences: Vec<Sentence> = asked
             .iter()
@@ -138,8 +126,8 @@ impl Search {
         let mut next: Vec<Vec<u32>> = vec![self.prompt.clone(); asked.len()];
         while !sentences.is_empty() {
             let ids = Ids::new(next.iter().map(Vec::as_slice), device);
-            let mut outlook = self.look(&decoding.advance(&ids), &sentences);
-            outlook.coverage = decoding.coverage();
+            let logits = decoding.advance(&ids);
+            let outlook = self.look(&logits, &never, decoding.coverage(), &sentences);
             let rows = self.step(&mut sentences, &outlook);
             next = rows_of(&sentences);
             keep(&mut decoding, &mut sentences, &rows, |sentence| {
@@ -149,67 +137,6 @@ impl Search {
             });
         }
         found
-    }
-
-    /// The best ids of each row by logits `[rows, vocabulary]`: one more than the beam is wide, for one may be the end token.
-    fn look(&self, logits: &Tensor, sentences: &[Sentence]) -> Outlook {
-        let logsumexp = logits.logsumexp([-1_i64].as_slice(), true);
-        let forced = forced(logits, &logsumexp, sentences);
-        let mut logits = logits.shallow_clone();
-        if !self.never.is_empty() {
-            let never = Tensor::from_slice(&self.never).to_device(logits.device());
-            let _ = logits.index_fill_(1, &never, f64::NEG_INFINITY);
-        }
-        self.forbid_repetitions(&logits, sentences);
-        let wide = match &self.sampling {
-            Some(Sampling { top_k: 0, .. }) => i64::MAX,
-            Some(sampling) => as_i64(sampling.top_k),
-            None => as_i64(self.beam).saturating_add(1),
-        };
-        let count = wide.min(logits.size().last().copied().unwrap_or(1));
-        let (top, ids) = logits.topk(count, 1, true, true);
-        let numbers = |x: &Tensor| -> Vec<f64> {
-            Vec::try_from(x.to_kind(tch::Kind::Double).reshape([-1])).unwrap_or_default()
-        };
-        let end = logits.narrow(1, i64::from(self.end), 1) - &logsumexp;
-        let top = numbers(&(top - &logsumexp));
-        let ids: Vec<i64> = Vec::try_from(ids.reshape([-1])).unwrap_or_default();
-        let count = usize::try_from(count).unwrap_or(1).max(1);
-        let row = |(ids, top): (&[i64], &[f64])| {
-            let pair = |(&id, &log_p): (&i64, &f64)| (u32::try_from(id).unwrap_or(0), log_p);
-            let mut row: Vec<(u32, f64)> = ids.iter().zip(top).map(pair).collect();
-            row.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            row
-        };
-        let mut best: Vec<Vec<(u32, f64)>> =
-            ids.chunks(count).zip(top.chunks(count)).map(row).collect();
-        if let Some(sampling) = &self.sampling {
-            for (row, (sentence, open)) in best.iter_mut().zip(rows(sentences)) {
-                row.retain(|(_, log_p)| *log_p > f64::NEG_INFINITY);
-                *row = sampling.draw(row, sentence.key, open.ids.len()).into_iter().collect();
-            }
-        }
-        Outlook { best, end: numbers(&end), forced, coverage: Vec::new() }
-    }
-
-    /// Makes ids impossible that would end a sequence of ids that a row has had before.
-    fn forbid_repetitions(&self, logits: &Tensor, sentences: &[Sentence]) {
-        let Some(before) = self.no_repeat.checked_sub(1) else { return };
-        let (mut at, mut forbidden) = (Vec::new(), Vec::new());
-        for (row, (_, open)) in (0_i64..).zip(rows(sentences)) {
-            let Some(first) = open.ids.len().checked_sub(before) else { continue };
-            let (_, newest) = open.ids.split_at(first);
-            for window in open.ids.windows(before + 1).filter(|window| window.starts_with(newest)) {
-                at.push(row);
-                forbidden.extend(window.last().map(|&id| i64::from(id)));
-            }
-        }
-        if !at.is_empty() {
-            let index = |list: &[i64]| Some(Tensor::from_slice(list).to_device(logits.device()));
-            let never = Tensor::full([], f64::NEG_INFINITY, (logits.kind(), logits.device()));
-            let _ =
-                logits.shallow_clone().index_put_(&[index(&at), index(&forbidden)], &never, false);
-        }
     }
 
     /// Extends every sentence's hypotheses by one id. Gives, sentence by sentence, the row that each open one comes from.
@@ -321,21 +248,6 @@ impl Search {
 /// All rows of a decoding.
 fn rows(sentences: &[Sentence]) -> impl Iterator<Item = (&Sentence, &Open)> {
     sentences.iter().flat_map(|sentence| sentence.open.iter().map(move |open| (sentence, open)))
-}
-
-/// The ids that rows must go on with, and their log-probabilities.
-fn forced(logits: &Tensor, logsumexp: &Tensor, sentences: &[Sentence]) -> Vec<Option<(u32, f64)>> {
-    let asked: Vec<Option<u32>> = rows(sentences)
-        .map(|(sentence, open)| sentence.forced.get(open.ids.len()).copied())
-        .collect();
-    if asked.iter().all(Option::is_none) {
-        return Vec::new();
-    }
-    let ids: Vec<i64> = asked.iter().map(|id| i64::from(id.unwrap_or(0))).collect();
-    let ids = Tensor::from_slice(&ids).to_device(logits.device()).unsqueeze(1);
-    let of_ids = (logits.gather(1, &ids, false) - logsumexp).to_kind(tch::Kind::Double);
-    let of_ids: Vec<f64> = Vec::try_from(of_ids.reshape([-1])).unwrap_or_default();
-    asked.into_iter().zip(of_ids).map(|(id, log_p)| id.map(|id| (id, log_p))).collect()
 }
 
 /// What every open hypothesis is extended by.

@@ -90,7 +90,7 @@ pub(super) fn run_all(
 ) -> Vec<Vec<Found>> {
     let asked: Vec<Asked<'_>> =
         (0..).zip(sources).map(|(key, source)| Asked { source, limit, forced: &[], key }).collect();
-    search.run(std::slice::from_ref(direction), &asked, Device::Cpu)
+    search.run(std::slice::from_ref(direction), &asked)
 }
 
 /// Log-probabilities of what follows each position of one target, everything computed afresh: `[positions, vocabulary]`.
@@ -296,7 +296,7 @@ fn a_translation_begins_as_it_must_and_goes_on_as_after_a_prompt() {
         .zip(&forced)
         .map(|(source, forced)| Asked { source, limit: 12, forced, key: 0 })
         .collect();
-    let found = search.run(std::slice::from_ref(&direction), &asked, Device::Cpu);
+    let found = search.run(std::slice::from_ref(&direction), &asked);
     for ((source, forced), found) in sources.iter().zip(&forced).zip(&found) {
         let [found] = found.as_slice() else { panic!("{found:?}") };
         assert!(found.ids.starts_with(forced));
@@ -316,9 +316,8 @@ fn samples_depend_on_their_key_alone_and_follow_the_distribution() {
     let asked = |keys: std::ops::Range<u64>| -> Vec<Asked<'_>> {
         keys.map(|key| Asked { source: &source, limit: 2, forced: &[], key }).collect()
     };
-    let together: Vec<Vec<Found>> =
-        search.run(std::slice::from_ref(&direction), &asked(0..4000), Device::Cpu);
-    let alone = search.run(std::slice::from_ref(&direction), &asked(17..18), Device::Cpu);
+    let together: Vec<Vec<Found>> = search.run(std::slice::from_ref(&direction), &asked(0..4000));
+    let alone = search.run(std::slice::from_ref(&direction), &asked(17..18));
     assert_eq!(alone[0][0].ids, together[17][0].ids);
     // The first piece, of 2 (the end), 3, 4 and 5: ids that are never produced take no part.
     let first = &log_p(&direction, &source, &search.prompt)[search.prompt.len() - 1];
