@@ -112,6 +112,8 @@ char* mmc_gpu_use(int number) {
     at::Context& context = at::globalContext();
     context.setDeterministicAlgorithms(true, true);
     context.setDeterministicFillUninitializedMemory(false);
+    // cuDNN plans its attention anew for every shape, and nearly every batch has one of its own: 20 ms for each layer of each step.
+    context.setSDPUseCuDNN(false);
     context.setAllowFP16ReductionCuBLAS(false);
     context.setAllowBF16ReductionCuBLAS(false);
     context.lazyInitDevice(GPU);

@@ -77,11 +77,7 @@ unsafe extern "C" {
     fn mmc_gpu_count(count: *mut c_int) -> *mut c_char;
     fn mmc_gpu_use(number: c_int) -> *mut c_char;
     fn mmc_gpu_enter(number: c_int) -> *mut c_char;
-    fn mmc_gpu_send(
-        tensor: *mut c_void,
-        number: c_int,
-        out: *mut *mut c_void,
-    ) -> *mut c_char;
+    fn mmc_gpu_send(tensor: *mut c_void, number: c_int, out: *mut *mut c_void) -> *mut c_char;
     fn mmc_profile_begin(gpu: bool) -> *mut c_char;
     fn mmc_profile_end(path: *const c_char) -> *mut c_char;
     fn mmc_gpu_peak(number: c_int, bytes: *mut i64) -> *mut c_char;

@@ -22,16 +22,16 @@ struct Pair {
 }
 
 /// How many pairs of these parts of a task's validation text were scored, and the numbers of each measure in the order of the spec's
-/// ([`Measure::numbers`]). The direction's parameters are used as they are; nothing is drawn.
+/// ([`Measure::numbers`]). Nothing is drawn.
 pub(crate) fn of_parts(
     plan: &Plan,
     (task, parts): (&TaskSpec, &[u64]),
     spec: &ScoresSpec,
     tokenizers: &Tokenizers,
-    direction: &Direction,
+    direction: Direction,
 ) -> Result<Vec<u64>, WorkerError> {
     let sides = Sides::of_task(plan, task, tokenizers)?;
-    let translator = Translator::new(vec![direction.plain()], sides, Batching::default());
+    let translator = Translator::new(vec![direction], sides, Batching::default());
     let settings = Settings { beam: spec.beam, ..Settings::default() };
     let mut pairs = pairs(task, spec.sentences)?;
     // The sort is stable: equals stay in their order.

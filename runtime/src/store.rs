@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mmc_plan::{Optimizer, Plan, Precision};
+use mmc_plan::{ModuleKind, Optimizer, Plan, Precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::WorkerError;
@@ -48,13 +48,31 @@ impl Sum {
     }
 }
 
+/// A copy of parameters in 16 bits with which the network computes, so that it need not round them one by one, and its gradient.
+#[derive(Debug)]
+struct Narrow {
+    /// `[elements]`.
+    flat: Tensor,
+    /// What backward passes add into, `[elements]`: of one part of a lane's batches.
+    gradient: Tensor,
+}
+
+impl Narrow {
+    fn of(flat: &Tensor, kind: Kind) -> Result<Self, StoreError> {
+        let flat = flat.f_to_kind(kind)?;
+        Ok(Self { gradient: flat.f_zeros_like()?, flat })
+    }
+}
+
 /// One module's parameters and training state.
 #[derive(Debug)]
 pub struct ModuleStore {
     /// All parameters, `[elements]`.
     pub flat: Tensor,
-    /// What backward passes add into, `[elements]`: one lane's gradient.
+    /// One lane's gradient, `[elements]`: what backward passes add into, unless they do into that of the copy in 16 bits.
     pub gradient: Tensor,
+    /// On GPUs, of modules all of whose parameters are rounded to 16 bits where they are used.
+    narrow: Option<Narrow>,
     /// Sum of the lanes' gradients in this step; none where one lane of this rank alone trains the module.
     sum: Option<Sum>,
     /// Room for a sum that no communicator has a place for.
@@ -104,6 +122,7 @@ impl ModuleStore {
         let mut store = Self {
             flat,
             gradient,
+            narrow: None,
             sum: None,
             spare: None,
             mean,
@@ -113,18 +132,61 @@ impl ModuleStore {
             layout,
             leaves: Vec::new(),
         };
-        if optimizer.is_none() {
-            store.leaves = store.pieces(&store.flat)?;
-            return Ok(store);
+        store.leaves = store.leaves_in(&store.flat, &store.gradient)?;
+        Ok(store)
+    }
+
+    /// Makes a copy of the parameters in 16 bits that the network is to compute with.
+    fn compute_in(&mut self, kind: Kind) -> Result<(), StoreError> {
+        let mut narrow = Narrow::of(&self.flat, kind)?;
+        if self.is_frozen() {
+            narrow.gradient = narrow.gradient.f_narrow(0, 0, 0)?;
         }
-        let gradients = store.pieces(&store.gradient)?;
-        for ((name, piece), (_, gradient)) in store.pieces(&store.flat)?.into_iter().zip(gradients)
+        self.leaves = self.leaves_in(&narrow.flat, &narrow.gradient)?;
+        self.narrow = Some(narrow);
+        Ok(())
+    }
+
+    /// Nothing but its parameters is kept of a frozen module.
+    fn is_frozen(&self) -> bool {
+        self.gradient.numel() < self.flat.numel()
+    }
+
+    /// The parameters by name, which lie in `flat`; unless the module is frozen, with gradients that lie in `gradient`.
+    fn leaves_in(
+        &self,
+        flat: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<Vec<(String, Tensor)>, StoreError> {
+        if self.is_frozen() {
+            return self.pieces(flat);
+        }
+        let mut leaves = Vec::with_capacity(self.layout.len());
+        for ((name, piece), (_, gradient)) in
+            self.pieces(flat)?.into_iter().zip(self.pieces(gradient)?)
         {
             let leaf = piece.detach().set_requires_grad(true);
             ffi::set_gradient(&leaf, &gradient)?;
-            store.leaves.push((name, leaf));
+            leaves.push((name, leaf));
         }
-        Ok(store)
+        Ok(leaves)
+    }
+
+    /// Says that the parameters have changed.
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        if let Some(narrow) = &mut self.narrow {
+            narrow.flat.f_copy_(&self.flat)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what a backward pass has added to the gradient of the copy in 16 bits: sums of several passes are made in 32.
+    pub fn take_in(&mut self) -> Result<(), StoreError> {
+        if let Some(narrow) = self.narrow.as_mut().filter(|narrow| narrow.gradient.numel() > 0) {
+            let _ = self.gradient.f_add_(&narrow.gradient)?;
+            let _ = narrow.gradient.f_zero_()?;
+        }
+        Ok(())
     }
 
     /// Views of a flat tensor in the parameters' shapes, by name.
@@ -140,7 +202,12 @@ impl ModuleStore {
         Ok(pieces)
     }
 
-    /// The parameters for the network: leaves that share storage with [`Self::flat`].
+    /// The parameters as they are, for a network that trains nothing.
+    fn whole_weights(&self) -> Result<Weights, StoreError> {
+        Ok(Weights::new(self.pieces(&self.flat)?))
+    }
+
+    /// The parameters for the network: leaves that share storage with [`Self::flat`] or its copy in 16 bits.
     pub fn weights(&self) -> Weights {
         let share = |(name, leaf): &(String, Tensor)| (name.clone(), leaf.shallow_clone());
         Weights::new(self.leaves.iter().map(share).collect())
@@ -173,6 +240,7 @@ impl ModuleStore {
 
     /// Adds a lane's gradient to the sum and clears it for the next lane.
     pub fn add_to_sum(&mut self) -> Result<(), WorkerError> {
+        self.take_in()?;
         if let Some(sum) = &mut self.sum {
             flat::gather(&self.gradient, &sum.head, sum.rest.as_ref(), sum.fresh)?;
             sum.fresh = false;
@@ -183,6 +251,7 @@ impl ModuleStore {
     /// Forgets what backward passes have added since the last lane's gradient was taken.
     pub fn drop_gradient(&mut self) -> Result<(), StoreError> {
         let _ = self.gradient.f_zero_()?;
+        let _ = self.narrow.as_mut().map(|narrow| narrow.gradient.f_zero_()).transpose()?;
         Ok(())
     }
 
@@ -238,7 +307,7 @@ impl ModuleStore {
             self.flat.f_copy_(average)?;
             average.f_copy_(&own)?;
         }
-        Ok(())
+        self.refresh()
     }
 
     /// Ends a step.
@@ -249,7 +318,7 @@ impl ModuleStore {
             Some(_) => {}
             None => drop(self.gradient.f_zero_()?),
         }
-        Ok(())
+        self.refresh()
     }
 
     /// Elements of the flat tensors.
@@ -279,7 +348,21 @@ impl Store {
         for name in names {
             modules.insert(name.clone(), ModuleStore::new(plan, name, (kind, device))?);
         }
-        Ok(Self { modules, kind })
+        let mut store = Self { modules, kind };
+        if device != Device::Cpu {
+            store.compute_in_copies(plan)?;
+        }
+        Ok(store)
+    }
+
+    /// Makes copies in 16 bits of what the network would round at every use.
+    pub(crate) fn compute_in_copies(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        for (name, module) in &mut self.modules {
+            if let Some(kind) = narrow_kind(plan, name) {
+                module.compute_in(kind)?;
+            }
+        }
+        Ok(())
     }
 
     /// A module of this rank.
@@ -292,9 +375,36 @@ impl Store {
         self.modules.values_mut().try_for_each(ModuleStore::swap_average)
     }
 
+    /// The parameters of all modules as they are, when the network computes with copies of some in 16 bits.
+    pub fn whole_weights(&self) -> Result<Option<BTreeMap<String, Weights>>, StoreError> {
+        if self.modules.values().all(|module| module.narrow.is_none()) {
+            return Ok(None);
+        }
+        let whole =
+            |(name, module): (&String, &ModuleStore)| Ok((name.clone(), module.whole_weights()?));
+        self.modules.iter().map(whole).collect::<Result<_, _>>().map(Some)
+    }
+
     /// The parameters of all modules for the network.
     pub fn weights(&self) -> BTreeMap<String, Weights> {
         self.modules.iter().map(|(name, module)| (name.clone(), module.weights())).collect()
+    }
+}
+
+/// The 16 bits that all parameters of a module are rounded to where they are used; none in other precisions, nor of embeddings, which
+/// are looked up as they are.
+fn narrow_kind(plan: &Plan, module: &str) -> Option<Kind> {
+    let kind = match plan.training.precision {
+        Precision::Bf16 => Kind::BFloat16,
+        Precision::Fp16 => Kind::Half,
+        Precision::Fp32 | Precision::Fp64 => return None,
+    };
+    match plan.modules.get(module)?.kind {
+        ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => None,
+        ModuleKind::EncoderStack { .. }
+        | ModuleKind::DecoderStack { .. }
+        | ModuleKind::Adapter { .. }
+        | ModuleKind::Bridge => Some(kind),
     }
 }
 

@@ -122,6 +122,8 @@ struct Trainer<'a> {
     share: Share<'a>,
     store: Store,
     stepper: Stepper<'a>,
+    /// The parameters as they are, when the stepper computes with copies of some in 16 bits.
+    whole: Option<Network>,
     feed: Feed<'a>,
     checkpoints: Checkpoints,
     /// With `stop_early`.
@@ -151,6 +153,8 @@ impl<'a> Trainer<'a> {
         let held = if world.device() == tch::Device::Cpu { memory::without_model()? } else { 0 };
         let store = Store::new(plan, number as usize, world.device())?;
         let network = Network::build(plan, &store.weights())?.computing_in(plan.training.precision);
+        let whole = store.whole_weights()?;
+        let whole = whole.map(|weights| Network::build(plan, &weights)).transpose()?;
         let mut directions = BTreeMap::new();
         for name in tasks {
             let task = plan.tasks.get(name).ok_or_else(|| WorkerError::NoTask(name.to_owned()))?;
@@ -166,6 +170,7 @@ impl<'a> Trainer<'a> {
             share,
             store,
             stepper,
+            whole,
             feed,
             checkpoints,
             watch,
@@ -324,8 +329,16 @@ impl<'a> Trainer<'a> {
     fn validate(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
         let Self { plan, world, share, store, stepper, feed, .. } = self;
         let direction = |task: &str| stepper.direction(task);
+        let network = &self.whole;
+        let plain = |task: &str| match network {
+            Some(network) => {
+                let spec = plan.tasks.get(task).ok_or_else(|| WorkerError::NoTask(task.to_owned()));
+                Ok(network.direction(spec?)?)
+            }
+            None => Ok(stepper.direction(task)?.plain()),
+        };
         store.swap_averages()?;
-        let found = validation::validate(plan, share, world, feed, &direction)?;
+        let found = validation::validate(plan, share, world, feed, (&direction, &plain))?;
         store.swap_averages()?;
         let Some(found) = found else { return Ok(false) };
         let best = match (&mut self.watch, plan.training.stop_early) {

@@ -112,13 +112,19 @@ impl<'p> Share<'p> {
     }
 }
 
+/// A task's way as it is trained, and as it translates.
+pub type Ways<'f, 'd> = (
+    &'f dyn Fn(&str) -> Result<&'d Direction, WorkerError>,
+    &'f dyn Fn(&str) -> Result<Direction, WorkerError>,
+);
+
 /// Validates all tasks: each rank does its share, and all are summed. None when no task has text for it.
 pub fn validate<'d>(
     plan: &Plan,
     share: &Share<'_>,
     world: &World,
     feed: &Feed<'_>,
-    direction: &dyn Fn(&str) -> Result<&'d Direction, WorkerError>,
+    (direction, plain): Ways<'_, 'd>,
 ) -> Result<Option<Validation>, WorkerError> {
     let width = usize::try_from(plan.task_scalars()).unwrap_or(SUMS);
     let mut numbers = vec![0.0; plan.tasks.len() * width];
@@ -129,7 +135,7 @@ pub fn validate<'d>(
         }
         if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
             let own = (task, parts.as_slice());
-            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), direction(name)?);
+            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), plain(name)?);
             let of_task =
                 |fault| WorkerError::Scores { task: name.clone(), fault: Box::new(fault) };
             let found = found.map_err(of_task)?;

@@ -52,7 +52,7 @@ pub(super) fn read_module(
     put(&mut module.square, take("square")?, &format!("`square` of module `{name}`"))?;
     module.updates =
         u64::try_from(take("updates")?.to_kind(Kind::Int64).int64_value(&[0])).unwrap_or(0);
-    Ok(())
+    Ok(module.refresh()?)
 }
 
 /// Reads the saved parameters of a module, or their averages, into the places of its flat tensor.

@@ -242,10 +242,9 @@ impl SelfAttention {
             None => self.heads.fused((&all, None), [grid, grid], (mask, rotary), mode),
         };
         let seen = fused.unwrap_or_else(|| {
-            let (q, kv) = parted(&all);
-            let q = self.turned(self.heads.part(&q, grid), 0);
-            let [k, v] = halves(&kv).map(|part| self.heads.part(&part, grid));
-            self.over([&q, &self.turned(k, 0), &v], mask, inside.prefix.as_ref(), mode)
+            let [q, k, v] = side_by_side(&all).map(|part| self.heads.part(&part, grid));
+            let [q, k] = [q, k].map(|part| self.turned(part, 0));
+            self.over([&q, &k, &v], mask, inside.prefix.as_ref(), mode)
         });
         self.out.forward(&seen)
     }
@@ -305,8 +304,13 @@ pub(crate) fn parted(all: &Tensor) -> (Tensor, Tensor) {
 
 /// Keys and values that lie beside each other in the last dimension.
 pub(crate) fn halves(both: &Tensor) -> [Tensor; 2] {
-    let dim = both.size().last().map_or(0, |width| width / 2);
-    [0, 1].map(|part| both.narrow(-1, part * dim, dim))
+    side_by_side(both)
+}
+
+/// Equal parts that lie beside each other in the last dimension. Their gradients are put together in one go.
+fn side_by_side<const PARTS: usize>(all: &Tensor) -> [Tensor; PARTS] {
+    let parts = all.chunk(PARTS as i64, -1);
+    <[Tensor; PARTS]>::try_from(parts).expect("a width that the parts divide")
 }
 
 /// Attention of the target to the encoder's states.

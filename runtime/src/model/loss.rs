@@ -48,6 +48,16 @@ fn logits_at_a_time(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 20 } else { 1 << 27 }
 }
 
+/// What the rows of an output's matrix are rounded up to on a device: GPUs multiply matrices of other sizes by slow kernels.
+fn rounded(vocabulary: i64, device: Device) -> i64 {
+    const TOGETHER: i64 = 64;
+    if device == Device::Cpu {
+        vocabulary
+    } else {
+        (vocabulary + TOGETHER - 1) / TOGETHER * TOGETHER
+    }
+}
+
 /// The sum over tokens of `(1 - s) * -log p(gold) + s / v * sum over the vocabulary of -log p`, as
 /// `torch.nn.functional.cross_entropy(label_smoothing = s, reduction = "sum")` of the logits `states output^T`.
 ///
@@ -94,20 +104,31 @@ impl Parts {
     ) -> Self {
         let _unrecorded = tch::no_grad_guard();
         let (states, output) = (states.detach(), output.detach());
-        let (kind, matrix) = (output.kind(), as_kind_of(&states, &output));
+        let kind = output.kind();
         let vocabulary = output.size().first().copied().unwrap_or(1).max(1);
+        // Rows beyond the vocabulary have no probability.
+        let rows = rounded(vocabulary, states.device());
+        let mut matrix = as_kind_of(&states, &output);
+        if rows > vocabulary {
+            matrix = matrix.constant_pad_nd([0, 0, 0, rows - vocabulary]);
+        }
         let tokens = states.size().first().copied().unwrap_or(0);
-        let chunk = (logits_at_a_time(states.device()) / vocabulary).clamp(64, tokens.max(64));
+        let chunk = (logits_at_a_time(states.device()) / rows).clamp(64, tokens.max(64));
         let mean = output.mean_dim(Some([0_i64].as_slice()), false, output.kind());
         let mut by_states = Vec::new();
-        let mut by_output = recorded.then(|| output.zeros_like());
+        let mut by_output = recorded.then(|| {
+            let dim = output.size().last().copied().unwrap_or(0);
+            Tensor::zeros([rows, dim], (kind, output.device()))
+        });
         let mut loss = Tensor::zeros([], (Kind::Double, states.device()));
         let mut hits = (!recorded).then(|| Tensor::zeros([], (Kind::Int64, states.device())));
         for from in (0..tokens).step_by(usize::try_from(chunk).unwrap_or(usize::MAX)) {
             let count = chunk.min(tokens - from);
             let states = states.narrow(0, from, count);
             let gold = gold.narrow(0, from, count).unsqueeze(1);
-            let logits = states.mm(&matrix.tr()).to_kind(kind);
+            let logits = states.mm(&matrix.tr());
+            let _ = logits.narrow(1, vocabulary, rows - vocabulary).fill_(f64::NEG_INFINITY);
+            let logits = logits.to_kind(kind);
             let (top, at) = logits.max_dim(1, true);
             let at_gold = logits.gather(1, &gold, false);
             if let Some(hits) = hits.as_mut() {
@@ -123,7 +144,7 @@ impl Parts {
             if let Some(by_output) = by_output.as_mut() {
                 let taken = at_gold.full_like(smoothing - 1.0);
                 let _ = p.scatter_add_(1, &gold, &taken);
-                let p = as_kind_of(&states, &p.g_mul_scalar_(factor));
+                let p = times(&p, factor, states.kind());
                 by_states.push(p.mm(&matrix).to_kind(kind) - &mean * (smoothing * factor));
                 if states.kind() == kind {
                     let _ = by_output.addmm_(&p.tr(), &states);
@@ -135,7 +156,8 @@ impl Parts {
         let loss = loss.to_kind(kind);
         let gradients = by_output.map(|by_output| {
             let spread = states.sum_dim_intlist(Some([0_i64].as_slice()), true, kind);
-            let by_output = by_output - spread * (smoothing * factor / as_f64(vocabulary));
+            let by_output = by_output.narrow(0, 0, vocabulary)
+                - spread * (smoothing * factor / as_f64(vocabulary));
             let by_states = if by_states.is_empty() {
                 states.to_kind(kind).zeros_like()
             } else {
@@ -145,6 +167,15 @@ impl Parts {
         });
         Self { loss, hits, gradients }
     }
+}
+
+/// A tensor that is no longer needed, times a factor, in a kind: multiplied in its own kind, and rounded once.
+fn times(x: &Tensor, factor: f64, kind: Kind) -> Tensor {
+    if x.kind() == kind {
+        return x.shallow_clone().g_mul_scalar_(factor);
+    }
+    let out = Tensor::empty(x.size(), (kind, x.device()));
+    x.mul_out(&out, &Tensor::from(factor).to_kind(x.kind()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "vocabularies are far below 2^53")]

@@ -50,6 +50,10 @@ pub(super) struct Hand<'h, 'a> {
 }
 
 impl Hand<'_, '_> {
+    fn take_in(&mut self, module: &str) -> Result<(), WorkerError> {
+        Ok(self.store.module(module)?.take_in()?)
+    }
+
     fn over(&mut self, module: &str) -> Result<(), WorkerError> {
         self.exchange.hand_over(module, self.store, self.divisors)
     }
@@ -134,6 +138,9 @@ impl<'a> Stepper<'a> {
                     hand_over_during(&root, modules, hand)?;
                 } else {
                     root.f_backward()?;
+                }
+                if at + 1 < parts.len() {
+                    modules.iter().try_for_each(|module| hand.take_in(module))?;
                 }
                 Ok(loss)
             });

@@ -27,6 +27,15 @@ struct Done {
 fn steps(
     count: u64,
     change: impl FnOnce(&mut Sample),
+    spoil: impl FnMut(u64, &mut Stepper<'_>, &mut Store),
+) -> Vec<Done> {
+    steps_with(count, (change, false), spoil)
+}
+
+/// The same, with copies of parameters in 16 bits if so asked.
+fn steps_with(
+    count: u64,
+    (change, copies): (impl FnOnce(&mut Sample), bool),
     mut spoil: impl FnMut(u64, &mut Stepper<'_>, &mut Store),
 ) -> Vec<Done> {
     let mut sample = Sample::new(&["de", "en"], 1, &[&[0]]);
@@ -37,6 +46,10 @@ fn steps(
     let seat = Seat { rank: 0, world: 1, local_rank: 0, local_world: None, host, port };
     let world = World::join(&plan, seat, Device::Cpu, std::time::Duration::from_secs(1)).unwrap();
     let mut store = Store::new(&plan, 0, Device::Cpu).unwrap();
+    if copies {
+        store.compute_in_copies(&plan).unwrap();
+        assert!(store.whole_weights().unwrap().is_some());
+    }
     let network = Network::build(&plan, &store.weights()).unwrap().computing_in(precision);
     let direction =
         |(name, task): (&String, &TaskSpec)| (name.clone(), network.direction(task).unwrap());
@@ -82,6 +95,22 @@ fn steps(
         }
     }
     done
+}
+
+/// As GPUs do.
+#[test]
+fn copies_in_16_bits_learn_what_parameters_do_that_are_rounded_at_every_use() {
+    for precision in [Precision::Bf16, Precision::Fp16] {
+        let [rounded, copied] = [false, true].map(|copies| {
+            let change = |sample: &mut Sample| sample.training.precision = precision;
+            let last = steps_with(3, (change, copies), |_, _, _| ()).pop().unwrap();
+            assert!(last.learnt);
+            (last.said.unwrap(), last.parameters)
+        });
+        assert_eq!(rounded.0.losses, copied.0.losses);
+        assert_eq!(rounded.0.norm, copied.0.norm);
+        assert!(rounded.1.iter().zip(&copied.1).all(|(one, other)| one.equal(other)));
+    }
 }
 
 /// The first step at a precision.
