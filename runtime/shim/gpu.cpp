@@ -4,8 +4,8 @@
 // are looked up by name. So a worker built against libtorch for processors serves GPUs with a full libtorch in its path.
 #include "shim.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Context.h>
-#include <ATen/core/Tensor.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/Event.h>
@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -108,7 +109,8 @@ char* mmc_gpu_count(int* count) {
 char* mmc_gpu_use(int number) {
   return guarded([&] {
     // The same numbers again, run after run; what has no such kernel says so. Sums over parts of 16-bit products are made in 32 bits.
-    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+    const bool chosen = getenv("CUBLAS_WORKSPACE_CONFIG") != nullptr;
+    if (!chosen) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
     at::Context& context = at::globalContext();
     context.setDeterministicAlgorithms(true, true);
     context.setDeterministicFillUninitializedMemory(false);
@@ -118,6 +120,12 @@ char* mmc_gpu_use(int number) {
     context.setAllowBF16ReductionCuBLAS(false);
     context.lazyInitDevice(GPU);
     c10::impl::VirtualGuardImpl(GPU).setDevice(device_of(number));
+    if (chosen) return;
+    // libtorch looks for this variable once, to say whether products are the same again, and then parses it in every product, which
+    // takes 80 us. They are the same without it: each stream has a workspace of its own.
+    const at::Tensor one = at::ones({1, 1}, at::TensorOptions(device_of(number)));
+    at::mm(one, one);
+    unsetenv("CUBLAS_WORKSPACE_CONFIG");
   });
 }
 
