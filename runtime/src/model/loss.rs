@@ -67,7 +67,7 @@ fn rounded(vocabulary: i64, device: Device) -> i64 {
 /// logits is `softmax - (1 - s) onehot(gold) - s / v`. Both are computed chunk by chunk without recording; the gradients
 /// by `states` and `output` are then handed to autograd as those of a linear form with the loss's value.
 ///
-/// Products are made in the kind of `states`, everything else in that of `output`. The gradients are multiplied by `factor` before
+/// What is multiplied is of the kind of `states`, everything else of that of `output`. The gradients are multiplied by `factor` before
 /// they are: in 16 bits many would be nothing otherwise.
 pub(crate) fn cross_entropy(
     states: &Tensor,
@@ -126,9 +126,8 @@ impl Parts {
             let count = chunk.min(tokens - from);
             let states = states.narrow(0, from, count);
             let gold = gold.narrow(0, from, count).unsqueeze(1);
-            let logits = states.mm(&matrix.tr());
+            let logits = product(&states, &matrix.tr(), kind);
             let _ = logits.narrow(1, vocabulary, rows - vocabulary).fill_(f64::NEG_INFINITY);
-            let logits = logits.to_kind(kind);
             let (top, at) = logits.max_dim(1, true);
             let at_gold = logits.gather(1, &gold, false);
             if let Some(hits) = hits.as_mut() {
@@ -145,11 +144,11 @@ impl Parts {
                 let taken = at_gold.full_like(smoothing - 1.0);
                 let _ = p.scatter_add_(1, &gold, &taken);
                 let p = times(&p, factor, states.kind());
-                by_states.push(p.mm(&matrix).to_kind(kind) - &mean * (smoothing * factor));
+                by_states.push(product(&p, &matrix, kind) - &mean * (smoothing * factor));
                 if states.kind() == kind {
                     let _ = by_output.addmm_(&p.tr(), &states);
                 } else {
-                    *by_output += p.tr().mm(&states);
+                    *by_output += product(&p.tr(), &states, kind);
                 }
             }
         }
@@ -167,6 +166,12 @@ impl Parts {
         });
         Self { loss, hits, gradients }
     }
+}
+
+/// A product in a kind. GPUs sum products of 16 bits in 32 and can leave them so.
+fn product(one: &Tensor, other: &Tensor, kind: Kind) -> Tensor {
+    let is_left = one.kind() == kind || one.device() == Device::Cpu;
+    if is_left { one.mm(other).to_kind(kind) } else { one.mm_dtype(other, kind) }
 }
 
 /// A tensor that is no longer needed, times a factor, in a kind: multiplied in its own kind, and rounded once.
