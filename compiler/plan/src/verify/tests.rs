@@ -242,6 +242,11 @@ fn scores_are_checked() {
         plan.training.scores.iter_mut().for_each(|scores| scores.sentences = Some(0));
     });
     breaks(Rule::Reference, |plan| plan.training.stop_early = stop(Criterion::Chrf));
+    breaks(Rule::Reference, |plan| plan.training.best = Some(Criterion::Chrf));
+    breaks(Rule::Number, |plan| {
+        plan.training.stop_early = stop(Criterion::Loss);
+        plan.training.best = Some(Criterion::Loss);
+    });
 }
 
 #[test]
