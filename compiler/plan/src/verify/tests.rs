@@ -293,7 +293,7 @@ fn vocabularies_are_checked() {
     });
 }
 
-/// Two columns of the same files, and nothing else.
+/// Two columns of the same files, or one of text of one language, and nothing else.
 fn columns_are_checked() {
     let in_columns = |plan: &mut Plan, columns| {
         for task in plan.tasks.values_mut() {
@@ -309,6 +309,9 @@ fn columns_are_checked() {
     });
     let rules = broken_of(causal(), |plan| in_columns(plan, [1, 2]));
     assert!(rules.contains(&Rule::Corpus), "{rules:?}");
+    for of_one in [causal(), noisy(&[])] {
+        assert_eq!(broken_of(of_one, |plan| in_columns(plan, [2, 2])), BTreeSet::new());
+    }
 }
 
 /// A plan of tasks of one text, each with this noise.
