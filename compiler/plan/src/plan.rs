@@ -162,7 +162,7 @@ impl VocabularySpec {
 }
 
 /// The tokenizer families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyKind {
     /// A SentencePiece `.model` file.
