@@ -5,11 +5,11 @@
 //!             ema/<module>.safetensors        with `ema`: their moving averages, likewise; none of frozen modules
 //!             optimizer/<module>.safetensors  flat moments `mean`, `square`, and `updates`
 //!             streams/<lane>.json             where every task's stream stands
-//!             manifest.json                   format, digest, step, what early stopping goes by, the scale of the loss, steps left out, sha256 of every file above
+//!             manifest.json                   format, digest, step, the best validation so far, the scale of the loss, steps left out, sha256 of every file above
 //!             plan.yaml                       the plan, for translation
 //! average/                                    with `average`: `modules`, `ema`, manifest and plan of the mean of the last checkpoints
 //! latest                                      name of the newest
-//! best                                        with `stop_early`: name of the one behind the best validation, which is kept
+//! best                                        with `stop_early` or `best`: name of the one behind the best validation, which is kept
 //! ```
 //! All ranks write into a folder that gets its name last. Names are of modules and lanes, never of ranks: another placement of
 //! the same mathematics resumes from it.
@@ -70,7 +70,7 @@ pub struct Manifest {
     pub digest: String,
     /// Steps done.
     pub step: u64,
-    /// What early stopping goes by.
+    /// The best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
     /// The scale of the loss, in half precision.
@@ -105,7 +105,7 @@ pub struct Contents<'a> {
     pub store: &'a Store,
     /// Where its streams stand.
     pub streams: &'a BTreeMap<u32, LaneStreams>,
-    /// What early stopping goes by: the same on all ranks.
+    /// The best validation so far: the same on all ranks.
     pub watch: Option<&'a Watch>,
     /// The scale of the loss: the same on all ranks.
     pub scaler: Option<Scaler>,
@@ -118,7 +118,7 @@ pub struct Contents<'a> {
 pub struct Resumed {
     /// Where the streams of its lanes stood.
     pub streams: BTreeMap<u32, LaneStreams>,
-    /// What early stopping went by.
+    /// The best validation so far.
     pub watch: Option<Watch>,
     /// The scale of the loss.
     pub scaler: Option<Scaler>,
@@ -261,7 +261,7 @@ impl Checkpoints {
         Ok(skipped)
     }
 
-    /// Reads this rank's modules, the streams of its lanes, and what early stopping went by.
+    /// Reads this rank's modules, the streams of its lanes, and the best validation so far.
     pub fn load(
         &self,
         step: u64,

@@ -190,10 +190,10 @@ fn of_validation(event: &Event) -> Option<(u64, Points)> {
     let of_all = [
         ("loss", *loss),
         ("perplexity", *perplexity),
-        ("accuracy", Some(*accuracy)),
+        ("accuracy", *accuracy),
         ("macro_loss", *macro_loss),
         ("macro_perplexity", *macro_perplexity),
-        ("macro_accuracy", Some(*macro_accuracy)),
+        ("macro_accuracy", *macro_accuracy),
     ];
     points.add("validation", of_all.into_iter().filter_map(|(name, x)| Some((name, x?))));
     points.add_scores(scores, macro_scores);

@@ -126,7 +126,7 @@ struct Trainer<'a> {
     whole: Option<Network>,
     feed: Feed<'a>,
     checkpoints: Checkpoints,
-    /// With `stop_early`.
+    /// Of a plan that looks for its best validation.
     watch: Option<Watch>,
     stop: Arc<AtomicBool>,
     /// A step that is yet to be recorded.
@@ -162,7 +162,7 @@ impl<'a> Trainer<'a> {
         }
         let stepper = Stepper::new(plan, world, directions)?;
         let checkpoints = Checkpoints::new(output);
-        let watch = plan.training.stop_early.map(|_| Watch::default());
+        let watch = plan.training.compares().map(|_| Watch::default());
         Ok(Self {
             plan,
             world,
@@ -214,9 +214,9 @@ impl<'a> Trainer<'a> {
                 None => self.step(step, events)?,
             };
             let mut saves = interrupted || plan.saves_after(step);
-            // What early stopping goes by is not left out, even when there is little time: a resumed run must end where an
-            // uninterrupted one does.
-            if plan.validates_after(step) && (!interrupted || plan.training.stop_early.is_some()) {
+            // What the best is looked for among is not left out, even when there is little time: a resumed run must find the same,
+            // and end where an uninterrupted one does.
+            if plan.validates_after(step) && (!interrupted || plan.training.compares().is_some()) {
                 saves |= self.validate(step, events)?;
             }
             if saves || self.over().is_some() {
@@ -325,7 +325,7 @@ impl<'a> Trainer<'a> {
         Ok(step)
     }
 
-    /// Validates, by moving averages where there are some, and tells it; whether this is the best so far of a run that may stop early.
+    /// Validates, by moving averages where there are some, and tells it; whether this is the best so far that is looked for.
     fn validate(&mut self, step: u64, events: &mut Events) -> Result<bool, WorkerError> {
         let Self { plan, world, share, store, stepper, feed, .. } = self;
         let direction = |task: &str| stepper.direction(task);
@@ -341,8 +341,8 @@ impl<'a> Trainer<'a> {
         let found = validation::validate(plan, share, world, feed, (&direction, &plain))?;
         store.swap_averages()?;
         let Some(found) = found else { return Ok(false) };
-        let best = match (&mut self.watch, plan.training.stop_early) {
-            (Some(watch), Some(rule)) => watch.see(rule, step, &found),
+        let best = match (&mut self.watch, plan.training.compares()) {
+            (Some(watch), Some(on)) => watch.see(on, step, &found),
             _ => false,
         };
         events.tell(&found.told(step))?;

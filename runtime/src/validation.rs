@@ -42,7 +42,7 @@ impl Validation {
         self.macro_scores.get(&measure).copied().unwrap_or(0.0)
     }
 
-    /// As it is told: without losses that JSON has no word for.
+    /// As it is told: without numbers that JSON has no word for.
     pub fn told(self, step: u64) -> Event {
         let Self {
             losses,
@@ -55,7 +55,7 @@ impl Validation {
             macro_scores,
             skipped,
         } = self;
-        let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
+        let finite = |x: f64| Some(x).filter(|x| x.is_finite());
         let all_finite = |of_tasks: &BTreeMap<String, f64>| {
             let found = of_tasks.iter().filter_map(|(task, x)| Some((task.clone(), finite(*x)?)));
             found.collect()
@@ -69,10 +69,10 @@ impl Validation {
             accuracies,
             loss: finite(loss),
             perplexity: finite(libm::exp(loss)),
-            accuracy,
+            accuracy: finite(accuracy),
             macro_loss: finite(macro_loss),
             macro_perplexity: finite(mean(&perplexities)),
-            macro_accuracy,
+            macro_accuracy: finite(macro_accuracy),
             scores,
             macro_scores,
             skipped,
@@ -118,7 +118,8 @@ pub type Ways<'f, 'd> = (
     &'f dyn Fn(&str) -> Result<Direction, WorkerError>,
 );
 
-/// Validates all tasks: each rank does its share, and all are summed. None when no task has text for it.
+/// Validates all tasks: each rank does its share, and all are summed. None when no task has text for it;
+/// where none of its pairs can be used, losses and accuracies are no numbers.
 pub fn validate<'d>(
     plan: &Plan,
     share: &Share<'_>,
@@ -156,8 +157,9 @@ pub fn validate<'d>(
             scored.insert(name.as_str(), scores(measures, numbers));
         }
     }
+    let has_text = plan.tasks.values().any(|task| task.corpus.valid.is_some());
     let summary = |skipped| Validation { skipped, ..summary(&found) };
-    Ok((!found.is_empty()).then(|| with_scores(summary(skipped), measures, &scored)))
+    Ok(has_text.then(|| with_scores(summary(skipped), measures, &scored)))
 }
 
 /// The pairs that a task's losses leave out, if any.
@@ -272,9 +274,10 @@ fn accuracy([_, hits, tokens]: &Sums) -> f64 {
     hits / tokens
 }
 
+/// No number when there are no tasks.
 #[expect(clippy::cast_precision_loss, reason = "a number of tasks")]
 fn mean(of_tasks: &BTreeMap<String, f64>) -> f64 {
-    of_tasks.values().sum::<f64>() / of_tasks.len().max(1) as f64
+    of_tasks.values().sum::<f64>() / of_tasks.len() as f64
 }
 
 #[cfg(test)]
@@ -341,8 +344,15 @@ mod tests {
             panic!("{told:?}")
         };
         assert!(losses.keys().eq(["b"]) && accuracies.keys().eq(["a", "b"]));
-        let line = serde_json::to_string(&told).unwrap();
-        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), told, "{line}");
+        let nothing = summary(&BTreeMap::new()).told(3);
+        let Event::Validated { loss: None, accuracy: None, macro_accuracy: None, .. } = &nothing
+        else {
+            panic!("{nothing:?}")
+        };
+        for told in [told, nothing] {
+            let line = serde_json::to_string(&told).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), told, "{line}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! Early stopping: the best validation so far, and how many have passed since.
+//! The best validation so far, and how many have passed since: for early stopping, and for the checkpoint that is kept.
 
 use mmc_plan::{Criterion, Measure, StopEarly};
 use serde::{Deserialize, Serialize};
 
 use crate::validation::Validation;
 
-/// What a run with `stop_early` remembers of its validations; saved with every checkpoint.
+/// What a run that looks for its best validation remembers of them; saved with every checkpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
+    /// By what they were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<Criterion>,
     best: Option<Best>,
     since: u32,
 }
@@ -22,9 +25,13 @@ struct Best {
 
 impl Watch {
     /// Takes a validation into account: whether it is the best so far. The first of equals stays the best, and what is no finite
-    /// number is none.
-    pub fn see(&mut self, rule: StopEarly, step: u64, validation: &Validation) -> bool {
-        let value = match rule.on {
+    /// number is none. Of validations that were compared by something else nothing is known.
+    pub fn see(&mut self, on: Criterion, step: u64, validation: &Validation) -> bool {
+        if self.on.is_some_and(|known| known != on) {
+            *self = Self::default();
+        }
+        self.on = Some(on);
+        let value = match on {
             Criterion::Loss => validation.loss,
             Criterion::Accuracy => validation.accuracy,
             Criterion::MacroLoss => validation.macro_loss,
@@ -32,11 +39,10 @@ impl Watch {
             Criterion::Bleu => validation.mean_of(Measure::Bleu),
             Criterion::Chrf => validation.mean_of(Measure::Chrf),
         };
-        let exceeds =
-            |best: Best| if rule.on.falls() { value < best.value } else { value > best.value };
+        let exceeds = |best: Best| if on.falls() { value < best.value } else { value > best.value };
         let better = value.is_finite() && self.best.is_none_or(exceeds);
         if better {
-            *self = Self { best: Some(Best { step, value }), since: 0 };
+            (self.best, self.since) = (Some(Best { step, value }), 0);
         } else {
             self.since = self.since.saturating_add(1);
         }
@@ -62,7 +68,7 @@ mod tests {
         let mut watch = Watch::default();
         let mut see = |(step, &value): (u64, &f64)| {
             let both = Validation { loss: value, accuracy: value, ..Validation::default() };
-            watch.see(rule, step, &both)
+            watch.see(rule.on, step, &both)
         };
         let better = (1..).zip(values).map(&mut see).collect();
         (watch, better)
@@ -86,6 +92,15 @@ mod tests {
         assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));
     }
 
+    #[test]
+    fn what_was_compared_by_something_else_is_forgotten() {
+        let mut watch = Watch::default();
+        let found = Validation { loss: 3.0, accuracy: 0.5, ..Validation::default() };
+        assert!(watch.see(Criterion::Loss, 1, &found) && !watch.see(Criterion::Loss, 2, &found));
+        assert!(watch.see(Criterion::Accuracy, 3, &found));
+        assert_eq!((watch.best(), watch.since), (Some(3), 0));
+    }
+
     /// A large task gets worse while the mean of tasks gets better.
     #[test]
     fn means_of_tasks_are_what_they_are_compared_by() {
@@ -101,7 +116,7 @@ mod tests {
                     macro_accuracy: mean,
                     ..Validation::default()
                 };
-                watch.see(rule, step, &found)
+                watch.see(on, step, &found)
             };
             assert_eq!(
                 [see(1, first, 1.0), see(2, second, 2.0), see(3, first, 0.5)],
@@ -117,7 +132,7 @@ mod tests {
         let mut watch = Watch::default();
         let mut see = |step, chrf| {
             let macro_scores = [(Measure::Bleu, 100.0 - chrf), (Measure::Chrf, chrf)].into();
-            watch.see(rule, step, &Validation { macro_scores, ..Validation::default() })
+            watch.see(rule.on, step, &Validation { macro_scores, ..Validation::default() })
         };
         assert_eq!([see(1, 20.0), see(2, 30.0), see(3, 30.0)], [true, true, false]);
         assert_eq!((watch.best(), watch.is_over(rule)), (Some(2), true));

@@ -42,6 +42,25 @@ tasks more { pairs = cs <-> de  corpus = pasted  transforms = [pieces, prefix(ta
     assert_eq!(Plan::from_yaml(&plan.to_yaml()).unwrap(), plan);
 }
 
+#[test]
+fn monolingual_text_may_be_a_column() {
+    let text = r#"
+import "whole.mmc"
+corpus news { mono = column(["{lang}-sentences.txt", "more.{lang}.tsv"], 2)  mono_valid = "held.{lang}" }
+tasks own {
+  pairs = cs -> cs
+  corpus = news.mono
+  transforms = [pieces, prefix(target), denoise(bart, ratio = 0.3)]
+}
+"#;
+    let world = TestWorld::with_main(&root().join("tests/ui"), text);
+    let plan = planned(&world, "main.mmc", &[]).plan.unwrap();
+    let corpus = &plan.tasks["own.cs-cs"].corpus;
+    assert_eq!(*corpus.train.source, ["cs-sentences.txt", "more.cs.tsv"]);
+    assert_eq!((&corpus.train.target, corpus.train.columns), (&corpus.train.source, Some([2, 2])));
+    assert_eq!(corpus.valid.as_ref().unwrap().columns, None);
+}
+
 /// The experiment of two artificial languages, with its files, or with the one that they were pasted to.
 fn experiment(name: &str, corpus: &str) -> String {
     format!(

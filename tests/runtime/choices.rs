@@ -155,7 +155,7 @@ fn denoising_learns_with_adafactor() {
     assert!(mean(&losses[50..]) < mean(&losses[..10]) - 0.3, "{losses:?}");
 }
 
-/// What early stopping goes by, as a checkpoint has it.
+/// The best validation so far, as a checkpoint has it.
 fn watch(output: &Path, step: u64) -> serde_json::Value {
     let path = output.join(format!("checkpoints/step_{step:06}/manifest.json"));
     let manifest: serde_json::Value =
@@ -163,23 +163,42 @@ fn watch(output: &Path, step: u64) -> serde_json::Value {
     manifest["watch"].clone()
 }
 
-/// Nothing is learnt, so the first validation stays the best: its checkpoint outlives newer ones, a run that was cut between two
+/// Nothing is learnt, so the first of the validations, which come every three steps, stays the best.
+fn still(place: &Workplace, output: &str, keep: u32) -> Sample {
+    let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, output);
+    sample.training.optimizer = Optimizer::Sgd { lr: 1e-30, momentum: 0.0, weight_decay: 0.0 };
+    sample.training.validate_every = Some(3);
+    sample.training.checkpoint = CheckpointSpec { every: Some(1), keep };
+    sample
+}
+
+/// These checkpoints and no others: the best first, the latest last.
+#[track_caller]
+fn assert_keeps(folder: &Path, steps: &[&str]) {
+    let names = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, [&["best", "latest"], steps].concat());
+    for (name, step) in [("best", steps.first()), ("latest", steps.last())] {
+        let named = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(Some(named.trim_end()), step.copied());
+    }
+}
+
+/// Its checkpoint outlives newer ones, a run that was cut between two
 /// validations ends where the whole one does, and a resumed run stays ended.
 #[test]
 fn training_stops_early_and_keeps_the_best() {
     let place = Workplace::new();
     let plan = |output: &str, keep| {
-        let mut sample = place.sample(&[&[0, 1], &[2, 3]], Precision::Fp32, output);
-        sample.training.optimizer = Optimizer::Sgd { lr: 1e-30, momentum: 0.0, weight_decay: 0.0 };
-        sample.training.validate_every = Some(3);
+        let mut sample = still(&place, output, keep);
         sample.training.stop_early = Some(StopEarly { patience: 2, on: Criterion::Loss });
-        sample.training.checkpoint = CheckpointSpec { every: Some(1), keep };
         place.write_plan(&format!("{output}.yaml"), &sample)
     };
     let whole = train(&plan("whole", 100), 2, &[]);
     assert!(whole.contains(&Event::StoppedEarly { step: 9, best: 3 }), "{whole:?}");
     let validated = whole.iter().filter(|event| {
-        matches!(event, Event::Validated { losses, accuracy, .. } if losses.len() == 6 && *accuracy <= 1.0)
+        matches!(event, Event::Validated { losses, accuracy, .. } if losses.len() == 6 && accuracy.is_some_and(|part| part <= 1.0))
     });
     assert_eq!(validated.count(), 3);
     for step in [3, 7] {
@@ -192,15 +211,31 @@ fn training_stops_early_and_keeps_the_best() {
     let [before, end] = [7, 9].map(|step| watch(&place.path("whole"), step));
     assert!(before != end && end["best"]["step"] == 3 && end["since"] == 2, "{before} {end}");
     assert_eq!(watch(&place.path("cut"), 9), end);
-    let folder = place.path("cut/checkpoints");
-    let names = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name());
-    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
-    names.sort();
-    assert_eq!(names, ["best", "latest", "step_000003", "step_000009"]);
-    assert_eq!(std::fs::read_to_string(folder.join("best")).unwrap(), "step_000003\n");
+    assert_keeps(&place.path("cut/checkpoints"), &["step_000003", "step_000009"]);
     let again = train(&plan, 2, &["--resume"]);
     assert_eq!(again.last(), Some(&Event::Finished { step: 9, interrupted: false }));
     assert!(!again.iter().any(|event| matches!(event, Event::Step { .. })), "{again:?}");
+}
+
+/// Where nothing stops training, the best outlives newer ones too, and a run that was cut knows it.
+#[test]
+fn the_best_is_kept_where_nothing_stops_early() {
+    let place = Workplace::new();
+    let plan = |output: &str, keep| {
+        let mut sample = still(&place, output, keep);
+        (sample.training.steps, sample.training.best) = (12, Some(Criterion::Loss));
+        place.write_plan(&format!("{output}.yaml"), &sample)
+    };
+    train(&plan("whole", 100), 2, &[]);
+    for step in [3, 7] {
+        let checkpoint = format!("checkpoints/step_{step:06}");
+        copy(&place.path("whole").join(&checkpoint), &place.path("cut").join(&checkpoint));
+    }
+    let told = train(&plan("cut", 1), 2, &["--resume"]);
+    assert_eq!(told.last(), Some(&Event::Finished { step: 12, interrupted: false }));
+    assert_keeps(&place.path("cut/checkpoints"), &["step_000003", "step_000012"]);
+    let [cut, whole] = ["cut", "whole"].map(|output| watch(&place.path(output), 12));
+    assert_eq!(cut, whole);
 }
 
 /// Validation goes by moving averages, which leave no trace in what is trained: with a decay of 0 they are the parameters, with

@@ -104,14 +104,28 @@ fn scores_are_those_of_translations_by_the_checkpoint_on_any_mapping() {
     assert!(all.clone().count() == 12 && all.sum::<f64>() > 0.0, "{found:?}");
 }
 
+/// The step of the first validation that no other has a higher chrF than.
+fn best_by_chrf(told: &[Event]) -> u64 {
+    let means = told.iter().filter_map(|event| {
+        let Event::Validated { step, macro_scores, .. } = event else { return None };
+        Some((*step, macro_scores[&Measure::Chrf]))
+    });
+    means.fold((0, f64::NEG_INFINITY), |best, one| if one.1 > best.1 { one } else { best }).0
+}
+
+/// Nor that the checkpoint behind the best of them is kept.
 #[test]
 fn training_does_not_notice_that_validation_scores() {
     let place = Workplace::new();
     let scores = ScoresSpec { measures: vec![Measure::Chrf], beam: 1, sentences: None };
     for (output, scores) in [("scored", Some(scores)), ("plain", None)] {
-        let path =
-            place.write(output, &plan(&place, &[&[0, 1, 2, 3]], &format!("{output}.run"), scores));
-        train(&path, 1, &[]);
+        let best = scores.as_ref().map(|_| Criterion::Chrf);
+        let mut plan = plan(&place, &[&[0, 1, 2, 3]], &format!("{output}.run"), scores);
+        (plan.training.validate_every, plan.training.best) = (Some(4), best);
+        plan.training.checkpoint = CheckpointSpec { every: None, keep: 1 };
+        let told = train(&place.write(output, &plan), 1, &[]);
+        let named = fs::read_to_string(place.path(&format!("{output}.run/checkpoints/best")));
+        assert_eq!(named.ok(), best.map(|_| format!("step_{:06}\n", best_by_chrf(&told))));
     }
     assert_same_checkpoint(&place.path("scored.run"), &place.path("plain.run"), 20);
 }
@@ -127,12 +141,6 @@ fn early_stopping_goes_by_a_score() {
     plan.training.checkpoint = CheckpointSpec { every: None, keep: 1 };
     plan.digest = plan.mathematics_digest();
     let told = train(&place.write("plan.yaml", &plan), 2, &[]);
-    let means = told.iter().filter_map(|event| {
-        let Event::Validated { step, macro_scores, .. } = event else { return None };
-        Some((*step, macro_scores[&Measure::Chrf]))
-    });
-    let best =
-        means.fold((0, f64::NEG_INFINITY), |best, one| if one.1 > best.1 { one } else { best });
     let named = fs::read_to_string(place.path("run/checkpoints/best")).unwrap();
-    assert_eq!(named, format!("step_{:06}\n", best.0));
+    assert_eq!(named, format!("step_{:06}\n", best_by_chrf(&told)));
 }

@@ -117,7 +117,7 @@ fn told(events: &[Event], points: &mut Points) {
                 add(format!("validation_accuracy/{task}"), *step, accuracies[task]);
             }
             add("validation/loss".to_owned(), *step, loss.expect("a loss"));
-            add("validation/macro_accuracy".to_owned(), *step, *macro_accuracy);
+            add("validation/macro_accuracy".to_owned(), *step, macro_accuracy.unwrap());
         }
     }
 }

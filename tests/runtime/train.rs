@@ -6,7 +6,11 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mmc_plan::{BadLines, Event, Normalise, OnNan, Optimizer, Precision, Schedule, SkippedPairs};
+use mmc_plan::sample::Sample;
+use mmc_plan::{
+    BadLines, Criterion, Event, Normalise, OnNan, Optimizer, ParallelFiles, Precision, Schedule,
+    SkippedPairs,
+};
 use tch::{Kind, Tensor};
 
 use super::workplace::{Workplace, events, start, train};
@@ -322,6 +326,37 @@ fn steps_without_a_finite_loss_are_left_out_until_they_are_too_many() {
     assert!(last.iter().all(|(name, tensor)| tensor.equal(&found[name])));
 }
 
+/// A validation of which no pair of any task can be used is told too, with what it leaves out; and the best is none.
+fn assert_tells_unusable(place: &Workplace, sample: &Sample) {
+    let mut sample = sample.clone();
+    sample.output = place.path("unusable").to_string_lossy().into_owned();
+    (sample.training.steps, sample.training.best) = (2, Some(Criterion::Accuracy));
+    for (at, corpus) in sample.corpora.iter_mut().enumerate() {
+        let path = place.path(&format!("unusable.{at}")).to_string_lossy().into_owned();
+        fs::write(&path, b"\xff\n\n\n").unwrap();
+        let files = vec![path];
+        corpus.valid = Some(ParallelFiles {
+            source: files.clone().into(),
+            target: files.into(),
+            columns: None,
+            lines: 3,
+        });
+    }
+    let told = train(&place.write_plan("unusable.yaml", &sample), 2, &[]);
+    let validated = told.iter().find_map(|event| {
+        let Event::Validated { losses, loss, accuracy: None, skipped, .. } = event else {
+            return None;
+        };
+        Some((
+            losses.len(),
+            *loss,
+            skipped.values().map(|pairs| pairs.not_utf8).collect::<Vec<_>>(),
+        ))
+    });
+    assert_eq!(validated, Some((0, None, vec![1; sample.corpora.len()])), "{told:?}");
+    assert!(!place.path("unusable/checkpoints/best").exists());
+}
+
 #[test]
 fn bad_lines_are_counted_by_task_on_all_ranks_or_end_training() {
     let place = Workplace::new();
@@ -366,6 +401,7 @@ fn bad_lines_are_counted_by_task_on_all_ranks_or_end_training() {
     let saved = saved.expect("the last checkpoint is told");
     assert!(!saved.is_empty() && saved.keys().all(|task| ran.contains(task)), "{saved:?}");
     assert!(saved.values().all(|of_task| of_task.not_utf8 == 1 && of_task.empty == 0), "{saved:?}");
+    assert_tells_unusable(&place, &sample);
     for corpus in &mut sample.corpora {
         corpus.bad_lines = BadLines::Fatal;
     }

@@ -16,7 +16,7 @@ pub(crate) struct Models {
     /// Output folder of a run, or its plan (`.yaml`); several translate together, by the mean of their probabilities
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Step of the checkpoint, `latest`, `best` (of a run with `stop_early`) or `average` (of one that ends with it); several, with commas between, translate together
+    /// Step of the checkpoint, `latest`, `best` (of a run with `stop_early` or `best`) or `average` (of one that ends with it); several, with commas between, translate together
     #[arg(long, value_name = "STEP", default_value = "latest", value_delimiter = ',')]
     checkpoint: Vec<String>,
     /// Take the mean of the parameters of K checkpoints: the one named and those before it

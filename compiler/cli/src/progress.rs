@@ -141,7 +141,7 @@ impl Progress {
         };
         let found = validated([*loss, *perplexity], *accuracy, macro_scores);
         let left_out = self.newly_left_out(skipped);
-        self.say(&format!("step {step}: validation {found};{}{left_out}", listed(losses)));
+        self.say(&format!("step {step}: validation{found};{}{left_out}", listed(losses)));
     }
 
     fn start(&mut self, world: u32, (step, steps): (u64, u64), parameters: u64) {
@@ -281,17 +281,19 @@ fn mean(losses: &BTreeMap<String, f64>) -> f64 {
     losses.values().sum::<f64>() / (losses.len().max(1) as f64)
 }
 
-/// `loss 1.234, perplexity 3.43, accuracy 56.7 %, bleu 8.9`: over all tasks.
+/// ` loss 1.234, perplexity 3.43, accuracy 56.7 %, bleu 8.9`: over all tasks.
 fn validated(
     [loss, perplexity]: [Option<f64>; 2],
-    accuracy: f64,
+    accuracy: Option<f64>,
     scores: &BTreeMap<Measure, f64>,
 ) -> String {
     let loss = loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.3}"));
     let perplexity = perplexity.map(|x| format!(", perplexity {x:.2}")).unwrap_or_default();
     let scores: Vec<String> =
         scores.iter().map(|(measure, score)| format!(", {measure} {score:.1}")).collect();
-    format!("loss {loss}{perplexity}, accuracy {:.1} %{}", 100.0 * accuracy, scores.concat())
+    let scores = scores.concat();
+    let Some(accuracy) = accuracy else { return format!(" of no pair that can be used{scores}") };
+    format!(" loss {loss}{perplexity}, accuracy {:.1} %{scores}", 100.0 * accuracy)
 }
 
 /// ` task 1.234, task 2.345 and 30 more`.
@@ -401,13 +403,15 @@ mod tests {
 
     #[test]
     fn validations_tell_their_scores() {
-        let found = validated([Some(1.5), None], 0.25, &BTreeMap::new());
-        assert_eq!(found, "loss 1.500, accuracy 25.0 %");
+        let found = validated([Some(1.5), None], Some(0.25), &BTreeMap::new());
+        assert_eq!(found, " loss 1.500, accuracy 25.0 %");
         let scores = BTreeMap::from([(Measure::Bleu, 12.34), (Measure::Chrf, 40.0)]);
-        let found = validated([Some(1.5), Some(4.482)], 0.25, &scores);
-        assert_eq!(found, "loss 1.500, perplexity 4.48, accuracy 25.0 %, bleu 12.3, chrf 40.0");
-        let found = validated([None, None], 0.0, &BTreeMap::new());
-        assert_eq!(found, "loss not finite, accuracy 0.0 %");
+        let found = validated([Some(1.5), Some(4.482)], Some(0.25), &scores);
+        assert_eq!(found, " loss 1.500, perplexity 4.48, accuracy 25.0 %, bleu 12.3, chrf 40.0");
+        let found = validated([None, None], Some(0.0), &BTreeMap::new());
+        assert_eq!(found, " loss not finite, accuracy 0.0 %");
+        let found = validated([None, None], None, &BTreeMap::new());
+        assert_eq!(found, " of no pair that can be used");
     }
 
     #[test]

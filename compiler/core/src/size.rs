@@ -7,6 +7,9 @@ use mmc_plan::{
     ModuleKind, Positions, StackSide,
 };
 
+/// Tokens of a sentence, where a module costs something for each.
+const SENTENCE: u64 = 25;
+
 /// What a module or a part of one consists of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Size {
@@ -119,12 +122,21 @@ fn adapter(model: &ModelSpec, spec: &AdapterSpec) -> Size {
         AdapterKind::Bapna { hidden } => bottleneck(hidden) + Size::new(0, 2 * d),
         AdapterKind::Ff { hidden } => feed_forward(model, hidden.into()) + norm(model),
         AdapterKind::Prefix { length } => {
-            let is_crossed = spec.side == StackSide::Decoder && model.has_encoder();
-            let attentions = if is_crossed { 2 } else { 1 };
-            Size::new(0, attentions * 2 * u64::from(length) * q)
+            Size::new(0, attentions(model, spec) * 2 * u64::from(length) * q)
         }
     };
     layer.times(spec.layers.len() as u64)
+}
+
+/// Attentions of a layer in which a prefix stands.
+fn attentions(model: &ModelSpec, spec: &AdapterSpec) -> u64 {
+    if spec.side == StackSide::Decoder && model.has_encoder() { 2 } else { 1 }
+}
+
+/// Numbers of a token's keys and values with its share of a prefix, which stands before those of every sentence.
+fn prefixed(model: &ModelSpec, spec: &AdapterSpec, length: u32) -> u64 {
+    let widened = 2 * model.attention_dim() * (SENTENCE + u64::from(length)) / SENTENCE;
+    attentions(model, spec) * widened
 }
 
 fn bridge(model: &ModelSpec, spec: &BridgeSpec) -> Size {
@@ -148,7 +160,8 @@ fn bridge(model: &ModelSpec, spec: &BridgeSpec) -> Size {
 
 /// Numbers that the backward pass needs of one token in a module: per sublayer its input and its normalised input (`2d`), of an
 /// attention queries, keys, values and result (`4q`), of a feed-forward layer [`kept_inside`]; of bottlenecks their input,
-/// output and twice their inside. Dropout keeps nothing: its masks are made again.
+/// output and twice their inside; of prefixes the keys and values that were copied behind them, and their own in each sentence.
+/// Dropout keeps nothing: its masks are made again.
 pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     let (d, q) = (u64::from(model.dim), model.attention_dim());
     let inner = |f: u64| f * kept_inside(model);
@@ -169,7 +182,7 @@ pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
                 | AdapterKind::Bapna { hidden: b } => bottleneck(b),
                 AdapterKind::Houlsby { hidden } => 2 * bottleneck(hidden),
                 AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
-                AdapterKind::Prefix { .. } => 0,
+                AdapterKind::Prefix { length } => prefixed(model, spec, length),
             };
             spec.layers.len() as u64 * layer
         }
@@ -205,7 +218,8 @@ fn kept_inside(model: &ModelSpec) -> u64 {
 /// pass. Attention
 /// reads queries, keys and values and writes its result (`4q`), backward reads both and writes three gradients (`7q`), and
 /// gradients of biases are sums (`3q + d`). The activation of a feed-forward layer passes twice and three times (`5f`, gated
-/// `14f`), dropout behind it twice and twice (`4f`), its biases once (`f + d`). Counted after Ivanov et al. 2021 (section 3), for
+/// `14f`), dropout behind it twice and twice (`4f`), its biases once (`f + d`). Keys and values
+/// that are copied behind a prefix are read and written, and so are their gradients. Counted after Ivanov et al. 2021 (section 3), for
 /// kernels that are not fused.
 pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     let (d, q) = (u64::from(model.dim), model.attention_dim());
@@ -231,7 +245,7 @@ pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
                 AdapterKind::Houlsby { hidden } => 12 * d + 12 * u64::from(hidden),
                 AdapterKind::Bapna { hidden } => 11 * d + 6 * u64::from(hidden),
                 AdapterKind::Ff { hidden } => feed_forward(hidden.into()),
-                AdapterKind::Prefix { .. } => 0,
+                AdapterKind::Prefix { length } => 4 * prefixed(model, spec, length),
             };
             spec.layers.len() as u64 * layer
         }
@@ -251,7 +265,7 @@ pub fn moved(model: &ModelSpec, kind: &ModuleKind) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use mmc_plan::sample;
+    use mmc_plan::{Sharing, sample};
 
     use super::*;
 
@@ -275,5 +289,26 @@ mod tests {
         let vocabulary = || "joint".to_owned();
         assert_eq!(size(ModuleKind::Embedding { vocabulary: vocabulary() }), 64_000 * d);
         assert_eq!(size(ModuleKind::Head { vocabulary: vocabulary() }), 64_000 * d);
+    }
+
+    /// Keys and values of 25 tokens and of a prefix of 50: those of three tokens for each; in a decoder's two attentions twice.
+    #[test]
+    fn prefixes_cost_for_every_sentence() {
+        let mut model = ModelSpec { dim: 64, heads: 4, head_dim: 16, ..sample::model() };
+        for (side, attentions) in [(StackSide::Encoder, 1), (StackSide::Decoder, 2)] {
+            model.adapters = vec![AdapterSpec {
+                name: "before".to_owned(),
+                side,
+                stack: 0,
+                layers: vec![0, 2],
+                kind: AdapterKind::Prefix { length: 50 },
+                sharing: Sharing::Full,
+            }];
+            let kind = ModuleKind::Adapter { adapter: "before".to_owned() };
+            let keys_and_values = attentions * 2 * 64;
+            assert_eq!(kept(&model, &kind), 2 * 3 * keys_and_values);
+            assert_eq!(moved(&model, &kind), 4 * kept(&model, &kind));
+            assert_eq!(module(&model, &kind, &|_| 0), Size::new(0, 2 * 50 * keys_and_values));
+        }
     }
 }

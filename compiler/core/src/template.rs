@@ -5,6 +5,7 @@
 //! when files are stored once per unordered pair (`src` when the source comes first, else `trg`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -149,6 +150,12 @@ impl Templates {
             unknown.map_or_else(|| fault(&error, template), TemplateFault::Variable)
         })
     }
+}
+
+/// Whether a path, or a template of paths, is of lines with tabs between columns: `.tsv`, compressed or not.
+pub fn is_table(path: &str) -> bool {
+    let plain = [".gz", ".zst"].iter().find_map(|suffix| path.strip_suffix(suffix));
+    Path::new(plain.unwrap_or(path)).extension().is_some_and(|suffix| suffix == "tsv")
 }
 
 /// Whether a template stands for several files in order: it has `{shard}`, and its rendered form is a pattern for

@@ -207,6 +207,27 @@ fn files_without_a_common_template_are_corpora_of_their_own() {
     }
 }
 
+/// MAMMOTH would learn to copy both columns, and an experiment reads no lines of `.tsv` whole.
+#[test]
+fn whole_lines_of_columns_are_refused() {
+    let paired = |path: &str| {
+        let sides =
+            ["{src_lang}", "{tgt_lang}"].map(|side| format!("opus/{{sorted_pair}}/train.{side}"));
+        sides.iter().fold(META.to_owned(), |yaml, side| yaml.replacen(side, path, 1))
+    };
+    assert_eq!(faults(&paired("{sorted_pair}.tsv.gz")), ["2:13 mmc::import::no_equal"]);
+    assert_eq!(faults(&paired("{sorted_pair}.txt")), [] as [&str; 0]);
+    let own = META.replacen("mono/{src_lang}", "mono/{src_lang}.tsv", 1);
+    assert_eq!(faults(&own), ["4:12 mmc::import::no_equal"]);
+    let valid = "    path_valid_src: v/x.tsv\n    path_valid_tgt: v/x.tsv\n";
+    let tasks = finished(&[("de-en", valid), ("en-de", "")], "");
+    assert_eq!(faults(&tasks), ["9:21 mmc::import::no_equal"]);
+    let tasks = finished(&[("de-en", ""), ("en-de", "")], "").replace("d/train.de", "x.tsv");
+    let both = tasks.replace("d/train.en", "x.tsv");
+    assert_eq!(faults(&tasks), [] as [&str; 0]);
+    assert_eq!(faults(&both), ["4:15 mmc::import::no_equal", "11:15 mmc::import::no_equal"]);
+}
+
 #[test]
 fn faults_have_codes_and_places() {
     let spoilt = |from: &str, to: &str| faults(&META.replacen(from, to, 1));

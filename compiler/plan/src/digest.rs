@@ -249,8 +249,9 @@ fn training_mathematics(spec: &TrainingSpec) -> Training<'_> {
         // These end training sooner; the parameters after each step stay what they are.
         on_nan: _,
         stop_early: _,
-        // Made of what was trained.
+        // Made of what was trained, or some of it.
         average: _,
+        best: _,
         checkpoint,
     } = spec;
     let CheckpointSpec { every: _, keep: _ } = checkpoint;

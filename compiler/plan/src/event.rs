@@ -183,15 +183,15 @@ pub enum Event {
         /// Perplexity over the tokens of all tasks together; none when it is no finite number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         perplexity: Option<f64>,
-        /// Accuracy over the tokens of all tasks together.
-        accuracy: f64,
+        /// Accuracy over the tokens of all tasks together; none when no pair of any text can be used.
+        accuracy: Option<f64>,
         /// Mean of the tasks' losses; none when one of them is no finite number.
         macro_loss: Option<f64>,
         /// Mean of the tasks' perplexities; none when one of them is no finite number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         macro_perplexity: Option<f64>,
-        /// Mean of the tasks' accuracies.
-        macro_accuracy: f64,
+        /// Mean of the tasks' accuracies; none when no pair of any text can be used.
+        macro_accuracy: Option<f64>,
         /// With `scores`: each measure of each task that translates, 0 to 100.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         scores: BTreeMap<Measure, BTreeMap<String, f64>>,

@@ -107,7 +107,13 @@ pub(crate) fn is_mathematics(place: &str) -> bool {
         ] => true,
         ["training", field, ..] => !matches!(
             *field,
-            "validate_every" | "scores" | "stop_early" | "checkpoint" | "on_nan" | "average"
+            "validate_every"
+                | "scores"
+                | "stop_early"
+                | "best"
+                | "checkpoint"
+                | "on_nan"
+                | "average"
         ),
         // The subject has dropout, whose masks are the device's.
         ["cluster", field] => *field == "device",

@@ -162,7 +162,7 @@ impl VocabularySpec {
 }
 
 /// The tokenizer families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyKind {
     /// A SentencePiece `.model` file.
@@ -287,7 +287,7 @@ pub struct ParallelFiles {
     #[serde(serialize_with = "flow::names")]
     pub target: Shared<Vec<String>>,
     /// Of files that hold both sides, and are then those of both: the columns of source and target, from 1, with a tab between
-    /// columns. None: every line is one of its side, tabs and all.
+    /// columns; of monolingual text both are the same. None: every line is one of its side, tabs and all.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "flow::columns")]
     pub columns: Option<[u32; 2]>,
     /// Lines of one side, all files together.

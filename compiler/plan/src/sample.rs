@@ -183,6 +183,7 @@ pub fn training() -> TrainingSpec {
         scores: None,
         average: None,
         stop_early: None,
+        best: None,
         checkpoint: CheckpointSpec { every: Some(10), keep: 2 },
     }
 }

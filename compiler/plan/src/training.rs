@@ -54,8 +54,18 @@ pub struct TrainingSpec {
     /// When training ends before its last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_early: Option<StopEarly>,
+    /// By what the checkpoint behind the best validation is kept, where no `stop_early` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Criterion>,
     /// When checkpoints are written.
     pub checkpoint: CheckpointSpec,
+}
+
+impl TrainingSpec {
+    /// What validations are compared by; none where no best one is looked for.
+    pub fn compares(&self) -> Option<Criterion> {
+        self.stop_early.map(|stop| stop.on).or(self.best)
+    }
 }
 
 /// An optimiser and its constants. `n` is the module's own count of updates, from 1.

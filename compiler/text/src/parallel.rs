@@ -299,6 +299,9 @@ mod tests {
                 assert_eq!(all(&text, skip as u64).unwrap(), whole[skip.min(7)..], "{skip}");
             }
         }
+        let one = all(&mmc_plan::sample::in_columns(&text, [2, 2]), 0).unwrap();
+        let one: Vec<&str> = one.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(one, ["A|A", "B|B", "C|C", "|", "?|?", "|", "E|E"]);
         let mut reader =
             ParallelReader::open(&mmc_plan::sample::in_columns(&text, [2, 3])).unwrap();
         let pair = reader.next_pair().unwrap().unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mmc_plan::path::ModulePath;
-use mmc_plan::{ModuleKind, Plan, TaskSpec, Transform, VocabularySpec};
+use mmc_plan::{ModuleKind, Plan, TaskSpec, Transform, VocabularyKind, VocabularySpec};
 use mmc_text::batch::Tokenizers;
 use mmc_text::tokenizer::Tokenizer;
 
@@ -34,9 +34,9 @@ impl Encoded {
     }
 }
 
-/// Tokenizers that were read, by the sum of their files: directions share them.
+/// Tokenizers that were read, by their kind and the sum of their files: directions share them.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<String, Arc<Tokenizer>>);
+pub(super) struct Known(BTreeMap<(VocabularyKind, String), Arc<Tokenizer>>);
 
 impl Known {
     /// The tokenizer of a vocabulary, read when it is asked for first. Refuses a file that is not the plan's.
@@ -45,7 +45,8 @@ impl Known {
         name: &str,
         spec: &VocabularySpec,
     ) -> Result<Arc<Tokenizer>, TranslateError> {
-        if let Some(known) = self.0.get(&spec.sha256) {
+        let key = (spec.kind, spec.sha256.clone());
+        if let Some(known) = self.0.get(&key) {
             return Ok(Arc::clone(known));
         }
         let read = Tokenizer::load(spec.kind, &spec.file)
@@ -59,7 +60,7 @@ impl Known {
             return Err(fault(name, words));
         }
         let read = Arc::new(read);
-        self.0.insert(spec.sha256.clone(), Arc::clone(&read));
+        self.0.insert(key, Arc::clone(&read));
         Ok(read)
     }
 }
@@ -273,9 +274,25 @@ fn own_prefixes(task: &TaskSpec, own: impl Fn(&String) -> String) -> [Vec<String
 
 #[cfg(test)]
 mod tests {
-    use mmc_plan::sample::Sample;
+    use mmc_plan::sample::{self, Sample};
 
     use super::*;
+
+    /// One file may be a tokenizer of one kind and none of another.
+    #[test]
+    fn a_file_that_was_read_as_another_kind_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("words").display().to_string();
+        std::fs::write(&file, "one\ntwo\n").unwrap();
+        let sha256 = Tokenizer::load(VocabularyKind::Words, &file).unwrap().facts().sha256.clone();
+        let of =
+            |kind| VocabularySpec { kind, sha256: sha256.clone(), ..sample::vocabulary(&file, 3) };
+        let mut known = Known::default();
+        let mut read = |kind| known.tokenizer("joint", &of(kind));
+        let first = read(VocabularyKind::Words).unwrap();
+        assert!(Arc::ptr_eq(&first, &read(VocabularyKind::Words).unwrap()));
+        assert!(read(VocabularyKind::Huggingface).is_err());
+    }
 
     #[test]
     fn a_direction_without_a_task_gets_prefixes_of_its_own_languages() {

@@ -11,7 +11,7 @@ use super::known::{self, Asked, Known, Path};
 use super::tasks::STRETCH;
 use crate::diagnostics::Diagnostics;
 use crate::directions::Directions;
-use crate::ir::experiment::{At, Corpus, Pair, TaskBlock, TemplatePair};
+use crate::ir::experiment::{At, Corpus, Monolingual, Pair, TaskBlock, TemplatePair};
 use crate::template::{Templates, is_sharded};
 use crate::world::{CorpusFacts, World, WorldError};
 
@@ -49,8 +49,8 @@ impl<'a> Sought<'a> {
     pub(super) fn ask(&mut self, world: &dyn World, corpus: &'a Corpus, block: &TaskBlock) {
         self.bad_lines = corpus.bad_lines;
         let wanted: Vec<&'a str> = if block.is_mono() {
-            let templates = corpus.mono.iter().chain(&corpus.mono_valid);
-            templates.flat_map(|templates| &templates.value).map(String::as_str).collect()
+            let texts = corpus.mono.iter().chain(&corpus.mono_valid);
+            texts.flat_map(|text| &text.value.templates).map(String::as_str).collect()
         } else {
             let sets = corpus.train.iter().chain(&corpus.valid).chain(&corpus.test);
             sets.flat_map(|set| set.value.all()).collect()
@@ -215,14 +215,15 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// All files of a language that the templates lead to and that are there, as both sides.
-    fn monolingual(&mut self, templates: &At<Vec<String>>, at: usize) -> Found {
+    fn monolingual(&mut self, text: &At<Monolingual>, at: usize) -> Found {
+        let Monolingual { templates, column } = &text.value;
         let (mut files, mut lines, mut missing) = (Vec::new(), 0_u64, None);
-        for template in &templates.value {
+        for template in templates {
             // The resolver rendered it for every language in use.
             let Some(asked) = self.asked(template, at) else { continue };
             let paths = self.sought.known.files(asked).clone();
             for (place, path) in paths.iter().enumerate() {
-                match self.aligned([(asked, place); 2], templates.span) {
+                match self.aligned([(asked, place); 2], text.span) {
                     Ok(counted) => {
                         lines = lines.saturating_add(counted);
                         files.push(path.clone());
@@ -233,11 +234,11 @@ impl<'a> Reader<'_, 'a> {
             }
         }
         if files.is_empty() {
-            let pattern = || templates.value.first().cloned().unwrap_or_default();
+            let pattern = || templates.first().cloned().unwrap_or_default();
             return Found::Missing(missing.unwrap_or_else(pattern));
         }
-        let files = Shared::from(files);
-        Found::Files(ParallelFiles { source: files.clone(), target: files, columns: None, lines })
+        let (files, columns) = (Shared::from(files), column.map(|column| [column; 2]));
+        Found::Files(ParallelFiles { source: files.clone(), target: files, columns, lines })
     }
 
     /// Lines of one file; what is wrong with it is reported.

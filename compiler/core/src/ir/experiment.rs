@@ -185,10 +185,10 @@ pub struct Corpus {
     pub valid: Option<At<TemplatePair>>,
     /// Test text.
     pub test: Option<At<TemplatePair>>,
-    /// Templates of monolingual text; all files that exist are used.
-    pub mono: Option<At<Vec<String>>>,
-    /// Templates of monolingual validation text.
-    pub mono_valid: Option<At<Vec<String>>>,
+    /// Monolingual text.
+    pub mono: Option<At<Monolingual>>,
+    /// Monolingual validation text.
+    pub mono_valid: Option<At<Monolingual>>,
     /// What becomes of bad lines.
     pub bad_lines: BadLines,
     /// Its declaration.
@@ -212,6 +212,15 @@ impl TemplatePair {
         let target = self.columns.is_none().then_some(self.target.as_str());
         std::iter::once(self.source.as_str()).chain(target)
     }
+}
+
+/// Templates of monolingual text; all files that exist are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monolingual {
+    /// Already checked, as those of the two sides.
+    pub templates: Vec<String>,
+    /// Which column of its files it is, from 1; none: whole lines.
+    pub column: Option<u32>,
 }
 
 /// Columns of files that hold both sides, from 1.

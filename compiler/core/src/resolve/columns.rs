@@ -1,6 +1,4 @@
-//! Texts of a corpus that are files with both sides in columns: which files those are, and whose column is which.
-
-use std::path::Path;
+//! Texts of a corpus that are files in columns: which files those are, and whose column is which.
 
 use mmc_syntax::ast::{BinaryOp, Expr, ExprKind};
 use mmc_syntax::source::Span;
@@ -9,7 +7,7 @@ use super::error::ResolveError;
 use super::read::{PLAIN, Reader, arguments, head};
 use super::section::Section;
 use crate::ir::experiment::Columns;
-use crate::template::{SORTED_VARIABLES, Templates};
+use crate::template::{SORTED_VARIABLES, Templates, is_table};
 
 /// Fields that may have such files.
 const TEXTS: [&str; 3] = ["train", "valid", "test"];
@@ -84,10 +82,19 @@ impl<'s, 'a> Said<'s, 'a> {
     }
 }
 
-/// Whether a path is of lines with tabs between columns.
-pub(super) fn is_table(path: &str) -> bool {
-    let plain = [".gz", ".zst"].iter().find_map(|suffix| path.strip_suffix(suffix));
-    Path::new(plain.unwrap_or(path)).extension().is_some_and(|suffix| suffix == "tsv")
+/// Monolingual text with the number of the column that it is, `column("mono.{lang}.tsv", 2)`; without one its lines are whole.
+pub(super) fn of_one<'a>(
+    value: &'a Expr,
+    reader: &mut Reader<'_, 'a>,
+) -> Option<(&'a Expr, Option<u32>)> {
+    const EXAMPLE: &str = "column(\"mono.{lang}.tsv\", 2)";
+    let value = reader.follow(value)?;
+    let Some(("column", span)) = head(value) else { return Some((value, None)) };
+    let args = reader.args("column", arguments(value), &["text", "number"]);
+    let text = reader.argument(("column", span), &args, "text", EXAMPLE);
+    let number = reader.argument(("column", span), &args, "number", EXAMPLE);
+    let number = number.and_then(|value| reader.small(value, "number", PLAIN, 1));
+    Some((reader.follow(text?)?, Some(number?)))
 }
 
 /// `lang_pair`, `sorted_pair`, or either with the numbers of its two columns, `sorted_pair(2, 3)`.

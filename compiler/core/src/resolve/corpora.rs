@@ -13,10 +13,12 @@ use super::read::{Bounds, Choice, PLAIN, Reader, arguments, head};
 use super::section::{Known, Section};
 use crate::directions::Directions;
 use crate::ir::experiment::{
-    At, Corpus, TemplatePair, Tokenizer, TokenizerMethod, TokenizerTraining,
+    At, Corpus, Monolingual, TemplatePair, Tokenizer, TokenizerMethod, TokenizerTraining,
 };
 use crate::suggest;
-use crate::template::{DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates};
+use crate::template::{
+    DIRECTION_VARIABLES, FILTERS, LANGUAGE_VARIABLES, TemplateFault, Templates, is_table,
+};
 
 const CORPUS: Known = Known {
     values: &["bad_lines", "columns", "mono", "mono_valid", "test", "train", "valid"],
@@ -129,7 +131,7 @@ fn parallel<'a>(
         });
         return None;
     }
-    if source == target && columns::is_table(source) {
+    if source == target && is_table(source) {
         reader.report(ResolveError::Template {
             field: field.to_owned(),
             fault: "each side is whole lines of the same file, tabs and all".to_owned(),
@@ -150,8 +152,8 @@ fn monolingual<'a>(
     codes: &BTreeSet<String>,
     templates: &Templates,
     reader: &mut Reader<'_, 'a>,
-) -> Option<At<Vec<String>>> {
-    let value = reader.follow(value)?;
+) -> Option<At<Monolingual>> {
+    let (value, column) = columns::of_one(value, reader)?;
     let items = match &value.kind {
         ExprKind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(value),
@@ -159,11 +161,20 @@ fn monolingual<'a>(
     let mut found = Vec::new();
     for item in items {
         let (text, span) = reader.text(item, field)?;
-        if checked(text, span, field, Filled::ByLanguage, codes, templates, reader) {
+        if column.is_none() && is_table(text) {
+            reader.report(ResolveError::Template {
+                field: field.to_owned(),
+                fault: "its text is whole lines of the file, tabs and all".to_owned(),
+                span,
+                help: format!("say in which column it stands: `{field} = column({text:?}, 1)`; a list stands there too"),
+            });
+        } else if checked(text, span, field, Filled::ByLanguage, codes, templates, reader) {
             found.push(text.to_owned());
         }
     }
-    (found.len() == items.len()).then_some(At { value: found, span: value.span })
+    let span = value.span;
+    (found.len() == items.len())
+        .then_some(At { value: Monolingual { templates: found, column }, span })
 }
 
 /// Whether a template can be filled for every language in use; reports what is wrong with it.

@@ -1,7 +1,7 @@
 //! `scores` of the `training` block: what translations of validation text are scored by.
 
 use mmc_plan::scores::WIDEST_BEAM;
-use mmc_plan::{Criterion, Measure, ScoresSpec, StopEarly};
+use mmc_plan::{Criterion, Measure, ScoresSpec};
 use mmc_syntax::ast::{Expr, ExprKind};
 use mmc_syntax::source::Span;
 
@@ -77,14 +77,14 @@ fn measures<'a>(
     is_whole.then(|| found.into_iter().map(|(measure, _)| measure).collect())
 }
 
-/// Early stopping by a score that no validation has.
+/// A comparison of validations by a score that none has.
 pub(super) fn check_measured(
     scores: Option<&ScoresSpec>,
-    stop: StopEarly,
-    stops: &Section<'_>,
+    on: Criterion,
+    span: Span,
     reader: &mut Reader<'_, '_>,
 ) {
-    let wanted = stop.on.measure();
+    let wanted = on.measure();
     let Some(wanted) =
         wanted.filter(|wanted| !scores.is_some_and(|of| of.measures.contains(wanted)))
     else {
@@ -98,12 +98,12 @@ pub(super) fn check_measured(
     reader.report(ResolveError::MissingField {
         block: block.to_owned(),
         field,
-        span: stops.value("on").map_or(stops.span, |value| value.span),
+        span,
         help: format!("validation measures what is listed: for example `scores = [{wanted}]`"),
     });
 }
 
-/// What early stopping may go by.
+/// What validations may be compared by.
 pub(super) const CRITERIA: &[Choice<Criterion>] = &[
     ("loss", Criterion::Loss),
     ("accuracy", Criterion::Accuracy),

@@ -5,6 +5,7 @@ use mmc_plan::{
     ScoresSpec, StopEarly, TrainingSpec,
 };
 use mmc_syntax::ast::{Expr, ExprKind};
+use mmc_syntax::source::Span;
 
 use super::attachments::Faulty;
 use super::error::ResolveError;
@@ -20,6 +21,7 @@ const KNOWN: Known = Known {
         "accumulate",
         "average",
         "batch",
+        "best",
         "clip",
         "clock",
         "ema",
@@ -99,9 +101,10 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
     let scores = scores::resolve(section, reader);
     let average = given(section, "average", |value| reader.small(value, "average", PLAIN, 2));
     let stop_early = section.block("stop_early").map_or(Some(None), |block| {
-        validated(section, block, reader);
+        validated(section, block.span, reader);
         stop_early(block, scores.as_ref(), reader).map(Some)
     });
+    let best = best(section, scores.as_ref(), reader);
     let checkpoint = checkpoint(section, reader);
     let optimizers = optimizers::of_modules(section, reader);
     let freeze = given(section, "freeze", |value| frozen(value, reader));
@@ -126,6 +129,7 @@ pub(crate) fn resolve<'a>(section: &Section<'a>, reader: &mut Reader<'_, 'a>) ->
         scores: scores?,
         average: average.ok()?,
         stop_early: stop_early?,
+        best: best.ok()?,
         checkpoint: checkpoint?,
     };
     let spec = At { value: spec, span: section.span };
@@ -168,13 +172,13 @@ fn choice<'a, T: Copy>(
     section.value(field).map_or(Some(default), |value| reader.choice(value, field, choices, &[]))
 }
 
-/// Early stopping goes by validations: without them it would never act.
-fn validated<'a>(section: &Section<'a>, stops: &Section<'a>, reader: &mut Reader<'_, 'a>) {
+/// What compares validations would do nothing without them.
+fn validated(section: &Section<'_>, span: Span, reader: &mut Reader<'_, '_>) {
     if section.key("validate").is_none() {
         reader.report(ResolveError::MissingField {
             block: section.what.clone(),
             field: "validate",
-            span: stops.span,
+            span,
             help: "it goes by validations: for example `validate = every 1k steps`".to_owned(),
         });
     }
@@ -192,9 +196,35 @@ fn stop_early<'a>(
     let on = choice(section, "on", scores::CRITERIA, Criterion::Loss, reader);
     let found = StopEarly { patience: patience?, on: on? };
     if let Some(scores) = scores {
-        scores::check_measured(scores.as_ref(), found, section, reader);
+        let span = section.value("on").map_or(section.span, |value| value.span);
+        scores::check_measured(scores.as_ref(), found.on, span, reader);
     }
     Some(found)
+}
+
+/// `best = macro_loss`, on what is measured by `scores`, unless these are faulty; early stopping has a best of its own.
+fn best<'a>(
+    section: &Section<'a>,
+    scores: Option<&Option<ScoresSpec>>,
+    reader: &mut Reader<'_, 'a>,
+) -> Result<Option<Criterion>, Faulty> {
+    let Some(value) = section.value("best") else { return Ok(None) };
+    validated(section, value.span, reader);
+    let on = reader.choice(value, "best", scores::CRITERIA, &[]).ok_or(Faulty)?;
+    if let Some(scores) = scores {
+        scores::check_measured(scores.as_ref(), on, value.span, reader);
+    }
+    let Some(stops) = section.block("stop_early") else { return Ok(Some(on)) };
+    reader.report(ResolveError::Conflict {
+        fault: "`stop_early` says already what the best validation is".to_owned(),
+        span: value.span,
+        here: "said again",
+        other: stops.span,
+        there: "said by its `on`",
+        help: "leave `best` out: `stop_early` keeps the checkpoint behind the best validation too"
+            .to_owned(),
+    });
+    Err(Faulty)
 }
 
 fn small<'a>(

@@ -50,6 +50,14 @@ fn rhythm(draft: &mut Draft<'_>) {
             help: "score the translations of its checkpoints",
         });
     }
+    if spec.best.is_some() {
+        draft.sink.report(EmitFault::LeftOut {
+            what: "`best`",
+            reason: "MAMMOTH keeps the newest checkpoints alone",
+            span: draft.place("training", "best"),
+            help: "choose among its checkpoints by its record of validations",
+        });
+    }
     if let Some(stop) = spec.stop_early {
         draft.top("early_stopping", whole(stop.patience));
         let criterion = match stop.on {

@@ -153,6 +153,7 @@ fn corpora(config: Id, own: Option<&Own>, reader: &mut Reader<'_>) {
     reader.out.put("corpus text {\n", whole);
     match (path(config, "src_path", reader), path(config, "tgt_path", reader)) {
         (Some((source, span)), Some((target, _))) => {
+            reader.expect_no_table(&source, &target, span);
             let pair = format!("{} -> {}", quoted(&source), quoted(&target));
             reader.out.field("train", &pair, span);
         }
@@ -165,6 +166,7 @@ fn corpora(config: Id, own: Option<&Own>, reader: &mut Reader<'_>) {
     }
     match (path(config, "valid_src_path", reader), path(config, "valid_tgt_path", reader)) {
         (Some((source, span)), Some((target, _))) => {
+            reader.expect_no_table(&source, &target, span);
             let pair = format!("{} -> {}", quoted(&source), quoted(&target));
             reader.out.field("valid", &pair, span);
         }
@@ -201,6 +203,7 @@ fn own(config: Id, reader: &mut Reader<'_>) -> Option<Own> {
     let mut mono = Vec::new();
     for item in items {
         let template = reader.scalar("ae_path", item)?;
+        reader.expect_no_table(&template, &template, span);
         if !template.is_empty() {
             mono.push(quoted(&of_one_language(&template)));
         }
@@ -222,7 +225,11 @@ fn own(config: Id, reader: &mut Reader<'_>) -> Option<Own> {
         let source = path(config, "valid_src_path", reader).map(|(path, _)| of_one_language(&path));
         let target = path(config, "valid_tgt_path", reader).map(|(path, _)| of_one_language(&path));
         if source == target {
-            fields.extend(source.map(|template| ("mono_valid", quoted(&template))));
+            if let Some(template) = source {
+                let span = reader.key_place(config, "valid_src_path");
+                reader.expect_no_table(&template, &template, span);
+                fields.push(("mono_valid", quoted(&template)));
+            }
         } else {
             let span = reader.key_place(config, "autoencoder_validation");
             let what = "validation text of which a language has two".to_owned();

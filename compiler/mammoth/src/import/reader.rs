@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use miette::LabeledSpan;
 use mmc_core::diagnostics::Finding;
 use mmc_core::resolve::RESERVED;
+use mmc_core::template::is_table;
 use mmc_syntax::{SourceId, Span};
 
 use super::error::ImportError;
@@ -276,6 +277,14 @@ impl<'a> Reader<'a> {
 
     pub(super) fn no_equal(&mut self, what: String, span: Span, help: &str) {
         self.faults.push(ImportError::NoEqual { what, span, help: help.to_owned() });
+    }
+
+    /// Files in columns whose lines are whole on both sides: MAMMOTH takes tabs for spaces.
+    pub(super) fn expect_no_table(&mut self, source: &str, target: &str, span: Span) {
+        if source == target && is_table(source) {
+            let help = "make a file of each column, `cut -f1` and `cut -f2`; an experiment reads columns too, by `columns` or `column`";
+            self.no_equal(format!("`{source}` as text of whole lines"), span, help);
+        }
     }
 
     /// A key without influence.

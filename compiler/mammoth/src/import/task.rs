@@ -93,6 +93,16 @@ fn one(
             None
         }
     };
+    let texts = [
+        ("path_src", Some([&train_source, &train_target])),
+        ("path_valid_src", valid.as_ref().map(|[source, target]| [source, target])),
+    ];
+    for (key, text) in texts {
+        let place = reader.given(id, key).map_or(span, |id| reader.tree.span(id));
+        if let Some([source, target]) = text {
+            reader.expect_no_table(source, target, place);
+        }
+    }
     let (copies, offset) = stride(id, reader);
     let weight = reader.number_of(id, "weight").unwrap_or(1.0);
     let introduced = reader.number_of(id, "introduce_at_training_step").unwrap_or(0.0);

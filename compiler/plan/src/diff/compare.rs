@@ -175,6 +175,7 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
         scores,
         average,
         stop_early,
+        best,
         checkpoint,
     } = before;
     let owner = Owner::mathematics(Subject::Training, "");
@@ -201,6 +202,8 @@ fn compare_training(found: &mut Found, before: &TrainingSpec, after: &TrainingSp
     found.field(owner, "average", *average, after.average);
     let after_stop = after.stop_early.as_ref().map(parts::word);
     found.field(owner, "stop_early", stop_early.as_ref().map(parts::word), after_stop);
+    let after_best = after.best.as_ref().map(parts::word);
+    found.field(owner, "best", best.as_ref().map(parts::word), after_best);
     found.field(owner, "checkpoint.every", every, after.checkpoint.every);
     found.field(owner, "checkpoint.keep", keep, after.checkpoint.keep);
 }

@@ -3,7 +3,7 @@
 use crate::model::{Initial, ModuleSpec, Positions, Sharing, StackPattern};
 use crate::plan::{PlacementSpec, Plan, VocabularySpec};
 use crate::scores::{Measure, ScoresSpec, WIDEST_BEAM};
-use crate::training::{OnNan, Optimizer, Schedule, TrainingSpec};
+use crate::training::{Criterion, OnNan, Optimizer, Schedule, TrainingSpec};
 use crate::verify::{Findings, Rule};
 
 /// One number with its name and range; reports it when it is outside (or no number at all).
@@ -144,10 +144,19 @@ fn scores(training: &TrainingSpec, findings: &mut Findings) {
             ("training.scores.beam", format!("{beam} is more than {WIDEST_BEAM}"))
         });
     }
-    let wanted = training.stop_early.and_then(|stop| stop.on.measure());
-    let is_scored = wanted.is_none_or(|wanted| measures.contains(&wanted));
-    findings.expect(is_scored, Rule::Reference, || {
-        ("training.stop_early.on", "it is a score that validations do not measure")
+    let compared = [
+        ("training.stop_early.on", training.stop_early.map(|stop| stop.on)),
+        ("training.best", training.best),
+    ];
+    for (place, on) in compared {
+        let wanted = on.and_then(Criterion::measure);
+        let is_scored = wanted.is_none_or(|wanted| measures.contains(&wanted));
+        findings.expect(is_scored, Rule::Reference, || {
+            (place, "it is a score that validations do not measure")
+        });
+    }
+    findings.expect(training.best.is_none() || training.stop_early.is_none(), Rule::Number, || {
+        ("training.best", "`stop_early` says already what the best validation is")
     });
 }
 

@@ -138,13 +138,17 @@ fn corpus(name: &str, task: &TaskSpec, findings: &mut Findings) {
         let named = source.iter().chain(target).all(|file| !file.is_empty());
         findings.expect(named, Rule::Corpus, || (place(), "a file has no name"));
         let Some([first, second]) = columns else { continue };
-        findings.expect(*first > 0 && *second > 0 && first != second, Rule::Corpus, || {
-            (place(), format!("columns {first} and {second} are not two, counted from 1"))
+        findings.expect(*first > 0 && *second > 0, Rule::Corpus, || {
+            (place(), format!("columns {first} and {second} are not counted from 1"))
+        });
+        let (is_one, of_one) = (first == second, task.source == task.target);
+        findings.expect(of_one || !is_one, Rule::Corpus, || {
+            (place(), format!("column {first} is the text of two languages"))
         });
         findings.expect(source == target, Rule::Corpus, || {
             (place(), "it has columns, but its sides are not the same files")
         });
-        findings.expect(task.kind == TaskKind::Translate, Rule::Corpus, || {
+        findings.expect(task.kind == TaskKind::Translate || is_one, Rule::Corpus, || {
             (place(), "it does not translate, but its sides are two columns")
         });
     }

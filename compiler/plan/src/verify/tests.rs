@@ -242,6 +242,11 @@ fn scores_are_checked() {
         plan.training.scores.iter_mut().for_each(|scores| scores.sentences = Some(0));
     });
     breaks(Rule::Reference, |plan| plan.training.stop_early = stop(Criterion::Chrf));
+    breaks(Rule::Reference, |plan| plan.training.best = Some(Criterion::Chrf));
+    breaks(Rule::Number, |plan| {
+        plan.training.stop_early = stop(Criterion::Loss);
+        plan.training.best = Some(Criterion::Loss);
+    });
 }
 
 #[test]
@@ -288,7 +293,7 @@ fn vocabularies_are_checked() {
     });
 }
 
-/// Two columns of the same files, and nothing else.
+/// Two columns of the same files, or one of text of one language, and nothing else.
 fn columns_are_checked() {
     let in_columns = |plan: &mut Plan, columns| {
         for task in plan.tasks.values_mut() {
@@ -304,6 +309,9 @@ fn columns_are_checked() {
     });
     let rules = broken_of(causal(), |plan| in_columns(plan, [1, 2]));
     assert!(rules.contains(&Rule::Corpus), "{rules:?}");
+    for of_one in [causal(), noisy(&[])] {
+        assert_eq!(broken_of(of_one, |plan| in_columns(plan, [2, 2])), BTreeSet::new());
+    }
 }
 
 /// A plan of tasks of one text, each with this noise.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mmc_plan::Plan;
+use mmc_plan::{Plan, VocabularyKind};
 
 use super::StreamError;
 use crate::tokenizer::Tokenizer;
@@ -21,7 +21,7 @@ pub struct Tokenizers {
 impl Tokenizers {
     /// Loads the vocabularies of both sides of the tasks named. Vocabularies that read the same file share its tokenizer.
     pub fn load(plan: &Plan, tasks: &[&str]) -> Result<Self, StreamError> {
-        let mut by_file: BTreeMap<&str, Arc<Tokenizer>> = BTreeMap::new();
+        let mut by_file: BTreeMap<(VocabularyKind, &str), Arc<Tokenizer>> = BTreeMap::new();
         let (mut by_vocabulary, mut words) = (BTreeMap::new(), BTreeMap::new());
         for task in tasks {
             let spec = plan
@@ -36,12 +36,13 @@ impl Tokenizers {
                     .vocabularies
                     .get(name)
                     .ok_or_else(|| StreamError::UnknownVocabulary(name.clone()))?;
-                let tokenizer = if let Some(tokenizer) = by_file.get(vocabulary.file.as_str()) {
+                let key = (vocabulary.kind, vocabulary.file.as_str());
+                let tokenizer = if let Some(tokenizer) = by_file.get(&key) {
                     Arc::clone(tokenizer)
                 } else {
                     let path = Path::new(&vocabulary.file);
                     let tokenizer = Arc::new(Tokenizer::load(vocabulary.kind, path)?);
-                    by_file.insert(&vocabulary.file, Arc::clone(&tokenizer));
+                    by_file.insert(key, Arc::clone(&tokenizer));
                     tokenizer
                 };
                 let facts = tokenizer.facts();
