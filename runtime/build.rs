@@ -20,6 +20,7 @@ fn main() {
             "shim/dropout.cpp",
             "shim/update.cpp",
             "shim/gpu.cpp",
+            "shim/kernel.cpp",
             "shim/profile.cpp",
         ])
         .include("shim")

@@ -97,6 +97,11 @@ char* mmc_gpu_send(void* tensor, int number, void** out);
 // Most memory, in bytes, that libtorch has held on a GPU.
 char* mmc_gpu_peak(int number, int64_t* bytes);
 
+// Compiles a source for the GPU that this thread works on, with THREADS for the threads of a block, and finds a kernel in it.
+char* mmc_kernel_new(const char* source, const char* name, int threads, void** kernel);
+// Begins it behind what the GPU was asked to compute before. `arguments`: addresses of what it takes.
+char* mmc_kernel_run(void* kernel, int number, int64_t blocks, int threads, void** arguments);
+
 // An NCCL communicator of `size` ranks, this one on GPU `number`: its members bring the 128 bytes that one of them made.
 char* mmc_nccl_id(uint8_t* id);
 char* mmc_nccl_new(const uint8_t* id, int rank, int size, int number, void** group);

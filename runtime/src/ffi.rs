@@ -1,6 +1,7 @@
 //! The shim's functions with Rust's types: the only unsafe code.
 #![expect(unsafe_code, reason = "calls the C++ shim; see runtime/shim/shim.h for each contract")]
 
+mod kernels;
 mod ranks;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use tch::{Device, Kind, Tensor};
 
+pub use kernels::{LessGold, LessGoldCall};
 pub use ranks::{Group, Nccl, NcclId, NcclSum, Store, meet, nccl_id, sum_rows};
 
 /// A message from C++.

@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::gold::{Rows, Wanted};
 use super::linear::as_kind_of;
 
 /// Summed loss of a batch and how many target tokens it is over.
@@ -127,23 +128,21 @@ impl Parts {
             let states = states.narrow(0, from, count);
             let gold = gold.narrow(0, from, count).unsqueeze(1);
             let logits = product(&states, &matrix.tr(), kind);
-            let _ = logits.narrow(1, vocabulary, rows - vocabulary).fill_(f64::NEG_INFINITY);
-            let (top, at) = logits.max_dim(1, true);
-            let at_gold = logits.gather(1, &gold, false);
-            if let Some(hits) = hits.as_mut() {
-                *hits += at.eq_tensor(&gold).sum(Kind::Int64);
+            let wanted = if recorded {
+                Wanted::Gradient { kept: 1.0 - smoothing, factor, kind: states.kind() }
+            } else {
+                Wanted::Hits
+            };
+            let Rows { logsumexp, at_gold, hits: of_rows, p } =
+                Rows::of(logits, &gold, vocabulary, wanted);
+            if let (Some(hits), Some(of_rows)) = (hits.as_mut(), of_rows) {
+                *hits += of_rows;
             }
-            let mut p = logits.softmax(-1, kind);
-            // The largest probability is at least 1 / v, so its logarithm loses nothing.
-            let logsumexp = top - p.gather(1, &at, false).log();
             loss += logsumexp.sum(Kind::Double) - at_gold.sum(Kind::Double) * (1.0 - smoothing);
             if smoothing > 0.0 {
                 loss -= states.to_kind(kind).mv(&mean).sum(Kind::Double) * smoothing;
             }
-            if let Some(by_output) = by_output.as_mut() {
-                let taken = at_gold.full_like(smoothing - 1.0);
-                let _ = p.scatter_add_(1, &gold, &taken);
-                let p = times(&p, factor, states.kind());
+            if let (Some(by_output), Some(p)) = (by_output.as_mut(), p) {
                 by_states.push(product(&p, &matrix, kind) - &mean * (smoothing * factor));
                 if states.kind() == kind {
                     let _ = by_output.addmm_(&p.tr(), &states);
@@ -172,19 +171,6 @@ impl Parts {
 fn product(one: &Tensor, other: &Tensor, kind: Kind) -> Tensor {
     let is_left = one.kind() == kind || one.device() == Device::Cpu;
     if is_left { one.mm(other).to_kind(kind) } else { one.mm_dtype(other, kind) }
-}
-
-/// A tensor that is no longer needed, times a factor, in a kind: multiplied in its own kind, and rounded once.
-fn times(x: &Tensor, factor: f64, kind: Kind) -> Tensor {
-    if x.kind() == kind {
-        return x.shallow_clone().g_mul_scalar_(factor);
-    }
-    #[expect(clippy::float_cmp, reason = "only what changes nothing is left out")]
-    if factor == 1.0 {
-        return x.to_kind(kind);
-    }
-    let out = Tensor::empty(x.size(), (kind, x.device()));
-    x.mul_out(&out, &Tensor::from(factor).to_kind(x.kind()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "vocabularies are far below 2^53")]

@@ -18,6 +18,7 @@ mod error;
 mod feed_forward;
 #[cfg(test)]
 mod fixtures;
+mod gold;
 mod incremental;
 pub mod init;
 pub mod layout;
