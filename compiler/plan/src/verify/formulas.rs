@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
+use crate::logits::tokens_at_a_time;
 use crate::model::{Activation, ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
 use crate::plan::{Device, Plan, TaskSpec, VocabularySpec};
+use crate::training::Precision;
 use crate::verify::index::distinct;
 
 /// Widths that the formulas need.
@@ -164,7 +166,7 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
 
 /// Costs of tasks, from those of the modules on their ways, each worked out once.
 pub(crate) struct Costs<'a> {
-    dim: u128,
+    plan: &'a Plan,
     /// Vocabulary -> its size.
     vocabularies: HashMap<&'a str, u128>,
     /// In order of name.
@@ -175,6 +177,8 @@ pub(crate) struct Costs<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct ModuleCost {
     of_token: TokenCost,
+    /// Elements of its maps.
+    weights: u128,
     /// Bytes that pass for what is trained of it, in a lane's step.
     update: u128,
 }
@@ -185,8 +189,8 @@ pub(crate) struct TokenCost {
     /// Operations of training: two a weight forward, two for the gradient of what came in, and two for the weight's own unless
     /// it is frozen; the output's matrix counts as trained.
     pub(crate) flops: u128,
-    /// Numbers that the backward pass needs.
-    pub(crate) kept: u128,
+    /// Bytes that the backward pass needs.
+    kept: u128,
     /// Numbers that passes over memory read and write.
     pub(crate) moved: u128,
 }
@@ -196,14 +200,19 @@ impl<'a> Costs<'a> {
         let cost = |spec: &ModuleSpec| {
             let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
             let flops = weights * if spec.frozen { 4 } else { 6 };
-            let (kept, moved) = (kept(plan, &spec.kind), moved(plan, &spec.kind));
+            let numbers = kept(plan, &spec.kind) * activation(plan);
+            let kept = match plan.cluster.device {
+                Device::Cpu => numbers,
+                Device::Gpu => numbers + masks(plan, &spec.kind),
+            };
+            let moved = moved(plan, &spec.kind);
             let of_token = TokenCost { flops, kept, moved };
-            ModuleCost { of_token, update: update_bytes(plan, spec) }
+            ModuleCost { of_token, weights, update: update_bytes(plan, spec) }
         };
         let size =
             |(name, spec): (&'a String, &VocabularySpec)| (name.as_str(), spec.size().into());
         Self {
-            dim: plan.model.dim.into(),
+            plan,
             vocabularies: plan.vocabularies.iter().map(size).collect(),
             modules: plan.modules.values().map(cost).collect(),
         }
@@ -211,12 +220,9 @@ impl<'a> Costs<'a> {
 
     /// What a token of a task with this way costs.
     pub(crate) fn token(&self, task: &TaskSpec, way: &[usize]) -> TokenCost {
-        let output = self.vocabularies.get(task.target_vocabulary.as_str()).copied().unwrap_or(0);
-        let mut sum = TokenCost {
-            flops: 6 * self.dim * output,
-            kept: 2 * self.dim + 3 * output,
-            moved: 3 * output,
-        };
+        let (output, dim) = (self.output(task), u128::from(self.plan.model.dim));
+        let kept = 2 * dim * activation(self.plan);
+        let mut sum = TokenCost { flops: 6 * dim * output, kept, moved: 3 * output };
         for own in way.iter().filter_map(|&module| self.modules.get(module)) {
             sum.flops += own.of_token.flops;
             sum.kept += own.of_token.kept;
@@ -225,11 +231,54 @@ impl<'a> Costs<'a> {
         sum
     }
 
+    /// Size of a task's target vocabulary.
+    fn output(&self, task: &TaskSpec) -> u128 {
+        self.vocabularies.get(task.target_vocabulary.as_str()).copied().unwrap_or(0)
+    }
+
+    /// Bytes of memory that a batch of a task with this way needs: what its tokens keep, copies of maps in fewer bits, and the loss.
+    pub(crate) fn batch_bytes(&self, task: &TaskSpec, way: &[usize]) -> u128 {
+        let tokens = u128::from(self.plan.training.batch_tokens);
+        let maps: u128 = distinct(way)
+            .filter_map(|module| self.modules.get(module))
+            .map(|own| own.weights)
+            .sum();
+        let kept = tokens.saturating_mul(self.token(task, way).kept);
+        let beside = copied(self.plan) * maps + loss_bytes(self.plan, self.output(task));
+        heap_bytes(self.plan, kept.saturating_add(beside))
+    }
+
     /// Bytes that pass for the parameters that a task with this way trains, in a lane's step.
     pub(crate) fn update(&self, way: &[usize]) -> u128 {
         let costs = distinct(way).filter_map(|module| self.modules.get(module));
         costs.map(|own| own.update).sum()
     }
+}
+
+/// Bytes of an activation.
+fn activation(plan: &Plan) -> u128 {
+    plan.training.precision.activation_bytes().into()
+}
+
+/// Bytes of an element of what products are made of, where that is not the parameter itself.
+fn copied(plan: &Plan) -> u128 {
+    match plan.training.precision {
+        Precision::Fp32 | Precision::Fp64 => 0,
+        Precision::Bf16 | Precision::Fp16 => 2,
+    }
+}
+
+/// Bytes of the loss of a batch over so many pieces. By logit made at a time: itself, its probability, a copy of that. By element of the
+/// output's matrix: two gradients and a copy. By state: two gradients.
+fn loss_bytes(plan: &Plan, vocabulary: u128) -> u128 {
+    let is_gpu = plan.cluster.device == Device::Gpu;
+    let pieces = if is_gpu { vocabulary.div_ceil(64) * 64 } else { vocabulary };
+    let chunk =
+        tokens_at_a_time(plan.cluster.device, u64::try_from(vocabulary).unwrap_or(u64::MAX));
+    let (dim, tokens) = (u128::from(plan.model.dim), u128::from(plan.training.batch_tokens));
+    let two = 2 * u128::from(plan.training.precision.parameter_bytes());
+    let logits = tokens.min(chunk.into()) * pieces;
+    two * (logits + pieces * dim + tokens * dim) + copied(plan) * (logits + pieces * dim)
 }
 
 /// Bytes that pass for a module that a lane's step trains. Thirteen numbers a parameter: added to the gradient 3, to a sum twice as
@@ -293,6 +342,39 @@ fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
     }
 }
 
+/// Elements that dropout masks of one token in a module: at every sublayer's end and inside feed-forward layers.
+fn masks(plan: &Plan, kind: &ModuleKind) -> u128 {
+    let model = &plan.model;
+    let at_end = if model.dropout > 0.0 { u128::from(model.dim) } else { 0 };
+    let inside = |f: u32| if model.ffn_dropout > 0.0 { u128::from(f) } else { 0 };
+    let encoder_layer = 2 * at_end + inside(model.ffn);
+    let decoder_layer = (1 + decoder_attentions(model)) * at_end + inside(model.ffn);
+    match kind {
+        ModuleKind::Embedding { .. } => at_end,
+        ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
+        ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * decoder_layer,
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            spec.map_or(0, |spec| {
+                let AdapterKind::Ff { hidden } = spec.kind else { return 0 };
+                spec.layers.len() as u128 * (at_end + inside(hidden))
+            })
+        }
+        ModuleKind::Bridge => {
+            let layers = model.bridge.iter().flat_map(|bridge| &bridge.layers);
+            let halves: u128 = layers
+                .map(|layer| match layer {
+                    BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => 0,
+                    BridgeLayer::Transformer => 1,
+                    BridgeLayer::Perceiver => 2,
+                })
+                .sum();
+            halves * encoder_layer
+        }
+    }
+}
+
 /// Numbers of one token that passes over memory read and write in a module: those of each sublayer are its norm, residual and
 /// dropout, then its own.
 fn moved(plan: &Plan, kind: &ModuleKind) -> u128 {
@@ -348,11 +430,11 @@ pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u12
     u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
 }
 
-/// Bytes of memory for activations: a CPU's heap is half as large again, with 20 MiB of other things in it.
-pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
+/// Bytes of memory for activations: a GPU's allocator keeps a sixth more, of sizes of other batches; a CPU's heap is half as large again, with 20 MiB of other things in it.
+fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
     match plan.cluster.device {
         Device::Cpu => activations.saturating_mul(3) / 2 + (20 << 20),
-        Device::Gpu => activations,
+        Device::Gpu => activations.saturating_mul(7) / 6,
     }
 }
 
