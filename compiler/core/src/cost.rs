@@ -211,8 +211,8 @@ mod tests {
         assert_eq!(bytes(5, Precision::Bf16, Device::Gpu, 2, 3), (5 + 2) * 64 * 10 + states);
         assert_eq!(bytes(5, Precision::Bf16, Device::Cpu, 2, 0), states);
         for device in [Device::Cpu, Device::Gpu] {
-            let [half, whole] = [16_384, 32_768]
-                .map(|tokens| bytes(tokens, Precision::Bf16, device, 512, 64_003));
+            let [half, whole] =
+                [16_384, 32_768].map(|tokens| bytes(tokens, Precision::Bf16, device, 512, 64_003));
             assert_eq!(whole - half, 16_384 * 512 * 8, "{device:?}");
         }
     }
