@@ -97,8 +97,11 @@ impl ModuleStore {
         let initial: Vec<Tensor> = layout
             .iter()
             .map(|parameter| init::fill(plan.experiment.seed, module, parameter).view(-1))
-            .collect();
-        let flat = Tensor::f_cat(&initial, 0)?.f_to_kind(kind)?.f_to_device(device)?;
+            .map(|values| values.f_to_kind(kind))
+            .collect::<Result<_, _>>()?;
+        let flat = Tensor::f_cat(&initial, 0)?.f_to_device(device)?;
+        // What comes next takes their room.
+        drop(initial);
         let mut store = Self::with(layout, flat, optimizer)?;
         if plan.training.ema.is_some() && optimizer.is_some() {
             store.average = Some(store.flat.copy());

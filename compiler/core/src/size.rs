@@ -200,6 +200,45 @@ pub fn kept(model: &ModelSpec, kind: &ModuleKind) -> u64 {
     }
 }
 
+/// Elements of masks of dropout of one token in a module: of what embeddings and sublayers give, and inside feed-forward layers.
+/// Fused attention draws its own again.
+pub fn masked(model: &ModelSpec, kind: &ModuleKind) -> u64 {
+    let dropped = |rate: f64, elements: u64| if rate > 0.0 { elements } else { 0 };
+    let outer = dropped(model.dropout, model.dim.into());
+    let feed_forward = |f: u64| outer + dropped(model.ffn_dropout, f);
+    let layer = |attentions: u64| attentions * outer + feed_forward(model.ffn.into());
+    match kind {
+        ModuleKind::Embedding { .. } => outer,
+        ModuleKind::Head { .. } => 0,
+        ModuleKind::EncoderStack { layers, .. } => u64::from(*layers) * layer(1),
+        ModuleKind::DecoderStack { layers, .. } => {
+            u64::from(*layers) * layer(if model.has_encoder() { 2 } else { 1 })
+        }
+        ModuleKind::Adapter { adapter } => {
+            let spec = model.adapters.iter().find(|spec| spec.name == *adapter);
+            spec.map_or(0, |spec| match spec.kind {
+                AdapterKind::Ff { hidden } => {
+                    spec.layers.len() as u64 * feed_forward(hidden.into())
+                }
+                AdapterKind::Lora { .. }
+                | AdapterKind::Pfeiffer { .. }
+                | AdapterKind::Houlsby { .. }
+                | AdapterKind::Bapna { .. }
+                | AdapterKind::Prefix { .. } => 0,
+            })
+        }
+        ModuleKind::Bridge => {
+            let layers = model.bridge.iter().flat_map(|spec| &spec.layers);
+            let masks = layers.map(|own| match own {
+                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => 0,
+                BridgeLayer::Transformer => layer(1),
+                BridgeLayer::Perceiver => 2 * layer(1),
+            });
+            masks.sum()
+        }
+    }
+}
+
 /// Numbers kept per inner width of a feed-forward layer: `relu` keeps its result alone, and that of dropout behind it; `gelu` what
 /// goes in and what comes out; gated ones both halves, the gate's result and the product.
 fn kept_inside(model: &ModelSpec) -> u64 {

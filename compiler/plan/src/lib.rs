@@ -33,6 +33,7 @@ pub mod transform;
 pub mod verify;
 
 mod flow;
+mod logits;
 #[cfg(test)]
 mod mutation;
 mod record;
@@ -45,6 +46,7 @@ pub use curriculum::{Coupling, CurriculumSpec, LaneCourse, LaneOrder, Synchronis
 pub use diff::PlanDiff;
 pub use error::PlanError;
 pub use event::{BadBatch, Calibration, Event, RankMemory, SkippedPairs, SplitLane};
+pub use logits::tokens_at_a_time;
 pub use model::{
     Activation, ClosingNorm, Embeddings, Initial, ModelSpec, ModuleKind, ModuleSpec, Norm,
     Normalisation, Positions, Sharing, StackOverride, StackPattern,

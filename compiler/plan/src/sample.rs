@@ -441,7 +441,7 @@ fn estimate(plan: &Plan, lanes: &[u32], modules: &BTreeSet<String>) -> Estimate 
     for (row, drawn) in lanes.iter().flat_map(|&lane| index.lane(lane)) {
         let way = index.way(row);
         let token = costs.token(row.task, way);
-        activations = activations.max(formulas::heap_bytes(plan, width * tokens * token.kept));
+        activations = activations.max(costs.batch_bytes(row.task, way));
         flops += u128::from(drawn.parts) * batches * tokens * token.flops;
         let passed = formulas::passed_bytes(plan, batches * tokens * token.moved * width);
         let bytes = passed + costs.update(way);

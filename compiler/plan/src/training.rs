@@ -246,6 +246,11 @@ impl Precision {
         }
     }
 
+    /// Bytes of a parameter's copy that products are made of; 0 where they are made of the parameter.
+    pub fn copy_bytes(self) -> u64 {
+        if self.activation_bytes() < self.parameter_bytes() { self.activation_bytes() } else { 0 }
+    }
+
     /// Bytes of an activation.
     pub fn activation_bytes(self) -> u64 {
         match self {

@@ -43,10 +43,11 @@ impl Objective {
     }
 }
 
-/// Logits made at a time: on the CPU a few MiB, so that they stay in its cache between the passes over them; on others so many
-/// that passes over the output's gradient, one for each time, cost little beside theirs.
-fn logits_at_a_time(device: Device) -> i64 {
-    if device == Device::Cpu { 1 << 20 } else { 1 << 27 }
+/// Tokens whose logits are made at a time, as the plan's estimate of memory has it.
+fn tokens_at_a_time(device: Device, vocabulary: i64) -> i64 {
+    let device = if device == Device::Cpu { mmc_plan::Device::Cpu } else { mmc_plan::Device::Gpu };
+    let tokens = mmc_plan::tokens_at_a_time(device, vocabulary.unsigned_abs());
+    i64::try_from(tokens).unwrap_or(i64::MAX)
 }
 
 /// What the rows of an output's matrix are rounded up to on a device: GPUs multiply matrices of other sizes by slow kernels.
@@ -114,7 +115,7 @@ impl Parts {
             matrix = matrix.constant_pad_nd([0, 0, 0, rows - vocabulary]);
         }
         let tokens = states.size().first().copied().unwrap_or(0);
-        let chunk = (logits_at_a_time(states.device()) / rows).clamp(64, tokens.max(64));
+        let chunk = tokens_at_a_time(states.device(), rows);
         let mean = output.mean_dim(Some([0_i64].as_slice()), false, output.kind());
         let mut by_states = Vec::new();
         let mut by_output = recorded.then(|| {

@@ -35,9 +35,11 @@ pub(super) fn run(
     let (tokens, batches) = (u64::from(training.batch_tokens), u64::from(training.accumulate));
     let width = training.precision.activation_bytes();
     for (path, task) in graph.paths.iter_mut().zip(&program.table.tasks) {
-        let token = costs.token(path, &task.target_vocabulary);
+        let output = costs.output(&task.target_vocabulary);
+        let token = costs.token(path, output);
         path.batch_flops = tokens * token.flops;
-        path.activation_bytes = cost::heap_bytes(cluster, tokens * token.kept * width);
+        let live = tokens * token.kept + costs.copies(path) + output.loss;
+        path.activation_bytes = cost::heap_bytes(cluster, live);
         let passed = cost::passed_bytes(cluster, batches * tokens * token.moved * width);
         path.step_bytes_moved = passed + costs.update(path);
     }
@@ -49,69 +51,103 @@ pub(super) fn run(
 struct TokenCost {
     /// Operations.
     flops: u64,
-    /// Numbers kept for the backward pass.
+    /// Bytes kept for the backward pass.
     kept: u64,
     /// Numbers read and written by passes over memory.
     moved: u64,
 }
 
+/// What a module costs.
+struct ModuleCost {
+    token: TokenCost,
+    /// Bytes of copies of its maps that products are made of.
+    copies: u64,
+    /// Bytes that pass for its update.
+    update: u64,
+}
+
+/// What the end of a way costs: its logits and the loss.
+#[derive(Clone, Copy)]
+struct OutputCost {
+    token: TokenCost,
+    /// Bytes of the loss of a batch.
+    loss: u64,
+}
+
 /// What modules and outputs cost, each worked out once.
 struct Costs<'a> {
-    /// By the module's number, with the bytes of its update.
-    modules: Vec<(TokenCost, u64)>,
-    /// Vocabulary -> the cost of its logits.
-    outputs: HashMap<&'a str, TokenCost>,
-    dim: u64,
+    /// By the module's number.
+    modules: Vec<ModuleCost>,
+    /// By vocabulary.
+    outputs: HashMap<&'a str, OutputCost>,
+    /// Of a vocabulary that does not exist.
+    no_output: OutputCost,
 }
 
 impl<'a> Costs<'a> {
     fn of(graph: &ModuleGraph, program: &Program<'a>) -> Self {
         let (model, training) = (&program.experiment.model, &program.experiment.training.value);
+        let device = program.experiment.cluster.value.device;
         let module = |module: &ModuleRow| {
             let weights = size::module(model, &module.kind, &|_| 0).weights;
             let token = TokenCost {
                 flops: weights * if module.frozen { FROZEN } else { TRAINED },
-                kept: size::kept(model, &module.kind),
+                kept: cost::kept_bytes(training, device, model, &module.kind),
                 moved: size::moved(model, &module.kind),
             };
             let update = module
                 .trained_by(training)
                 .map_or(0, |optimizer| cost::update_bytes(training, optimizer) * module.parameters);
-            (token, update)
+            ModuleCost { token, copies: weights * training.precision.copy_bytes(), update }
         };
         let dim = u64::from(model.dim);
-        let output = |(name, spec): (&'a String, &VocabularySpec)| {
-            (name.as_str(), logits(dim, u64::from(spec.size())))
+        let output = |rows: u64| OutputCost {
+            token: logits(dim, rows, training.precision.activation_bytes()),
+            loss: cost::loss_bytes(training, device, dim, rows),
+        };
+        let named = |(name, spec): (&'a String, &VocabularySpec)| {
+            (name.as_str(), output(u64::from(spec.size())))
         };
         Self {
             modules: graph.modules.iter().map(module).collect(),
-            outputs: program.table.vocabularies.iter().map(output).collect(),
-            dim,
+            outputs: program.table.vocabularies.iter().map(named).collect(),
+            no_output: output(0),
         }
     }
 
-    /// Sums over a task's way.
-    fn token(&self, path: &TaskPath, vocabulary: &str) -> TokenCost {
-        let output = self.outputs.get(vocabulary).copied();
-        let start = output.unwrap_or_else(|| logits(self.dim, 0));
-        path.steps().filter_map(|id| self.modules.get(id.index())).fold(start, |sum, (own, _)| {
-            TokenCost {
-                flops: sum.flops + own.flops,
-                kept: sum.kept + own.kept,
-                moved: sum.moved + own.moved,
-            }
+    /// What the logits and the loss over a vocabulary cost.
+    fn output(&self, vocabulary: &str) -> OutputCost {
+        self.outputs.get(vocabulary).copied().unwrap_or(self.no_output)
+    }
+
+    /// Sums over a task's way, with what stands at its end.
+    fn token(&self, path: &TaskPath, output: OutputCost) -> TokenCost {
+        let own = path.steps().filter_map(|id| self.modules.get(id.index()));
+        own.map(|module| module.token).fold(output.token, |sum, own| TokenCost {
+            flops: sum.flops + own.flops,
+            kept: sum.kept + own.kept,
+            moved: sum.moved + own.moved,
         })
+    }
+
+    /// Bytes of copies of what a task's batch is multiplied with.
+    fn copies(&self, path: &TaskPath) -> u64 {
+        self.each(path).map(|module| module.copies).sum()
     }
 
     /// Bytes that pass for what a task trains, in a lane's step.
     fn update(&self, path: &TaskPath) -> u64 {
-        let modules = path.modules().into_iter();
-        modules.filter_map(|id| self.modules.get(id.index())).map(|(_, update)| update).sum()
+        self.each(path).map(|module| module.update).sum()
+    }
+
+    /// The modules of a task's way, each once.
+    fn each(&self, path: &TaskPath) -> impl Iterator<Item = &ModuleCost> {
+        path.modules().into_iter().filter_map(|id| self.modules.get(id.index()))
     }
 }
 
-/// At the end of a way stand the logits: kept are they, their logarithms and their gradient; the largest is found, and their
-/// softmax reads and writes.
-fn logits(dim: u64, output: u64) -> TokenCost {
-    TokenCost { flops: TRAINED * dim * output, kept: 2 * dim + 3 * output, moved: 3 * output }
+/// At the end of a way stand the last norm, of which what goes in and comes out is kept, and the logits: the largest is found, and
+/// their softmax reads and writes. They are not kept: see [`cost::loss_bytes`].
+fn logits(dim: u64, output: u64, width: u64) -> TokenCost {
+    TokenCost { flops: TRAINED * dim * output, kept: 2 * dim * width, moved: 3 * output }
 }

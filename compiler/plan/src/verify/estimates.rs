@@ -3,7 +3,7 @@
 use crate::plan::{Estimate, Plan, RankSpec, RunEstimate};
 use crate::schedule::LANE_PARTS;
 use crate::stretch;
-use crate::verify::formulas::{Costs, computing, heap_bytes, passed_bytes, state_bytes};
+use crate::verify::formulas::{Costs, computing, passed_bytes, state_bytes};
 use crate::verify::{Findings, Index, Rule, STRETCH};
 
 pub(super) fn check(plan: &Plan, index: &Index<'_>, findings: &mut Findings) {
@@ -85,7 +85,7 @@ fn near<P: std::fmt::Display>(
 /// What the lanes of a rank do in a step.
 #[derive(Debug, Default)]
 struct Drawn {
-    /// Bytes that the largest batch keeps for its backward pass.
+    /// Bytes of memory that the largest batch needs.
     activations: u128,
     /// Millionths of operations.
     flops: u128,
@@ -95,14 +95,13 @@ struct Drawn {
 
 fn drawn(plan: &Plan, index: &Index<'_>, costs: &Costs<'_>, rank: &RankSpec) -> Drawn {
     let width = u128::from(plan.training.precision.activation_bytes());
-    let batch = u128::from(plan.training.batch_tokens);
-    let tokens = batch * u128::from(plan.training.accumulate);
+    let training = &plan.training;
+    let tokens = u128::from(training.batch_tokens) * u128::from(training.accumulate);
     let mut sum = Drawn::default();
     for (row, drawn) in rank.lanes.iter().flat_map(|&lane| index.lane(lane)) {
         let way = index.way(row);
         let token = costs.token(row.task, way);
-        let kept = heap_bytes(plan, batch.saturating_mul(token.kept).saturating_mul(width));
-        sum.activations = sum.activations.max(kept);
+        sum.activations = sum.activations.max(costs.batch_bytes(row.task, way));
         let times = |amount: u128| u128::from(drawn.parts).saturating_mul(amount);
         let bytes = passed_bytes(plan, tokens.saturating_mul(token.moved).saturating_mul(width));
         sum.flops = sum.flops.saturating_add(times(tokens.saturating_mul(token.flops)));

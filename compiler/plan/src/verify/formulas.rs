@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::attachment::{AdapterKind, AdapterSpec, BridgeLayer, BridgeSpec, LoraPlace, StackSide};
-use crate::model::{Activation, ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
+use crate::model::{ModelSpec, ModuleKind, ModuleSpec, Normalisation, Positions};
 use crate::plan::{Device, Plan, TaskSpec, VocabularySpec};
 use crate::verify::index::distinct;
+use crate::verify::memory::{activation, copied, heap_bytes, kept_bytes, loss_bytes};
 
 /// Widths that the formulas need.
 #[derive(Clone, Copy)]
@@ -118,7 +119,7 @@ impl<'a> Widths<'a> {
 }
 
 /// Attentions of a decoder layer: to what was written and, with an encoder, to what was read.
-fn decoder_attentions(model: &ModelSpec) -> u128 {
+pub(crate) fn decoder_attentions(model: &ModelSpec) -> u128 {
     if model.encoder.is_empty() { 1 } else { 2 }
 }
 
@@ -164,7 +165,7 @@ pub(crate) fn parameters(plan: &Plan, kind: &ModuleKind) -> Option<u128> {
 
 /// Costs of tasks, from those of the modules on their ways, each worked out once.
 pub(crate) struct Costs<'a> {
-    dim: u128,
+    plan: &'a Plan,
     /// Vocabulary -> its size.
     vocabularies: HashMap<&'a str, u128>,
     /// In order of name.
@@ -175,6 +176,8 @@ pub(crate) struct Costs<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct ModuleCost {
     of_token: TokenCost,
+    /// Elements of its maps.
+    weights: u128,
     /// Bytes that pass for what is trained of it, in a lane's step.
     update: u128,
 }
@@ -185,8 +188,8 @@ pub(crate) struct TokenCost {
     /// Operations of training: two a weight forward, two for the gradient of what came in, and two for the weight's own unless
     /// it is frozen; the output's matrix counts as trained.
     pub(crate) flops: u128,
-    /// Numbers that the backward pass needs.
-    pub(crate) kept: u128,
+    /// Bytes that the backward pass needs.
+    kept: u128,
     /// Numbers that passes over memory read and write.
     pub(crate) moved: u128,
 }
@@ -196,14 +199,14 @@ impl<'a> Costs<'a> {
         let cost = |spec: &ModuleSpec| {
             let weights = sizes(plan, &spec.kind).map_or(0, |(weights, _)| weights);
             let flops = weights * if spec.frozen { 4 } else { 6 };
-            let (kept, moved) = (kept(plan, &spec.kind), moved(plan, &spec.kind));
+            let (kept, moved) = (kept_bytes(plan, &spec.kind), moved(plan, &spec.kind));
             let of_token = TokenCost { flops, kept, moved };
-            ModuleCost { of_token, update: update_bytes(plan, spec) }
+            ModuleCost { of_token, weights, update: update_bytes(plan, spec) }
         };
         let size =
             |(name, spec): (&'a String, &VocabularySpec)| (name.as_str(), spec.size().into());
         Self {
-            dim: plan.model.dim.into(),
+            plan,
             vocabularies: plan.vocabularies.iter().map(size).collect(),
             modules: plan.modules.values().map(cost).collect(),
         }
@@ -211,18 +214,32 @@ impl<'a> Costs<'a> {
 
     /// What a token of a task with this way costs.
     pub(crate) fn token(&self, task: &TaskSpec, way: &[usize]) -> TokenCost {
-        let output = self.vocabularies.get(task.target_vocabulary.as_str()).copied().unwrap_or(0);
-        let mut sum = TokenCost {
-            flops: 6 * self.dim * output,
-            kept: 2 * self.dim + 3 * output,
-            moved: 3 * output,
-        };
+        let (output, dim) = (self.output(task), u128::from(self.plan.model.dim));
+        let kept = 2 * dim * activation(self.plan);
+        let mut sum = TokenCost { flops: 6 * dim * output, kept, moved: 3 * output };
         for own in way.iter().filter_map(|&module| self.modules.get(module)) {
             sum.flops += own.of_token.flops;
             sum.kept += own.of_token.kept;
             sum.moved += own.of_token.moved;
         }
         sum
+    }
+
+    /// Size of a task's target vocabulary.
+    fn output(&self, task: &TaskSpec) -> u128 {
+        self.vocabularies.get(task.target_vocabulary.as_str()).copied().unwrap_or(0)
+    }
+
+    /// Bytes of memory that a batch of a task with this way needs: what its tokens keep, copies of maps in fewer bits, and the loss.
+    pub(crate) fn batch_bytes(&self, task: &TaskSpec, way: &[usize]) -> u128 {
+        let tokens = u128::from(self.plan.training.batch_tokens);
+        let maps: u128 = distinct(way)
+            .filter_map(|module| self.modules.get(module))
+            .map(|own| own.weights)
+            .sum();
+        let kept = tokens.saturating_mul(self.token(task, way).kept);
+        let beside = copied(self.plan) * maps + loss_bytes(self.plan, self.output(task));
+        heap_bytes(self.plan, kept.saturating_add(beside))
     }
 
     /// Bytes that pass for the parameters that a task with this way trains, in a lane's step.
@@ -247,50 +264,6 @@ fn update_bytes(plan: &Plan, module: &ModuleSpec) -> u128 {
 /// Numbers that a module's optimiser keeps for every parameter.
 fn moments(plan: &Plan, module: &ModuleSpec) -> u128 {
     module.optimizer.unwrap_or(plan.training.optimizer).moments().into()
-}
-
-/// Numbers that the backward pass needs of one token in a module.
-fn kept(plan: &Plan, kind: &ModuleKind) -> u128 {
-    let Widths { d, q, .. } = Widths::new(&plan.model);
-    let of_activation = match plan.model.activation {
-        Activation::Relu if plan.model.ffn_dropout > 0.0 => 2,
-        Activation::Relu => 1,
-        Activation::Gelu => 2,
-        Activation::Swiglu | Activation::Geglu => 4,
-    };
-    let inner = |f: u128| of_activation * f;
-    let f = u128::from(plan.model.ffn);
-    let layer = |attentions: u128| 2 * (attentions + 1) * d + 4 * attentions * q + inner(f);
-    let (encoder_layer, decoder_layer) = (layer(1), layer(decoder_attentions(&plan.model)));
-    match kind {
-        ModuleKind::Embedding { .. } | ModuleKind::Head { .. } => 0,
-        ModuleKind::EncoderStack { layers, .. } => u128::from(*layers) * encoder_layer,
-        ModuleKind::DecoderStack { layers, .. } => u128::from(*layers) * decoder_layer,
-        ModuleKind::Adapter { adapter } => {
-            let spec = plan.model.adapters.iter().find(|spec| spec.name == *adapter);
-            spec.map_or(0, |spec| {
-                let layer = match spec.kind {
-                    AdapterKind::Lora { rank, .. } => 2 * d + 2 * u128::from(rank),
-                    AdapterKind::Pfeiffer { hidden } | AdapterKind::Bapna { hidden } => {
-                        2 * d + 2 * u128::from(hidden)
-                    }
-                    AdapterKind::Houlsby { hidden } => 4 * d + 4 * u128::from(hidden),
-                    AdapterKind::Ff { hidden } => 3 * d + inner(hidden.into()),
-                    AdapterKind::Prefix { .. } => 0,
-                };
-                spec.layers.len() as u128 * layer
-            })
-        }
-        ModuleKind::Bridge => plan.model.bridge.as_ref().map_or(0, |bridge| {
-            let u = u128::from(bridge.hidden);
-            let layers = bridge.layers.iter().map(|layer| match layer {
-                BridgeLayer::Lin | BridgeLayer::Simple | BridgeLayer::FeedForward => 2 * d + 2 * u,
-                BridgeLayer::Transformer => encoder_layer,
-                BridgeLayer::Perceiver => 2 * encoder_layer,
-            });
-            layers.sum()
-        }),
-    }
 }
 
 /// Numbers of one token that passes over memory read and write in a module: those of each sublayer are its norm, residual and
@@ -346,14 +319,6 @@ pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u12
     let average = u128::from(plan.training.ema.is_some());
     let numbers = if module.frozen { 1 } else { 2 + moments(plan, module) + average + sum };
     u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
-}
-
-/// Bytes of memory for activations: a CPU's heap is half as large again, with 20 MiB of other things in it.
-pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
-    match plan.cluster.device {
-        Device::Cpu => activations.saturating_mul(3) / 2 + (20 << 20),
-        Device::Gpu => activations,
-    }
 }
 
 /// Bytes that passes over activations count as: a CPU takes 7/4 of their time, as they compute too and products copy.

@@ -21,6 +21,7 @@ mod estimates;
 pub(crate) mod formulas;
 pub(crate) mod index;
 mod lanes;
+mod memory;
 mod modules;
 mod numbers;
 mod ranks;
