@@ -21,8 +21,9 @@ use crate::gpu;
 use crate::model::Batch;
 use crate::shortage;
 
-/// Steps that are read ahead.
-const AHEAD: usize = 4;
+/// Steps that are read ahead, on a CPU and on a GPU: there so many that the next chunk of text is read while batches of the last are
+/// computed, which takes a second or less.
+const AHEAD: [usize; 2] = [4, 32];
 
 /// Streams of a rank that keep their two files open between chunks: far fewer than a process may open, whose limit is often 1 024.
 const OPEN: usize = 64;
@@ -69,18 +70,26 @@ impl<'a> Feed<'a> {
         self.states.extend(saved);
     }
 
-    /// Starts to read for the steps behind `step`, until the last or until this feed is dropped.
-    pub fn read<'scope>(&mut self, step: u64, scope: &'scope Scope<'scope, '_>)
+    /// Starts to read for the steps behind `step`, until the last or until this feed is dropped. So many threads make examples of text.
+    pub fn read<'scope>(
+        &mut self,
+        step: u64,
+        threads: usize,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<(), WorkerError>
     where
         'a: 'scope,
     {
-        let (sender, receiver) = sync_channel(AHEAD * self.rank.lanes.len().max(1));
+        let [on_cpu, on_gpu] = AHEAD;
+        let ahead = if self.device == Device::Cpu { on_cpu } else { on_gpu };
+        let (sender, receiver) = sync_channel(ahead * self.rank.lanes.len().max(1));
         self.portions = Some(receiver);
         let (plan, lanes) = (self.plan, self.rank.lanes.as_slice());
         let (tokenizers, saved) = (self.tokenizers.clone(), self.states.clone());
-        let streams = Streams::new(plan, tokenizers, saved, OPEN);
+        let streams = Streams::new(plan, tokenizers, saved, (OPEN, threads))?;
         let mut reader = Reader { plan, lanes, streams, device: self.device };
         scope.spawn(move || reader.run(step, &sender));
+        Ok(())
     }
 
     /// A lane's next batches of a task, for one step: the next that the reader hands over.

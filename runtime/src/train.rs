@@ -74,7 +74,8 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
         Device::Gpu => gpu::of_rank(seat.local_rank)?,
     };
     ffi::keep_memory();
-    tch::set_num_threads(threads(plan, &seat, arguments.threads));
+    let threads = threads(plan, &seat, arguments.threads);
+    tch::set_num_threads(threads);
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(&plan.experiment.output));
     // Signals are heard from here on: one that comes during set-up ends training behind its first step.
     let stop = listen()?;
@@ -88,6 +89,10 @@ pub fn train(plan: &Plan, seat: Seat, arguments: &TrainArguments) -> Result<Endi
             let mut trainer = Trainer::new(plan, &world, &output, stop)?;
             trainer.profile =
                 arguments.profile.map(|step| trainer.profile(step, &output)).transpose()?;
+            if device != tch::Device::Cpu {
+                // Where a GPU computes, a rank's processors have nothing else to do.
+                trainer.readers = usize::try_from(threads).unwrap_or(1);
+            }
             trainer.run(arguments.resume, &mut events, scope)
         });
         trained.unwrap_or_else(|words| Err(WorkerError::MemoryOfModel { words }))
@@ -131,6 +136,8 @@ struct Trainer<'a> {
     stop: Arc<AtomicBool>,
     /// A step that is yet to be recorded.
     profile: Option<Profile>,
+    /// Threads that make examples of text.
+    readers: usize,
     /// Bytes that the rank's device held before the model.
     held: u64,
 }
@@ -176,6 +183,7 @@ impl<'a> Trainer<'a> {
             watch,
             stop,
             profile: None,
+            readers: 1,
             held,
         })
     }
@@ -198,7 +206,7 @@ impl<'a> Trainer<'a> {
             self.checkpoints.make_ready(resume)?;
         }
         let mut step = if resume { self.resume(events)? } else { 0 };
-        self.feed.read(step, scope);
+        self.feed.read(step, self.readers, scope)?;
         let parameters = plan.modules.values().map(|module| module.parameters).sum();
         let (world, steps) = (self.world.seat().world, plan.training.steps);
         if let Some(asked) = self.profile.as_ref().map(|profile| profile.step)

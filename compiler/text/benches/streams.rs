@@ -56,7 +56,8 @@ fn held() -> u64 {
 fn epoch(plan: &Plan, names: &[String], most_open: usize) -> Result<f64, Box<dyn Error>> {
     let tasks: Vec<&str> = names.iter().map(String::as_str).collect();
     let tokenizers = Tokenizers::load(plan, &tasks)?;
-    let mut streams = Streams::new(plan, tokenizers, BTreeMap::new(), most_open);
+    let mut streams =
+        Streams::new(plan, tokenizers, BTreeMap::new(), (most_open, 1)).expect("a thread");
     let began = Instant::now();
     let before = held();
     let mut step = 0;

@@ -3,12 +3,13 @@
 use mmc_plan::random::{Purpose, Stream, name_key};
 use mmc_plan::schedule::line_position;
 use mmc_plan::{BadLines, Competence, ParallelFiles, Plan, SkippedPairs};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::cut::{Batch, columns, shuffled};
 use super::ease::easiest;
-use super::example::Examples;
+use super::example::{Example, Examples};
 use super::good;
 use super::{StreamError as Fault, Tokenizers};
 use crate::error::TextError;
@@ -42,6 +43,9 @@ pub enum StreamError {
         /// Why.
         reason: String,
     },
+    /// Threads that the system does not give.
+    #[error("threads that read text can't be had: {0}")]
+    Threads(String),
     /// A prefix token that the vocabulary lacks.
     #[error("vocabulary `{vocabulary}` has no token `{token}`")]
     UnknownToken {
@@ -126,6 +130,38 @@ pub struct StreamState {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// A pair that was read.
+#[derive(Debug)]
+struct Texts {
+    /// Its number over all files, from 0.
+    index: u64,
+    source: String,
+    target: String,
+}
+
+/// Makes examples of pairs. An example depends on its pair alone: so they may be made in any order.
+#[derive(Debug)]
+struct Maker<'a> {
+    examples: &'a Examples,
+    most: usize,
+    seed: u64,
+    task_and_epoch: [u64; 2],
+}
+
+impl Maker<'_> {
+    /// What is made of a pair, and what is left out of it.
+    fn make(&self, Texts { index, source, target }: &Texts) -> (Option<Example>, SkippedPairs) {
+        let mut skipped = SkippedPairs::default();
+        // By line, not by lane: the same noise wherever a line is read.
+        let [task, epoch] = self.task_and_epoch;
+        let noise = Stream::new(self.seed, Purpose::Noise, &[task, epoch, *index]);
+        let made = self.examples.make(source, target, Some(noise), &mut skipped);
+        let fits = made.as_ref().is_none_or(|example| columns(example) <= self.most);
+        skipped.too_long += u64::from(!fits);
+        (made.filter(|_| fits), skipped)
+    }
 }
 
 /// Endless batches of one task on one lane.
@@ -286,36 +322,22 @@ impl TaskStream {
             }
         };
         let mut skipped = SkippedPairs::default();
-        let task_key = name_key(&self.task);
         let mut chunk = Vec::new();
-        self.at_end = true;
-        while let Some(pair) = reader.next_pair()? {
-            let place = line_position(pair.index);
-            let [from, to] = self.lines;
-            if place < from || place >= to {
-                continue;
-            }
-            let index = pair.index;
-            let (source, target) = match good::texts(pair) {
-                Ok(texts) => texts,
-                Err(bad) => {
-                    bad.meet(self.bad_lines, &mut skipped, (&self.task, &reader))?;
-                    continue;
-                }
+        self.at_end = false;
+        while chunk.len() < self.chunk_size && !self.at_end {
+            // A pair gives one example at most: so nothing is read that the chunk has no place for.
+            let pairs = self.read(&mut reader, self.chunk_size - chunk.len(), &mut skipped)?;
+            let maker = Maker {
+                examples: &self.examples,
+                most: self.most,
+                seed: self.seed,
+                task_and_epoch: [name_key(&self.task), self.state.epoch],
             };
-            // By line, not by lane: the same noise wherever a line is read.
-            let key = [task_key, self.state.epoch, index];
-            let noise = Stream::new(self.seed, Purpose::Noise, &key);
-            if let Some(example) = self.examples.make(source, target, Some(noise), &mut skipped) {
-                if columns(&example) > self.most {
-                    skipped.too_long += 1;
-                } else {
-                    chunk.push(example);
-                }
-            }
-            if chunk.len() == self.chunk_size {
-                self.at_end = false;
-                break;
+            let made: Vec<(Option<Example>, SkippedPairs)> =
+                pairs.par_iter().map(|pair| maker.make(pair)).collect();
+            for (example, left_out) in made {
+                chunk.extend(example);
+                skipped += left_out;
             }
         }
         if let Some(competence) = self.competence {
@@ -325,7 +347,7 @@ impl TaskStream {
         self.behind = reader.position();
         self.reader = Some(reader);
         let StreamState { epoch, chunk: number, .. } = self.state;
-        let key = [task_key, u64::from(self.lane), epoch, number];
+        let key = [name_key(&self.task), u64::from(self.lane), epoch, number];
         let mut streams = (
             Stream::new(self.seed, Purpose::Shuffle, &key),
             Stream::new(self.seed, Purpose::BatchOrder, &key),
@@ -333,5 +355,35 @@ impl TaskStream {
         self.waiting = shuffled(chunk, self.most, (&mut streams.0, &mut streams.1));
         self.waiting.reverse();
         Ok(skipped)
+    }
+
+    /// The lane's next good pairs, `most` or up to the end of the corpus.
+    fn read(
+        &mut self,
+        reader: &mut ParallelReader,
+        most: usize,
+        skipped: &mut SkippedPairs,
+    ) -> Result<Vec<Texts>, StreamError> {
+        let mut pairs = Vec::new();
+        while pairs.len() < most {
+            let Some(pair) = reader.next_pair()? else {
+                self.at_end = true;
+                break;
+            };
+            let place = line_position(pair.index);
+            let [from, to] = self.lines;
+            if place < from || place >= to {
+                continue;
+            }
+            let index = pair.index;
+            match good::texts(pair) {
+                Ok((source, target)) => {
+                    let (source, target) = (source.to_owned(), target.to_owned());
+                    pairs.push(Texts { index, source, target });
+                }
+                Err(bad) => bad.meet(self.bad_lines, skipped, (&self.task, reader))?,
+            }
+        }
+        Ok(pairs)
     }
 }

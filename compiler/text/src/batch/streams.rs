@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use mmc_plan::Plan;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Batch, StreamError, StreamState, TaskStream, Tokenizers};
 
@@ -22,17 +23,23 @@ pub struct Streams<'a> {
     open: Vec<(u32, &'a str)>,
     /// So many may keep them open between their chunks.
     most_open: usize,
+    /// What makes examples of pairs.
+    pool: ThreadPool,
 }
 
 impl<'a> Streams<'a> {
-    /// Streams that go on where former ones stood. Nothing is read before the first batch.
+    /// Streams that go on where former ones stood, which make examples of what they read on so many threads: the same, whatever their
+    /// number. Nothing is read before the first batch.
     pub fn new(
         plan: &'a Plan,
         tokenizers: Tokenizers,
         saved: BTreeMap<u32, LaneStreams>,
-        most_open: usize,
-    ) -> Self {
-        Self { plan, tokenizers, saved, drawn: BTreeMap::new(), open: Vec::new(), most_open }
+        (most_open, threads): (usize, usize),
+    ) -> Result<Self, StreamError> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
+        let pool = pool.map_err(|cause| StreamError::Threads(cause.to_string()))?;
+        let (drawn, open) = (BTreeMap::new(), Vec::new());
+        Ok(Self { plan, tokenizers, saved, drawn, open, most_open, pool })
     }
 
     /// The batches of a task on a lane for one step (from 1), and where its stream stands behind them.
@@ -52,8 +59,11 @@ impl<'a> Streams<'a> {
                 entry.insert(stream)
             }
         };
-        let batches = (0..self.plan.training.accumulate).map(|_| stream.next_batch(step));
-        let drawn = (batches.collect::<Result<_, _>>()?, stream.state());
+        let count = self.plan.training.accumulate;
+        let batches = self
+            .pool
+            .install(|| (0..count).map(|_| stream.next_batch(step)).collect::<Result<_, _>>());
+        let drawn = (batches?, stream.state());
         self.open.retain(|other| *other != (lane, task));
         if stream.is_open() {
             self.open.push((lane, task));
@@ -133,7 +143,8 @@ mod tests {
         let names: Vec<String> = (0..TASKS).map(|number| number.to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let tokenizers = Tokenizers::load(&plan, &names).unwrap();
-        let streams = |saved, most| Streams::new(&plan, tokenizers.clone(), saved, most);
+        let streams =
+            |saved, most| Streams::new(&plan, tokenizers.clone(), saved, (most, 2)).unwrap();
         let mut draw = Stream::new(1, Purpose::Synth, &[]);
         let mut order = names.repeat(9);
         draw.shuffle(&mut order);
@@ -166,7 +177,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let plan = plan(folder.path());
         let tokenizers = Tokenizers::load(&plan, &["0"]).unwrap();
-        let mut streams = Streams::new(&plan, tokenizers, BTreeMap::new(), 2);
+        let mut streams = Streams::new(&plan, tokenizers, BTreeMap::new(), (2, 1)).unwrap();
         let mut open = |task| {
             streams.draw(1, 0, task).unwrap();
             streams.open.iter().map(|(_, task)| *task).collect::<Vec<_>>()
