@@ -22,6 +22,8 @@ mod kill;
 mod memory;
 #[path = "runtime/precision.rs"]
 mod precision;
+#[path = "runtime/profile.rs"]
+mod profile;
 #[path = "runtime/scores.rs"]
 mod scores;
 #[path = "runtime/serve.rs"]

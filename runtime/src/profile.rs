@@ -25,7 +25,7 @@ impl Profile {
         device: Device,
     ) -> Result<Self, WorkerError> {
         let folder = output.join("profile");
-        std::fs::create_dir_all(&folder).doing(&format!("making {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).doing(format_args!("making {}", folder.display()))?;
         Ok(Self { step, path: folder.join(format!("rank-{rank}.json")), device })
     }
 

@@ -100,7 +100,10 @@ mod tests {
             gpus.end(&sum, None).unwrap();
             tensor.sum(Kind::Double).double_value(&[]) / f64::from(1 << 20)
         });
-        assert_eq!(sums, [3.0, 6.0]);
+        assert!(
+            sums.iter().zip([3.0, 6.0]).all(|(sum, own)| (sum - own).abs() < 1e-12),
+            "{sums:?}"
+        );
     }
 
     #[test]

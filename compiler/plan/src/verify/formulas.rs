@@ -321,11 +321,12 @@ pub(crate) fn state_bytes(plan: &Plan, module: &ModuleSpec, lanes: usize) -> u12
     u128::from(module.parameters) * numbers * u128::from(plan.training.precision.parameter_bytes())
 }
 
-/// Bytes that passes over activations count as: a CPU takes 7/4 of their time, as they compute too and products copy.
+/// Bytes that passes over activations count as: a CPU takes 7/4 of their time, as they compute too and products copy; a GPU's
+/// operations pass three times over them.
 pub(crate) fn passed_bytes(plan: &Plan, bytes: u128) -> u128 {
     match plan.cluster.device {
         Device::Cpu => bytes.saturating_mul(7) / 4,
-        Device::Gpu => bytes,
+        Device::Gpu => bytes.saturating_mul(3),
     }
 }
 

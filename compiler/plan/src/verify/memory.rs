@@ -30,15 +30,17 @@ pub(crate) fn loss_bytes(plan: &Plan, vocabulary: u128) -> u128 {
     let (dim, tokens) = (u128::from(plan.model.dim), u128::from(plan.training.batch_tokens));
     let two = 2 * u128::from(plan.training.precision.parameter_bytes());
     let logits = tokens.min(chunk.into()) * pieces;
-    two * (logits + pieces * dim + tokens * dim) + copied(plan) * (logits + pieces * dim)
+    // A GPU's kernel writes probabilities in the place of logits, or their copies at once.
+    let own = if is_gpu && plan.training.precision != Precision::Fp64 { two / 2 } else { two };
+    logits * (own + copied(plan)) + pieces * dim * (two + copied(plan)) + two * tokens * dim
 }
 
-/// Bytes of memory for activations: a GPU's allocator keeps a sixth more, of sizes of other batches; a CPU's heap is half as large
+/// Bytes of memory for activations: a GPU's allocator keeps a quarter more, of sizes of other batches; a CPU's heap is half as large
 /// again, with 20 MiB of other things in it.
 pub(crate) fn heap_bytes(plan: &Plan, activations: u128) -> u128 {
     match plan.cluster.device {
         Device::Cpu => activations.saturating_mul(3) / 2 + (20 << 20),
-        Device::Gpu => activations.saturating_mul(7) / 6,
+        Device::Gpu => activations.saturating_mul(5) / 4,
     }
 }
 
