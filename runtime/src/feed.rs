@@ -21,9 +21,11 @@ use crate::gpu;
 use crate::model::Batch;
 use crate::shortage;
 
-/// Steps that are read ahead, on a CPU and on a GPU: there so many that the next chunk of text is read while batches of the last are
-/// computed, which takes a second or less.
-const AHEAD: [usize; 2] = [4, 32];
+/// Steps that are read ahead: for a GPU so many that the next chunk of text is read while batches of the last are computed, which takes
+/// a second or less.
+fn ahead(device: Device) -> usize {
+    if device == Device::Cpu { 4 } else { 32 }
+}
 
 /// Streams of a rank that keep their two files open between chunks: far fewer than a process may open, whose limit is often 1 024.
 const OPEN: usize = 64;
@@ -80,9 +82,7 @@ impl<'a> Feed<'a> {
     where
         'a: 'scope,
     {
-        let [on_cpu, on_gpu] = AHEAD;
-        let ahead = if self.device == Device::Cpu { on_cpu } else { on_gpu };
-        let (sender, receiver) = sync_channel(ahead * self.rank.lanes.len().max(1));
+        let (sender, receiver) = sync_channel(ahead(self.device) * self.rank.lanes.len().max(1));
         self.portions = Some(receiver);
         let (plan, lanes) = (self.plan, self.rank.lanes.as_slice());
         let (tokenizers, saved) = (self.tokenizers.clone(), self.states.clone());

@@ -120,12 +120,12 @@ pub type Ways<'f, 'd> = (
 
 /// Validates all tasks: each rank does its share, and all are summed. None when no task has text for it;
 /// where none of its pairs can be used, losses and accuracies are no numbers.
-pub fn validate<'d>(
+pub fn validate(
     plan: &Plan,
     share: &Share<'_>,
     world: &World,
     feed: &Feed<'_>,
-    (direction, plain): Ways<'_, 'd>,
+    (direction, translating): Ways<'_, '_>,
 ) -> Result<Option<Validation>, WorkerError> {
     let width = usize::try_from(plan.task_scalars()).unwrap_or(SUMS);
     let mut numbers = vec![0.0; plan.tasks.len() * width];
@@ -136,7 +136,7 @@ pub fn validate<'d>(
         }
         if let (Some(spec), Some(parts)) = (plan.scores_of(task), share.scores.get(name.as_str())) {
             let own = (task, parts.as_slice());
-            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), plain(name)?);
+            let found = scoring::of_parts(plan, own, spec, feed.tokenizers(), translating(name)?);
             let of_task =
                 |fault| WorkerError::Scores { task: name.clone(), fault: Box::new(fault) };
             let found = found.map_err(of_task)?;

@@ -180,8 +180,8 @@ fn assert_keeps(folder: &Path, steps: &[&str]) {
     names.sort();
     assert_eq!(names, [&["best", "latest"], steps].concat());
     for (name, step) in [("best", steps.first()), ("latest", steps.last())] {
-        let named = std::fs::read_to_string(folder.join(name)).unwrap();
-        assert_eq!(Some(named.trim_end()), step.copied());
+        let words = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(Some(words.trim_end()), step.copied());
     }
 }
 

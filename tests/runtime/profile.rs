@@ -1,5 +1,6 @@
 //! Traces of a step.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use mmc_plan::{Event, Precision};
@@ -16,29 +17,15 @@ fn each_rank_records_a_step() {
         sample.training.steps = 3;
         place.write_plan(&format!("{output}.yaml"), &sample)
     };
-    let losses = |events: Vec<Event>| -> Vec<Event> {
-        let of_step = |event: Event| match event {
-            Event::Step { step, losses, norm, lr, .. } => Some(Event::Step {
-                step,
-                losses,
-                norm,
-                lr,
-                source_tokens: 0,
-                target_tokens: 0,
-                least_lr: None,
-                scale: None,
-                seconds: 0.0,
-                sync_seconds: 0.0,
-                data_seconds: 0.0,
-                memory: 0,
-                fullest: None,
-            }),
-            _ => None,
+    let steps = |events: Vec<Event>| -> Vec<(u64, BTreeMap<String, f64>, Option<f64>)> {
+        let of_step = |event| {
+            let Event::Step { step, losses, norm, .. } = event else { return None };
+            Some((step, losses, norm))
         };
         events.into_iter().filter_map(of_step).collect()
     };
-    let recorded = losses(train(&sample("recorded"), 2, &["--profile", "2"]));
-    assert_eq!(recorded, losses(train(&sample("plain"), 2, &[])));
+    let recorded = steps(train(&sample("recorded"), 2, &["--profile", "2"]));
+    assert_eq!(recorded, steps(train(&sample("plain"), 2, &[])));
     for rank in 0..2 {
         let path = place.path(&format!("recorded/profile/rank-{rank}.json"));
         let trace: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

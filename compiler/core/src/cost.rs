@@ -213,7 +213,7 @@ mod tests {
         let states = 5 * 2 * 8;
         assert_eq!(bytes(5, Precision::Fp32, Device::Cpu, 2, 3), (5 + 2) * 3 * 8 + states);
         assert_eq!(bytes(5, Precision::Fp64, Device::Cpu, 2, 3), 2 * ((5 + 2) * 3 * 8 + states));
-        assert_eq!(bytes(5, Precision::Bf16, Device::Gpu, 2, 3), (5 + 2) * 64 * 10 + states);
+        assert_eq!(bytes(5, Precision::Bf16, Device::Gpu, 2, 3), (5 * 6 + 2 * 10) * 64 + states);
         assert_eq!(bytes(5, Precision::Bf16, Device::Cpu, 2, 0), states);
         for device in [Device::Cpu, Device::Gpu] {
             let [half, whole] =

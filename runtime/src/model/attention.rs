@@ -309,7 +309,7 @@ pub(crate) fn halves(both: &Tensor) -> [Tensor; 2] {
 
 /// Equal parts that lie beside each other in the last dimension. Their gradients are put together in one go.
 fn side_by_side<const PARTS: usize>(all: &Tensor) -> [Tensor; PARTS] {
-    let parts = all.chunk(PARTS as i64, -1);
+    let parts = all.chunk(i64::try_from(PARTS).expect("few parts"), -1);
     <[Tensor; PARTS]>::try_from(parts).expect("a width that the parts divide")
 }
 

@@ -32,17 +32,17 @@ pub(super) enum Wanted {
 }
 
 impl Rows {
-    /// Of `logits` `[rows, columns]`, which are used up; columns from `vocabulary` on are padding. `gold`: `[rows, 1]`.
-    pub(super) fn of(logits: Tensor, gold: &Tensor, vocabulary: i64, wanted: Wanted) -> Self {
+    /// Of `logits` `[rows, columns]`, whose values are used up; columns from `vocabulary` on are padding. `gold`: `[rows, 1]`.
+    pub(super) fn of(logits: &Tensor, gold: &Tensor, vocabulary: i64, wanted: Wanted) -> Self {
         if let Wanted::Gradient { kept, factor, kind } = wanted
-            && let Some(kernel) = kernel(&logits, kind)
+            && let Some(kernel) = kernel(logits, kind)
         {
             return Self::by_kernel(kernel, logits, (gold, vocabulary), (kept, factor, kind));
         }
         Self::by_operations(logits, gold, vocabulary, wanted)
     }
 
-    fn by_operations(logits: Tensor, gold: &Tensor, vocabulary: i64, wanted: Wanted) -> Self {
+    fn by_operations(logits: &Tensor, gold: &Tensor, vocabulary: i64, wanted: Wanted) -> Self {
         let (columns, kind) = (logits.size().last().copied().unwrap_or(0), logits.kind());
         if columns > vocabulary {
             let _ = logits.narrow(1, vocabulary, columns - vocabulary).fill_(f64::NEG_INFINITY);
@@ -67,7 +67,7 @@ impl Rows {
 
     fn by_kernel(
         kernel: &LessGold,
-        logits: Tensor,
+        logits: &Tensor,
         (gold, vocabulary): (&Tensor, i64),
         (kept, factor, kind): (f64, f64, Kind),
     ) -> Self {
@@ -80,7 +80,7 @@ impl Rows {
         let [logsumexp, at_gold] =
             [0, 1].map(|_| Tensor::empty([rows], (Kind::Float, logits.device())));
         let call = LessGoldCall {
-            logits: &logits,
+            logits,
             gold: &gold.reshape([rows]),
             vocabulary,
             kept,
@@ -103,11 +103,14 @@ fn kernel(logits: &Tensor, kind: Kind) -> Option<&'static LessGold> {
     if !matches!(logits.device(), Device::Cuda(_)) || logits.kind() != Kind::Float {
         return None;
     }
-    let made = match kind {
-        Kind::Float => &FLOAT,
-        Kind::BFloat16 => &BF16,
-        Kind::Half => &HALF,
-        _ => return None,
+    let made = if kind == Kind::Float {
+        &FLOAT
+    } else if kind == Kind::BFloat16 {
+        &BF16
+    } else if kind == Kind::Half {
+        &HALF
+    } else {
+        return None;
     };
     made.get_or_init(|| LessGold::new(kind).map_err(|fault| say_slow(&fault.to_string())).ok())
         .as_ref()
@@ -151,8 +154,8 @@ mod tests {
             let gold = Tensor::randint(1021, [37, 1], (Kind::Int64, device));
             let wanted = Wanted::Gradient { kept: 0.9, factor: 3.0, kind };
             assert!(kernel(&logits, kind).is_some());
-            let found = Rows::of(logits.copy(), &gold, 1021, wanted);
-            let expected = Rows::by_operations(logits, &gold, 1021, wanted);
+            let found = Rows::of(&logits.copy(), &gold, 1021, wanted);
+            let expected = Rows::by_operations(&logits, &gold, 1021, wanted);
             assert!(found.logsumexp.allclose(&expected.logsumexp, 1e-6, 1e-6, false));
             assert!(found.at_gold.equal(&expected.at_gold));
             let [found, expected] =

@@ -128,14 +128,13 @@ impl Parts {
             let count = chunk.min(tokens - from);
             let states = states.narrow(0, from, count);
             let gold = gold.narrow(0, from, count).unsqueeze(1);
-            let logits = product(&states, &matrix.tr(), kind);
             let wanted = if recorded {
                 Wanted::Gradient { kept: 1.0 - smoothing, factor, kind: states.kind() }
             } else {
                 Wanted::Hits
             };
             let Rows { logsumexp, at_gold, hits: of_rows, p } =
-                Rows::of(logits, &gold, vocabulary, wanted);
+                Rows::of(&product(&states, &matrix.tr(), kind), &gold, vocabulary, wanted);
             if let (Some(hits), Some(of_rows)) = (hits.as_mut(), of_rows) {
                 *hits += of_rows;
             }
