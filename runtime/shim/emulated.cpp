@@ -1,9 +1,10 @@
 // less_gold.cu as a processor's threads run it, against sums in 64 bits: a test, and no part of the worker.
 #include <algorithm>
-#include <barrier>
 #include <cmath>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -19,8 +20,28 @@ struct Place {
   int x;
 };
 thread_local Place blockIdx, threadIdx;
-static std::barrier<>* meeting;
-static void __syncthreads() { meeting->arrive_and_wait(); }
+
+// Where a block's threads wait for each other.
+class Meeting {
+ public:
+  void arrive() {
+    std::unique_lock<std::mutex> lock(mutex);
+    const int own = round;
+    if (++arrived == THREADS) {
+      arrived = 0;
+      ++round;
+      all.notify_all();
+    }
+    all.wait(lock, [&] { return round != own; });
+  }
+
+ private:
+  std::mutex mutex;
+  std::condition_variable all;
+  int arrived = 0, round = 0;
+};
+static Meeting* meeting;
+static void __syncthreads() { meeting->arrive(); }
 static float __uint_as_float(unsigned bits) {
   float x;
   std::memcpy(&x, &bits, sizeof x);
@@ -37,7 +58,7 @@ static unsigned __float_as_uint(float x) {
 template <typename Run>
 void launch(int blocks, Run run) {
   for (int block = 0; block < blocks; ++block) {
-    std::barrier<> all(THREADS);
+    Meeting all;
     meeting = &all;
     std::vector<std::thread> threads;
     for (int thread = 0; thread < THREADS; ++thread)

@@ -173,7 +173,7 @@ mod tests {
         let program = folder.join("emulated");
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
         let made = Command::new(compiler)
-            .args(["-std=c++20", "-O1", "-I", here, "-o"])
+            .args(["-std=c++17", "-O1", "-I", here, "-o"])
             .arg(&program)
             .args([&format!("{here}/emulated.cpp"), "-lpthread"])
             .output();
