@@ -29,17 +29,18 @@ impl Profile {
         Ok(Self { step, path: folder.join(format!("rank-{rank}.json")), device })
     }
 
-    /// Runs the step.
+    /// Runs the step; of one that fails there is no trace.
     pub(crate) fn of<T>(
         &self,
         run: impl FnOnce() -> Result<T, WorkerError>,
     ) -> Result<T, WorkerError> {
         self.await_device();
         ffi::begin_profile(matches!(self.device, Device::Cuda(_)))?;
-        let done = run();
+        // A fault of the step is what is told, not one that comes of it here.
+        let done = run()?;
         self.await_device();
         ffi::end_profile(&self.path.display().to_string())?;
-        done
+        Ok(done)
     }
 
     /// Waits until what was asked for is computed.
